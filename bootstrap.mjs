@@ -18,12 +18,18 @@ const node = join(root, 'node_modules', '.bin', 'node')
 
 if (!existsSync(node) || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   process.stderr.write('Installing npm packages (first time: about a minute)\n')
-  const npm = spawnSync('npm', ['ci', '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel=error'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-  })
+  const npm = spawnSync(
+    'npm',
+    ['ci', '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel=error'],
+    {
+      cwd: root,
+      stdio: ['ignore', 2, 2],
+    },
+  )
   if (npm.status !== 0) {
-    process.stderr.write('Cannot install the npm packages: "npm ci" failed; its message stands above\n')
+    process.stderr.write(
+      'Cannot install the npm packages: "npm ci" failed; its message stands above\n',
+    )
     process.exit(1)
   }
   writeFileSync(stamp, lock)
