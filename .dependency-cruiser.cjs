@@ -1,0 +1,74 @@
+/** Who may import whom. The folders are told in ARCHITECTURE.md. */
+const only = (from, allowed, comment) => ({
+  name: `${from}-imports`,
+  comment,
+  severity: 'error',
+  from: { path: `^${from}/` },
+  to: {
+    path: `^(?!(${[from, ...allowed].join('|')})/)(?!node_modules/)[^/]+/`,
+    dependencyTypesNot: ['core'],
+  },
+})
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circular',
+      severity: 'error',
+      from: {},
+      to: { circular: true, dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'api-libraries',
+      comment: 'api imports the schema library alone',
+      severity: 'error',
+      from: { path: '^api/' },
+      to: { path: '^node_modules/', pathNot: '^node_modules/typebox/' },
+    },
+    only('api', [], 'api imports the schema library alone'),
+    only('identity', ['api'], 'identity is pure'),
+    only('kube', ['api'], 'kube knows no domain word'),
+    ...['webhook', 'gate', 'lifecycle', 'metrics', 'certs'].map((part) =>
+      only(part, ['api', 'identity', 'kube'], 'the parts never import each other'),
+    ),
+    only('telemetry', ['api', 'kube'], 'telemetry listens to transitions'),
+    {
+      name: 'telemetry-is-for-entry-points',
+      severity: 'error',
+      from: { pathNot: '^(telemetry|controller|test|main\\.ts)' },
+      to: { path: '^telemetry/' },
+    },
+    {
+      name: 'product-imports-no-programs',
+      comment: 'deploy, demo and test are not part of the image',
+      severity: 'error',
+      from: {
+        path: '^(api|identity|kube|webhook|gate|lifecycle|metrics|certs|telemetry|controller|cli)/',
+      },
+      to: { path: '^(deploy|demo|test|manifests)/' },
+    },
+    {
+      name: 'no-kubeconfig-library-in-pods',
+      comment: 'client-node costs 50 MB and half a second; a pod needs a token and a CA alone',
+      severity: 'error',
+      from: {
+        path: '^(api|identity|kube|webhook|gate|lifecycle|metrics|certs|telemetry|controller)/',
+      },
+      to: { path: '@kubernetes/client-node' },
+    },
+    {
+      name: 'pure-files',
+      comment: 'a file that decides touches no clock, network, log or process',
+      severity: 'error',
+      from: { path: '(^identity/|/decide\\.ts$|/checks/)' },
+      to: { path: '^(undici|pino|fastify|node:(?!crypto))', dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(node_modules|dist|test/cluster/(node|dns))' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.mjs', '.js'] },
+  },
+}
