@@ -1,0 +1,66 @@
+/**
+ * The shapes that several kinds share: which checks a version asks for, and how far each has come.
+ *
+ * @module
+ */
+import { Type } from 'typebox'
+import { mapOf, stringMap, strings, time, type Read } from './schema.ts'
+import { stateFromPending } from './states.ts'
+
+/** The lists of checks around a deployment. */
+export const checkLists = {
+  preDeploymentTasks: Type.Optional(
+    strings('Names of the KeptnTaskDefinitions to run before anything is deployed.'),
+  ),
+  postDeploymentTasks: Type.Optional(
+    strings('Names of the KeptnTaskDefinitions to run once the deployment is done.'),
+  ),
+  preDeploymentEvaluations: Type.Optional(
+    strings('Names of the KeptnEvaluationDefinitions to pass before anything is deployed.'),
+  ),
+  postDeploymentEvaluations: Type.Optional(
+    strings('Names of the KeptnEvaluationDefinitions to pass once the deployment is done.'),
+  ),
+}
+
+/** A workload as an app names it. */
+export const workloadReference = Type.Object({
+  name: Type.String({ description: "Name of the workload, without the app's name in front." }),
+  version: Type.String({
+    description: 'Version of the workload that belongs to this app version.',
+  }),
+})
+export type WorkloadReference = Read<typeof workloadReference>
+
+/** How far one task or evaluation of a phase has come. */
+export const itemStatus = Type.Object({
+  definitionName: Type.Optional(
+    Type.String({ description: 'Name of the definition that the item was made from.' }),
+  ),
+  status: stateFromPending('State of the item.'),
+  name: Type.Optional(Type.String({ description: 'Name of the KeptnTask or KeptnEvaluation.' })),
+  startTime: Type.Optional(time('When the item was made.')),
+  endTime: Type.Optional(time('When the item ended.')),
+})
+export type ItemStatus = Read<typeof itemStatus>
+
+/** The items of one phase. */
+export const itemStatuses = (description: string) =>
+  Type.Optional(Type.Array(itemStatus, { description }))
+
+/** The trace carriers of the phases that have begun. */
+export const phaseTraceIds = Type.Optional(
+  mapOf(mapOf(Type.String()), {
+    description: 'W3C trace context of each phase, by the short name of the phase.',
+  }),
+)
+
+/** The trace carrier of whoever caused a version. */
+export const traceId = Type.Optional(
+  stringMap('W3C trace context of whatever caused this version (`traceparent`, `tracestate`).'),
+)
+
+/** Free words that travel with a version into spans and tasks. */
+export const freeMetadata = Type.Optional(
+  stringMap('Free names and values that are added to spans and given to tasks.'),
+)

@@ -1,0 +1,59 @@
+/**
+ * Every kind of our own. Start here to find one; `kubernetes.ts` has Kubernetes' own kinds.
+ *
+ * @module
+ */
+import { KeptnApp } from './keptn-app.ts'
+import { KeptnAppVersion } from './keptn-app-version.ts'
+import { KeptnConfig } from './keptn-config.ts'
+import { KeptnEvaluation } from './keptn-evaluation.ts'
+import { KeptnEvaluationDefinition } from './keptn-evaluation-definition.ts'
+import { KeptnMetric } from './keptn-metric.ts'
+import { KeptnMetricsProvider } from './keptn-metrics-provider.ts'
+import { KeptnTask } from './keptn-task.ts'
+import { KeptnTaskDefinition } from './keptn-task-definition.ts'
+import { KeptnWorkload } from './keptn-workload.ts'
+import { KeptnWorkloadVersion } from './keptn-workload-version.ts'
+
+export {
+  KeptnApp,
+  KeptnAppVersion,
+  KeptnConfig,
+  KeptnEvaluation,
+  KeptnEvaluationDefinition,
+  KeptnMetric,
+  KeptnMetricsProvider,
+  KeptnTask,
+  KeptnTaskDefinition,
+  KeptnWorkload,
+  KeptnWorkloadVersion,
+}
+export type { ItemStatus, WorkloadReference } from './checks.ts'
+export { conditionTypes, type Condition } from './condition.ts'
+export type { EvaluationStatusItem, ObjectiveStatus } from './keptn-evaluation.ts'
+export type { Objective } from './keptn-evaluation-definition.ts'
+export {
+  aggregations,
+  type Aggregation,
+  type IntervalResult,
+  type MetricRange,
+} from './keptn-metric.ts'
+export type { TaskContext } from './keptn-task.ts'
+export type { RuntimeSpec } from './keptn-task-definition.ts'
+export { newObject, type NewOf, type ResourceOf, type StatusOf } from './resource.ts'
+export { states, type State } from './states.ts'
+
+/** All of them, in the order in which they are listed for people. */
+export const resources = [
+  KeptnApp,
+  KeptnAppVersion,
+  KeptnWorkload,
+  KeptnWorkloadVersion,
+  KeptnTaskDefinition,
+  KeptnTask,
+  KeptnEvaluationDefinition,
+  KeptnEvaluation,
+  KeptnMetricsProvider,
+  KeptnMetric,
+  KeptnConfig,
+] as const

@@ -1,0 +1,102 @@
+import { Type } from 'typebox'
+import {
+  checkLists,
+  freeMetadata,
+  itemStatuses,
+  phaseTraceIds,
+  traceId,
+  workloadReference,
+} from './checks.ts'
+import { conditions } from './condition.ts'
+import { defineResource, type ResourceOf } from './resource.ts'
+import { strings, time, withDefault } from './schema.ts'
+import { stateFromPending } from './states.ts'
+
+/** One version of a KeptnApp on its way through the phases. */
+export const KeptnAppVersion = defineResource({
+  group: 'lifecycle.keptn.sh',
+  versions: ['v1', 'v1beta1', 'v1alpha3'],
+  storage: 'v1',
+  unserved: ['v1alpha2', 'v1alpha1'],
+  kind: 'KeptnAppVersion',
+  plural: 'keptnappversions',
+  shortNames: ['kav'],
+  description: 'One version of a KeptnApp on its way through its checks. Made by the controller.',
+  columns: [
+    { name: 'AppName', jsonPath: '.spec.appName' },
+    { name: 'Version', jsonPath: '.spec.version' },
+    { name: 'Phase', jsonPath: '.status.currentPhase' },
+    { name: 'PreDeploymentStatus', jsonPath: '.status.preDeploymentStatus', wide: true },
+    {
+      name: 'PreDeploymentEvaluationStatus',
+      jsonPath: '.status.preDeploymentEvaluationStatus',
+      wide: true,
+    },
+    { name: 'WorkloadOverallStatus', jsonPath: '.status.workloadOverallStatus', wide: true },
+    { name: 'PostDeploymentStatus', jsonPath: '.status.postDeploymentStatus', wide: true },
+    {
+      name: 'PostDeploymentEvaluationStatus',
+      jsonPath: '.status.postDeploymentEvaluationStatus',
+      wide: true,
+    },
+    { name: 'PromotionStatus', jsonPath: '.status.promotionStatus', wide: true },
+  ],
+  spec: Type.Object({
+    appName: Type.String({ description: 'Name of the KeptnApp.' }),
+    version: Type.String({ description: 'Version of the app.' }),
+    revision: withDefault(
+      Type.Integer({ description: 'Revision of the KeptnApp that this version was made from.' }),
+      1,
+    ),
+    workloads: Type.Optional(
+      Type.Array(workloadReference, { description: 'The workloads of this version.' }),
+    ),
+    ...checkLists,
+    promotionTasks: Type.Optional(
+      strings('Names of the KeptnTaskDefinitions to run after everything else has passed.'),
+    ),
+    previousVersion: Type.Optional(
+      Type.String({ description: 'The app version before this one.' }),
+    ),
+    traceId,
+    metadata: freeMetadata,
+    spanLinks: Type.Optional(
+      strings(
+        'W3C `traceparent` strings of spans elsewhere that the spans of this version link to.',
+      ),
+    ),
+  }),
+  status: Type.Object({
+    preDeploymentStatus: stateFromPending("State of the app's pre-deployment tasks."),
+    preDeploymentEvaluationStatus: stateFromPending(
+      "State of the app's pre-deployment evaluations.",
+    ),
+    workloadOverallStatus: stateFromPending('State of all workloads taken together.'),
+    postDeploymentStatus: stateFromPending("State of the app's post-deployment tasks."),
+    postDeploymentEvaluationStatus: stateFromPending(
+      "State of the app's post-deployment evaluations.",
+    ),
+    promotionStatus: stateFromPending('State of the promotion tasks.'),
+    status: stateFromPending('State of the version as a whole.'),
+    preDeploymentTaskStatus: itemStatuses('The pre-deployment tasks.'),
+    postDeploymentTaskStatus: itemStatuses('The post-deployment tasks.'),
+    promotionTaskStatus: itemStatuses('The promotion tasks.'),
+    preDeploymentEvaluationTaskStatus: itemStatuses('The pre-deployment evaluations.'),
+    postDeploymentEvaluationTaskStatus: itemStatuses('The post-deployment evaluations.'),
+    workloadStatus: Type.Optional(
+      Type.Array(
+        Type.Object({
+          workload: Type.Optional(workloadReference),
+          status: stateFromPending('State of the workload.'),
+        }),
+        { description: 'How far each workload has come.' },
+      ),
+    ),
+    currentPhase: Type.Optional(Type.String({ description: 'Short name of the phase it is in.' })),
+    phaseTraceIDs: phaseTraceIds,
+    startTime: Type.Optional(time('When the version began.')),
+    endTime: Type.Optional(time('When the version ended.')),
+    conditions: Type.Optional(conditions),
+  }),
+})
+export type KeptnAppVersion = ResourceOf<typeof KeptnAppVersion>

@@ -1,0 +1,60 @@
+import { Type } from 'typebox'
+import { defineResource, type ResourceOf } from './resource.ts'
+import { duration, oneOf, withDefault } from './schema.ts'
+
+/** Settings that can change while everything runs. */
+export const KeptnConfig = defineResource({
+  group: 'options.keptn.sh',
+  versions: ['v1alpha1'],
+  storage: 'v1alpha1',
+  kind: 'KeptnConfig',
+  plural: 'keptnconfigs',
+  description: 'Settings that can change while everything runs. One per cluster.',
+  spec: withDefault(
+    Type.Object({
+      OTelCollectorUrl: Type.Optional(
+        Type.String({
+          description: 'Where to send spans: host and port of an OpenTelemetry collector.',
+        }),
+      ),
+      keptnAppCreationRequestTimeoutSeconds: withDefault(
+        Type.Integer({
+          description: 'The longest time to wait for more workloads of a new app, in seconds.',
+        }),
+        30,
+      ),
+      discoveryQuietSeconds: withDefault(
+        Type.Integer({
+          minimum: 0,
+          description:
+            'An app is made once no new workload has appeared for this long, in seconds.',
+        }),
+        5,
+      ),
+      cloudEventsEndpoint: Type.Optional(
+        Type.String({ description: 'URL that CloudEvents are posted to.' }),
+      ),
+      eventNames: withDefault(
+        oneOf(['seeds', 'keptn'], {
+          description:
+            'How events are called: `seeds` as the guides name them, `keptn` as Keptn itself did.',
+        }),
+        'seeds',
+      ),
+      blockDeployment: withDefault(
+        Type.Boolean({
+          description: 'Whether a failed check holds a deployment back. If not, it is a warning.',
+        }),
+        true,
+      ),
+      observabilityTimeout: withDefault(
+        duration('How long a rollout may take before it counts as failed.'),
+        '5m',
+      ),
+      restApiEnabled: withDefault(Type.Boolean({ description: 'Not used.' }), false),
+    }),
+    {},
+  ),
+  status: Type.String({ description: 'Not used.' }),
+})
+export type KeptnConfig = ResourceOf<typeof KeptnConfig>

@@ -1,0 +1,84 @@
+import { Type } from 'typebox'
+import { conditions } from './condition.ts'
+import { evaluationTries } from './keptn-evaluation-definition.ts'
+import { defineResource, type ResourceOf } from './resource.ts'
+import { mapOf, time, withDefault, type Read } from './schema.ts'
+import { state, stateFromPending } from './states.ts'
+
+const evaluationStatusItem = Type.Object({
+  value: Type.String({ description: 'The value that was looked at.' }),
+  status: state('Whether the objective was met.'),
+  message: Type.Optional(Type.String({ description: 'Why, for people.' })),
+})
+/** The outcome for one metric. */
+export type EvaluationStatusItem = Read<typeof evaluationStatusItem>
+
+const objectiveStatus = Type.Object({
+  name: Type.String({ description: 'Name of the KeptnMetric.' }),
+  namespace: Type.String({ description: 'Namespace of the KeptnMetric.' }),
+  target: Type.String({ description: 'The bound, as the definition says it.' }),
+  value: Type.Optional(
+    Type.String({ description: 'The value that was looked at. Missing when there was none.' }),
+  ),
+  status: state('Whether the objective was met.'),
+  message: Type.String({ description: 'Why, for people.' }),
+  measuredAt: Type.Optional(time('When the value was measured.')),
+})
+/** The outcome for one objective. */
+export type ObjectiveStatus = Read<typeof objectiveStatus>
+
+/** One run of a KeptnEvaluationDefinition. */
+export const KeptnEvaluation = defineResource({
+  group: 'lifecycle.keptn.sh',
+  versions: ['v1', 'v1beta1', 'v1alpha3'],
+  storage: 'v1',
+  unserved: ['v1alpha2', 'v1alpha1'],
+  kind: 'KeptnEvaluation',
+  plural: 'keptnevaluations',
+  shortNames: ['ke'],
+  description: 'One run of a KeptnEvaluationDefinition.',
+  columns: [
+    { name: 'AppName', jsonPath: '.spec.appName' },
+    { name: 'AppVersion', jsonPath: '.spec.appVersion' },
+    { name: 'WorkloadName', jsonPath: '.spec.workload' },
+    { name: 'WorkloadVersion', jsonPath: '.spec.workloadVersion' },
+    { name: 'RetryCount', jsonPath: '.status.retryCount' },
+    { name: 'EvaluationStatus', jsonPath: '.status.evaluationStatus' },
+    { name: 'OverallStatus', jsonPath: '.status.overallStatus' },
+  ],
+  spec: Type.Object({
+    workload: Type.Optional(Type.String({ description: 'Name of the KeptnWorkload, if any.' })),
+    workloadVersion: Type.String({
+      description: 'Version of the workload; empty when the evaluation is for an app.',
+    }),
+    appName: Type.Optional(Type.String({ description: 'Name of the app.' })),
+    appVersion: Type.Optional(
+      Type.String({ description: 'Version of the app, if it is for an app.' }),
+    ),
+    evaluationDefinition: Type.String({
+      description: 'Name of the KeptnEvaluationDefinition to run.',
+    }),
+    checkType: Type.Optional(
+      Type.String({ description: 'When it runs: `pre-eval` or `post-eval`.' }),
+    ),
+    failAction: Type.Optional(Type.String({ description: 'Not used any more.' })),
+    ...evaluationTries,
+  }),
+  status: Type.Object({
+    retryCount: withDefault(Type.Integer({ description: 'How many tries there were.' }), 0),
+    evaluationStatus: withDefault(
+      mapOf(evaluationStatusItem, { description: 'The outcome for each metric, by its name.' }),
+      {},
+    ),
+    objectives: Type.Optional(
+      Type.Array(objectiveStatus, {
+        description: 'The outcome for each objective, in the order of the definition.',
+      }),
+    ),
+    overallStatus: stateFromPending('State of the evaluation as a whole.'),
+    startTime: Type.Optional(time('When the evaluation began.')),
+    endTime: Type.Optional(time('When the evaluation ended.')),
+    conditions: Type.Optional(conditions),
+  }),
+})
+export type KeptnEvaluation = ResourceOf<typeof KeptnEvaluation>
