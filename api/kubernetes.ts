@@ -302,3 +302,25 @@ export const MutatingWebhookConfiguration = resource<MutatingWebhookConfiguratio
   plural: 'mutatingwebhookconfigurations',
   namespaced: false,
 })
+
+/** A stored template of a StatefulSet or DaemonSet; kept as long as the owner can go back to it. */
+export interface ControllerRevision extends KubeObject {
+  readonly revision?: number
+}
+export const ControllerRevision = resource<ControllerRevision>({
+  group: 'apps',
+  version: 'v1',
+  kind: 'ControllerRevision',
+  plural: 'controllerrevisions',
+  namespaced: true,
+})
+
+/** https://argo-rollouts.readthedocs.io: makes ReplicaSets as a Deployment does. Of it the metadata alone are read. */
+export type Rollout = KubeObject
+export const Rollout = resource<Rollout>({
+  group: 'argoproj.io',
+  version: 'v1alpha1',
+  kind: 'Rollout',
+  plural: 'rollouts',
+  namespaced: true,
+})
