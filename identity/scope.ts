@@ -1,0 +1,56 @@
+/**
+ * What is held: one answer for the webhook that adds gates and for the controllers that open them.
+ *
+ * @module
+ */
+import { controllerOf, type OwnerReference } from '../api/object.ts'
+import { gateName, keys, type Metadata } from './keys.ts'
+
+/** The kinds whose pods are held. Pods of Jobs, of other controllers and of nobody pass. */
+export const supportedOwners: readonly {
+  readonly group: string
+  readonly kind: 'ReplicaSet' | 'StatefulSet' | 'DaemonSet'
+}[] = [
+  { group: 'apps', kind: 'ReplicaSet' },
+  { group: 'apps', kind: 'StatefulSet' },
+  { group: 'apps', kind: 'DaemonSet' },
+]
+
+/** Namespaces that can't opt in: a pod held there could keep the cluster from healing itself. */
+export const systemNamespaces: readonly string[] = ['kube-system', 'kube-public', 'kube-node-lease']
+
+/** Whether whoever wrote the namespace wants it managed: the annotation decides if it is there, else the label. */
+export const wantsManaging = (namespace: { readonly metadata: Metadata }): boolean =>
+  (namespace.metadata.annotations?.[keys.optIn] ?? namespace.metadata.labels?.[keys.optIn]) ===
+  'enabled'
+
+/** Whether the namespace is managed: by its label, since that is what the API server selects on. */
+export const isManaged = (namespace: { readonly metadata: Metadata }): boolean =>
+  namespace.metadata.labels?.[keys.optIn] === 'enabled'
+
+/** The owner that makes this a pod to hold; `undefined`: not one of ours. Compared by group and kind, in any version. */
+export const heldOwnerOf = (pod: {
+  readonly metadata: { readonly ownerReferences?: readonly OwnerReference[] }
+}): OwnerReference | undefined => {
+  const owner = controllerOf(pod)
+  if (owner === undefined) return undefined
+  const group = groupOf(owner.apiVersion)
+  return supportedOwners.some((each) => each.group === group && each.kind === owner.kind)
+    ? owner
+    : undefined
+}
+
+/** The group in an `apiVersion`: `''` for the core group. */
+export const groupOf = (apiVersion: string): string => {
+  const slash = apiVersion.indexOf('/')
+  return slash < 0 ? '' : apiVersion.slice(0, slash)
+}
+
+/** Whether our gate is among the pod's gates. */
+export const carriesGate = (pod: {
+  readonly spec: { readonly schedulingGates?: readonly { readonly name: string }[] }
+}): boolean => pod.spec.schedulingGates?.some((gate) => gate.name === gateName) ?? false
+
+/** Whether the pod is the kubelet's copy of a static pod, which runs whatever the API server says. */
+export const isMirror = (pod: { readonly metadata: Metadata }): boolean =>
+  pod.metadata.annotations?.[keys.mirror] !== undefined
