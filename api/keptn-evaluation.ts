@@ -77,6 +77,9 @@ export const KeptnEvaluation = defineResource({
     ),
     overallStatus: stateFromPending('State of the evaluation as a whole.'),
     startTime: Type.Optional(time('When the evaluation began.')),
+    lastAttemptTime: Type.Optional(
+      time('When the last try was; the next one is due an interval after it.'),
+    ),
     endTime: Type.Optional(time('When the evaluation ended.')),
     conditions: Type.Optional(conditions),
   }),

@@ -324,3 +324,16 @@ export const Rollout = resource<Rollout>({
   plural: 'rollouts',
   namespaced: true,
 })
+
+/** Where the pods behind a Service can be reached; the API server keeps one for itself, of the Service `kubernetes`. */
+export interface EndpointSlice extends KubeObject {
+  readonly endpoints?: readonly { readonly addresses: readonly string[] }[]
+  readonly ports?: readonly { readonly port?: number }[]
+}
+export const EndpointSlice = resource<EndpointSlice>({
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  kind: 'EndpointSlice',
+  plural: 'endpointslices',
+  namespaced: true,
+})
