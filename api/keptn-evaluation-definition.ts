@@ -22,7 +22,9 @@ export type Objective = Read<typeof objective>
 /** How long and how often an evaluation is tried. */
 export const evaluationTries = {
   retries: withDefault(
-    Type.Integer({ description: 'How often an evaluation is tried, in all, before it has failed.' }),
+    Type.Integer({
+      description: 'How often an evaluation is tried, in all, before it has failed.',
+    }),
     10,
   ),
   retryInterval: withDefault(duration('How long to wait between two tries.'), '5s'),
