@@ -1,0 +1,86 @@
+/**
+ * Whether the pods of a revision are all there.
+ *
+ * @module
+ */
+import type { DaemonSet, ReplicaSet, StatefulSet } from '../../api/kubernetes.ts'
+
+/** The owner of a workload's pods, by kind; `undefined`: there is none of that name and UID. */
+export type Owner =
+  | { readonly kind: 'ReplicaSet'; readonly object: ReplicaSet | undefined }
+  | { readonly kind: 'StatefulSet'; readonly object: StatefulSet | undefined }
+  | { readonly kind: 'DaemonSet'; readonly object: DaemonSet | undefined }
+  /** A kind that is not supported; the reference was made by hand. */
+  | { readonly kind: 'other'; readonly name: string }
+
+/** What a rollout has come to. `missing`: its owner does not exist (any more). */
+export type Rollout =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'progressing'; readonly message: string }
+  | { readonly kind: 'missing'; readonly message: string }
+
+const ready: Rollout = { kind: 'ready' }
+
+/** How many replicas the Deployment wants of this ReplicaSet in the end, which grows step by step until then. */
+const desiredReplicasKey = 'deployment.kubernetes.io/desired-replicas'
+
+const replicaSetRollout = (replicaSet: ReplicaSet): Rollout => {
+  const wanted = replicaSet.spec.replicas ?? 1
+  // Scaled to nothing: there is nothing to wait for, now or later.
+  if (wanted === 0) return ready
+  const desired = Number(replicaSet.metadata.annotations?.[desiredReplicasKey] ?? wanted)
+  const goal = Math.max(wanted, Number.isInteger(desired) ? desired : wanted)
+  const available = replicaSet.status?.availableReplicas ?? 0
+  return available >= goal
+    ? ready
+    : { kind: 'progressing', message: `${available} of ${goal} replicas are available` }
+}
+
+/** A status that speaks of an older spec says nothing about this one. */
+const isObserved = (object: {
+  readonly metadata: { readonly generation?: number }
+  readonly status?: { readonly observedGeneration?: number }
+}): boolean => (object.status?.observedGeneration ?? 0) >= (object.metadata.generation ?? 0)
+
+const statefulSetRollout = (set: StatefulSet, hash: string | undefined): Rollout => {
+  const wanted = set.spec.replicas ?? 1
+  const available = set.status?.availableReplicas ?? 0
+  const updated = set.status?.updatedReplicas ?? 0
+  const isUpdated = hash === undefined || set.status?.updateRevision !== hash || updated >= wanted
+  return isObserved(set) && available >= wanted && isUpdated
+    ? ready
+    : { kind: 'progressing', message: `${available} of ${wanted} replicas are available` }
+}
+
+const daemonSetRollout = (set: DaemonSet): Rollout => {
+  const wanted = set.status?.desiredNumberScheduled ?? 0
+  const running = set.status?.numberReady ?? 0
+  const updated = set.status?.updatedNumberScheduled ?? 0
+  return isObserved(set) && running >= wanted && updated >= wanted
+    ? ready
+    : { kind: 'progressing', message: `${running} of ${wanted} pods are ready` }
+}
+
+const missing = (kind: string): Rollout => ({
+  kind: 'missing',
+  message: `the ${kind} of this version does not exist any more`,
+})
+
+/** Tells whether all pods of the owner's revision are there. `hash` is the revision's part of its key, if it has one. */
+export const rolloutOf = (owner: Owner, hash: string | undefined): Rollout => {
+  switch (owner.kind) {
+    case 'ReplicaSet':
+      return owner.object === undefined ? missing(owner.kind) : replicaSetRollout(owner.object)
+    case 'StatefulSet':
+      return owner.object === undefined
+        ? missing(owner.kind)
+        : statefulSetRollout(owner.object, hash)
+    case 'DaemonSet':
+      return owner.object === undefined ? missing(owner.kind) : daemonSetRollout(owner.object)
+    case 'other':
+      return {
+        kind: 'missing',
+        message: `pods of a ${owner.name} are not supported; use a ReplicaSet, StatefulSet or DaemonSet`,
+      }
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * The settings that decisions need, from the KeptnConfig in our own namespace.
+ *
+ * @module
+ */
+import { parseDuration } from '../api/duration.ts'
+import type { KeptnConfig } from '../api/index.ts'
+import type { EventNames } from './transitions.ts'
+
+/** Settings as decisions use them. */
+export interface LifecycleConfig {
+  /** Whether a failed check holds a version back; otherwise it is a warning. */
+  readonly blocking: boolean
+  /** How long a rollout may take. */
+  readonly observabilityTimeoutMs: number
+  /** How long an app waits for more workloads at the longest. */
+  readonly discoveryLimitMs: number
+  /** How long no new workload must have appeared before an app is made. */
+  readonly discoveryQuietMs: number
+  readonly eventNames: EventNames
+}
+
+/** What holds where no KeptnConfig is. */
+export const defaultConfig: LifecycleConfig = {
+  blocking: true,
+  observabilityTimeoutMs: 5 * 60_000,
+  discoveryLimitMs: 30_000,
+  discoveryQuietMs: 5_000,
+  eventNames: 'seeds',
+}
+
+/** The settings in force. There should be one KeptnConfig; of several the first by name counts, so that it stays the same. */
+export const configOf = (configs: readonly KeptnConfig[]): LifecycleConfig => {
+  const [config] = configs.toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name))
+  if (config === undefined) return defaultConfig
+  const { spec } = config
+  return {
+    blocking: spec.blockDeployment,
+    observabilityTimeoutMs:
+      parseDuration(spec.observabilityTimeout) ?? defaultConfig.observabilityTimeoutMs,
+    discoveryLimitMs: spec.keptnAppCreationRequestTimeoutSeconds * 1000,
+    discoveryQuietMs: spec.discoveryQuietSeconds * 1000,
+    eventNames: spec.eventNames,
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * The state machines of a version, as tables.
+ *
+ * A KeptnAppVersion goes through the app's phases from top to bottom; while it is in `AppDeploy`, each of its
+ * KeptnWorkloadVersions goes through the workload's. A version has no phase until its first one starts (a workload
+ * version: until its app has passed its checks before deployment).
+ *
+ * - **Entering** a phase sets `currentPhase` and tells `<Phase>Started`. A phase with nothing to do is entered all the same
+ *   and passed in the same pass.
+ * - **Inside** a phase everything runs in parallel. The phase is `Progressing`, or `Pending` while something that it names
+ *   does not exist.
+ * - **Passing**: all parts succeeded (`<Phase>Succeeded`). Where failures don't block (`blockDeployment: false`), failed
+ *   tasks and evaluations make the phase `Warning`, which passes too. A failed rollout always fails.
+ * - **Failing**: one part failed. `currentPhase` stays, every later phase becomes `Deprecated`, the version `Failed`
+ *   (`<Phase>Errored`). A failed version is never taken up again; a new one is made by a new version or revision.
+ * - **Completed**: the last phase is passed. The version is `Succeeded`, whatever warnings there were.
+ *
+ * A workload version gets its verdict (`PreDeploymentPassed`) when it enters `WorkloadDeploy`: that is what opens gates.
+ *
+ * @module
+ */
+
+/** The four kinds of child that a phase may have, told apart by the prefix of their names. */
+export type CheckType = 'pre' | 'post' | 'pre-eval' | 'post-eval'
+
+/** The lists of definitions in the spec of a version. */
+export type CheckList =
+  | 'preDeploymentTasks'
+  | 'preDeploymentEvaluations'
+  | 'postDeploymentTasks'
+  | 'postDeploymentEvaluations'
+
+/** A phase whose parts are tasks or evaluations. */
+export interface CheckPhase {
+  readonly name: string
+  readonly longName: string
+  readonly runs: 'tasks' | 'evaluations'
+  readonly checkType: CheckType
+  /** Where the spec lists the definitions. */
+  readonly list: CheckList
+  /** Where the status has the phase's state. */
+  readonly state: CheckState
+  /** Where the status has an item for each definition. */
+  readonly items: CheckItems
+}
+
+/** Where the status of a version has the state of a phase with checks. */
+export type CheckState =
+  | 'preDeploymentStatus'
+  | 'preDeploymentEvaluationStatus'
+  | 'postDeploymentStatus'
+  | 'postDeploymentEvaluationStatus'
+
+/** Where the status of a version has the items of a phase with checks. */
+export type CheckItems =
+  | 'preDeploymentTaskStatus'
+  | 'preDeploymentEvaluationTaskStatus'
+  | 'postDeploymentTaskStatus'
+  | 'postDeploymentEvaluationTaskStatus'
+
+/** The phase in which something else deploys, and we watch: an app's workloads, or a workload's pods. */
+export interface DeployPhase<State extends string> {
+  readonly name: string
+  readonly longName: string
+  readonly runs: 'deployment'
+  readonly state: State
+}
+
+export type Phase<State extends string = string> = CheckPhase | DeployPhase<State>
+
+const checkPhases = (level: 'App' | 'Workload') =>
+  ({
+    preTasks: {
+      name: `${level}PreDeployTasks`,
+      longName: `${level} Pre-Deployment Tasks`,
+      runs: 'tasks',
+      checkType: 'pre',
+      list: 'preDeploymentTasks',
+      state: 'preDeploymentStatus',
+      items: 'preDeploymentTaskStatus',
+    },
+    preEvaluations: {
+      name: `${level}PreDeployEvaluations`,
+      longName: `${level} Pre-Deployment Evaluations`,
+      runs: 'evaluations',
+      checkType: 'pre-eval',
+      list: 'preDeploymentEvaluations',
+      state: 'preDeploymentEvaluationStatus',
+      items: 'preDeploymentEvaluationTaskStatus',
+    },
+    postTasks: {
+      name: `${level}PostDeployTasks`,
+      longName: `${level} Post-Deployment Tasks`,
+      runs: 'tasks',
+      checkType: 'post',
+      list: 'postDeploymentTasks',
+      state: 'postDeploymentStatus',
+      items: 'postDeploymentTaskStatus',
+    },
+    postEvaluations: {
+      name: `${level}PostDeployEvaluations`,
+      longName: `${level} Post-Deployment Evaluations`,
+      runs: 'evaluations',
+      checkType: 'post-eval',
+      list: 'postDeploymentEvaluations',
+      state: 'postDeploymentEvaluationStatus',
+      items: 'postDeploymentEvaluationTaskStatus',
+    },
+  }) as const satisfies Record<string, CheckPhase>
+
+const app = checkPhases('App')
+const workload = checkPhases('Workload')
+
+/** The phases of a KeptnAppVersion, in order. */
+export const appPhases = [
+  app.preTasks,
+  app.preEvaluations,
+  {
+    name: 'AppDeploy',
+    longName: 'App Deployment',
+    runs: 'deployment',
+    state: 'workloadOverallStatus',
+  },
+  app.postTasks,
+  app.postEvaluations,
+] as const satisfies readonly Phase[]
+
+/** The phases of a KeptnWorkloadVersion, in order. */
+export const workloadPhases = [
+  workload.preTasks,
+  workload.preEvaluations,
+  {
+    name: 'WorkloadDeploy',
+    longName: 'Workload Deployment',
+    runs: 'deployment',
+    state: 'deploymentStatus',
+  },
+  workload.postTasks,
+  workload.postEvaluations,
+] as const satisfies readonly Phase[]
+
+/** What `currentPhase` says once all phases are passed. */
+export const completedPhase = 'Completed'

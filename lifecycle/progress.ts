@@ -1,0 +1,222 @@
+/**
+ * Walks a version through its phases: the one place where the order of phases, what a failure skips and what is told about
+ * it are decided, for apps and workloads alike. The tables are in `phases.ts`.
+ *
+ * @module
+ */
+import type { Condition, ItemStatus, State } from '../api/index.ts'
+import { conditionTypes } from '../api/index.ts'
+import { withCondition } from '../kube/conditions.ts'
+import type { Action, Decision, Transition } from '../kube/decision.ts'
+import { isPassed } from './checks/roll-up.ts'
+import { completedPhase, type CheckItems, type Phase } from './phases.ts'
+import {
+  completedTransition,
+  factTransition,
+  phaseTransition,
+  type Telling,
+} from './transitions.ts'
+
+/** What every version's status has, besides the states of its phases. */
+export interface VersionStatus {
+  readonly status: State
+  readonly currentPhase?: string
+  readonly startTime?: string
+  readonly endTime?: string
+  readonly conditions?: readonly Condition[]
+}
+
+/** What a phase has come to, and what it changes in the status besides its own state. */
+export interface PhaseResult<Status> {
+  readonly state: State
+  readonly actions?: readonly Action[]
+  /** Why it failed or what it waits for, for people. */
+  readonly detail?: string
+  /** Definitions that do not exist: a person must make them. */
+  readonly missing?: readonly string[]
+  readonly changes?: Partial<Status>
+  readonly wakeAt?: Date | undefined
+}
+
+/** What the walk needs to know. */
+export interface Walk<
+  StateField extends string,
+  Status extends VersionStatus & Record<StateField, State>,
+> {
+  readonly level: 'App' | 'Workload'
+  readonly phases: readonly Phase<StateField>[]
+  /** The status that is stored, or the one a version begins with. */
+  readonly status: Status
+  readonly run: (phase: Phase<StateField>, status: Status) => PhaseResult<Status>
+  readonly telling: Telling
+}
+
+/** The status as it changes along the walk, and what has to be done and told. */
+interface Step<Status> {
+  readonly status: Status
+  readonly actions: readonly Action[]
+  readonly transitions: readonly Transition[]
+}
+
+/** An instant as Kubernetes writes it. */
+export const timeOf = (instant: Date): string => instant.toISOString().replace(/\.\d+Z$/, 'Z')
+
+const setCondition = <Status extends VersionStatus>(
+  status: Status,
+  condition: Omit<Condition, 'lastTransitionTime'>,
+  now: Date,
+): Status => ({ ...status, conditions: withCondition(status.conditions, condition, now) })
+
+/** What holds a version up until a person acts; nothing: it is not held up. */
+const stalledBy = (result: PhaseResult<unknown>): Omit<Condition, 'lastTransitionTime'> => {
+  const missing = result.missing ?? []
+  return missing.length === 0
+    ? { type: conditionTypes.stalled, status: 'False', reason: 'Proceeding', message: '' }
+    : {
+        type: conditionTypes.stalled,
+        status: 'True',
+        reason: 'DefinitionNotFound',
+        message: `${result.detail ?? ''}; create it in the namespace of the workload or in the namespace of Gatekept`,
+      }
+}
+
+const enter = <Status extends VersionStatus>(
+  step: Step<Status>,
+  phase: Phase,
+  telling: Telling,
+): Step<Status> =>
+  step.status.currentPhase === phase.name
+    ? step
+    : {
+        ...step,
+        status: { ...step.status, currentPhase: phase.name, status: 'Progressing' },
+        transitions: [...step.transitions, phaseTransition(telling, phase, 'Started')],
+      }
+
+const fail = <StateField extends string, Status extends VersionStatus & Record<StateField, State>>(
+  walk: Walk<StateField, Status>,
+  step: Step<Status>,
+  failed: Phase<StateField>,
+  detail: string,
+): Decision<Status> => {
+  const { now } = walk.telling
+  const later = walk.phases.slice(walk.phases.indexOf(failed) + 1)
+  const skipped = Object.fromEntries(later.map((phase) => [phase.state, 'Deprecated']))
+  const ended: Status = { ...step.status, ...skipped, status: 'Failed', endTime: timeOf(now) }
+  const reason = `${failed.name}Failed`
+  const status = setCondition(
+    ended,
+    { type: conditionTypes.ready, status: 'False', reason, message: detail },
+    now,
+  )
+  return {
+    status,
+    actions: step.actions,
+    transitions: [...step.transitions, phaseTransition(walk.telling, failed, 'Errored', detail)],
+  }
+}
+
+const wait = <Status extends VersionStatus>(
+  step: Step<Status>,
+  phase: Phase,
+  result: PhaseResult<Status>,
+  telling: Telling,
+): Decision<Status> => {
+  const waiting = setCondition(
+    step.status,
+    {
+      type: conditionTypes.ready,
+      status: 'Unknown',
+      reason: phase.name,
+      message: result.detail ?? '',
+    },
+    telling.now,
+  )
+  const missing = (result.missing ?? []).map((definition) =>
+    factTransition(telling, {
+      reason: `${phase.name}DefinitionNotFound`,
+      what: definition,
+      message: `${phase.longName}: definition "${definition}" does not exist; create it, and the version goes on`,
+      severity: 'Warning',
+    }),
+  )
+  // Told once: as long as the condition says it already, it is no news.
+  const known = step.status.conditions?.some(
+    ({ type, status, message }) =>
+      type === conditionTypes.stalled && status === 'True' && message === stalledBy(result).message,
+  )
+  return {
+    status: setCondition(waiting, stalledBy(result), telling.now),
+    actions: step.actions,
+    transitions: known === true ? step.transitions : [...step.transitions, ...missing],
+    wakeAt: result.wakeAt,
+  }
+}
+
+const complete = <Status extends VersionStatus>(
+  step: Step<Status>,
+  level: 'App' | 'Workload',
+  telling: Telling,
+): Decision<Status> => {
+  const ended: Status = {
+    ...step.status,
+    currentPhase: completedPhase,
+    status: 'Succeeded',
+    endTime: timeOf(telling.now),
+  }
+  const ready = {
+    type: conditionTypes.ready,
+    status: 'True',
+    reason: completedPhase,
+    message: 'All phases are passed',
+  } as const
+  return {
+    status: setCondition(
+      setCondition(ended, ready, telling.now),
+      stalledBy({ state: 'Succeeded' }),
+      telling.now,
+    ),
+    actions: step.actions,
+    transitions: [...step.transitions, completedTransition(telling, level)],
+  }
+}
+
+/**
+ * Tells where a version that has begun and not ended goes from here: as many phases as are passed already, in one pass.
+ *
+ * A phase is passed on what its children's stored statuses say, so a crash at any point leads to the same walk again.
+ */
+export const walkPhases = <
+  StateField extends string,
+  Status extends VersionStatus & Record<StateField, State>,
+>(
+  walk: Walk<StateField, Status>,
+): Decision<Status> => {
+  const { telling, phases, level } = walk
+  const begun: Status = { ...walk.status, startTime: walk.status.startTime ?? timeOf(telling.now) }
+  let step: Step<Status> = { status: begun, actions: [], transitions: [] }
+  for (const phase of phases) {
+    if (isPassed(step.status[phase.state])) continue
+    step = enter(step, phase, telling)
+    const result = walk.run(phase, step.status)
+    step = {
+      ...step,
+      status: { ...step.status, ...result.changes, [phase.state]: result.state },
+      actions: [...step.actions, ...(result.actions ?? [])],
+    }
+    if (result.state === 'Failed') return fail(walk, step, phase, result.detail ?? '')
+    if (!isPassed(result.state)) return wait(step, phase, result, telling)
+    step = {
+      ...step,
+      transitions: [...step.transitions, phaseTransition(telling, phase, 'Succeeded')],
+    }
+  }
+  return complete(step, level, telling)
+}
+
+/** The items of a phase as a change of the status; an empty list is left out. */
+export const itemsChange = <Field extends CheckItems>(
+  field: Field,
+  items: readonly ItemStatus[],
+): Partial<Record<Field, readonly ItemStatus[]>> =>
+  items.length === 0 ? {} : ({ [field]: items } as Partial<Record<Field, readonly ItemStatus[]>>)

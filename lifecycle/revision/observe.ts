@@ -1,0 +1,139 @@
+/**
+ * Reads what a decision about the revision of held pods needs.
+ *
+ * @module
+ */
+import { ReplicaSet, StatefulSet } from '../../api/kubernetes.ts'
+import { controllerOf, type KubeObject, type OwnerReference } from '../../api/object.ts'
+import { identify, type Identity } from '../../identity/identity.ts'
+import { workloadName } from '../../identity/names.ts'
+import { ownerOf } from '../../identity/owner.ts'
+import { revisionOf } from '../../identity/revision.ts'
+import type { Client } from '../../kube/client.ts'
+import { configOf } from '../config.ts'
+import { within, type LifecycleStores } from '../stores.ts'
+import type { RevisionSeen } from './decide.ts'
+
+/** What `observeRevision` reads from. */
+export interface RevisionReader {
+  readonly stores: Pick<
+    LifecycleStores,
+    'pods' | 'workloads' | 'workloadVersions' | 'replicaSets' | 'statefulSets' | 'configs'
+  >
+  readonly client: Client
+  /** Our own namespace: the one whose KeptnConfig counts. */
+  readonly namespace: string
+}
+
+const revisionNumberKey = 'deployment.kubernetes.io/revision'
+
+const revisionNumber = (replicaSet: KubeObject): number =>
+  Number(replicaSet.metadata.annotations?.[revisionNumberKey] ?? 0)
+
+/**
+ * Whether this ReplicaSet is the newest of its Deployment: a rollback raises the number of the old one. A stale store can
+ * only be behind, and the newer one's pods put right what an older one's did.
+ */
+const isNewest = async (
+  reader: RevisionReader,
+  namespace: string,
+  owner: OwnerReference,
+): Promise<boolean> => {
+  const { replicaSets } = reader.stores
+  const held = replicaSets.get(namespace, owner.name)
+  // The pod's watch may be ahead of the ReplicaSet's.
+  const replicaSet =
+    held?.metadata.uid === owner.uid
+      ? held
+      : await reader.client.get(ReplicaSet, { namespace, name: owner.name })
+  if (replicaSet?.metadata.uid !== owner.uid) return false
+  const deployment = controllerOf(replicaSet)
+  if (deployment === undefined) return true
+  const mine = revisionNumber(replicaSet)
+  return replicaSets
+    .by('controller', deployment.uid)
+    .every((sibling) => revisionNumber(sibling) <= mine)
+}
+
+const isUpdateRevision = async (
+  reader: RevisionReader,
+  namespace: string,
+  owner: OwnerReference,
+  hash: string,
+): Promise<boolean> => {
+  const set =
+    reader.stores.statefulSets.get(namespace, owner.name) ??
+    (await reader.client.get(StatefulSet, { namespace, name: owner.name }))
+  if (set?.metadata.uid !== owner.uid) return false
+  const updateRevision = set.status?.updateRevision
+  return updateRevision === undefined || updateRevision === hash
+}
+
+/** A DaemonSet makes pods of its newest revision only, so a held pod of one is current. */
+const isCurrent = (
+  reader: RevisionReader,
+  namespace: string,
+  owner: OwnerReference,
+  hash: string,
+): Promise<boolean> => {
+  if (owner.kind === 'ReplicaSet') return isNewest(reader, namespace, owner)
+  if (owner.kind === 'StatefulSet') return isUpdateRevision(reader, namespace, owner, hash)
+  return Promise.resolve(true)
+}
+
+/** Reads the identity from the pod, and from its owner only where the pod alone can't tell. */
+const identityOf = async (
+  reader: RevisionReader,
+  pod: KubeObject,
+): Promise<RevisionSeen['identity']> => {
+  const alone = identify(pod.metadata, undefined)
+  if (alone !== 'owner-needed') return alone
+  const owner = await ownerOf(pod, (type, at) => reader.client.get(type, at))
+  return owner === undefined ? alone : identify(pod.metadata, owner)
+}
+
+const isIdentity = (identity: RevisionSeen['identity']): identity is Identity =>
+  typeof identity !== 'string'
+
+const newestFirst = (a: KubeObject, b: KubeObject): number =>
+  b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp)
+
+/** Everything about one revision; the key is `<namespace>/<revision>`. `undefined`: none of its pods is held. */
+export const observeRevision =
+  (reader: RevisionReader) =>
+  async (key: string, now: Date): Promise<RevisionSeen | undefined> => {
+    const { pods, workloads, workloadVersions, configs } = reader.stores
+    const namespace = key.slice(0, key.indexOf('/'))
+    const [pod] = pods
+      .by('revision', key)
+      .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+      .toSorted(newestFirst)
+    const revision = pod && revisionOf(pod)
+    if (pod === undefined || revision === undefined) return undefined
+    const [recorded] = workloadVersions.by('revision', key)
+    const hash = revision.key.split('/')[1] ?? ''
+    const [current, identity] = await Promise.all([
+      isCurrent(reader, namespace, revision.owner, hash),
+      recorded === undefined ? identityOf(reader, pod) : 'owner-needed',
+    ])
+    const name =
+      recorded?.spec.workloadName ??
+      (isIdentity(identity) ? workloadName(identity.app, identity.workload) : undefined)
+    return {
+      now,
+      namespace,
+      revision: revision.key,
+      owner: revision.owner,
+      isCurrent: current,
+      recorded,
+      identity,
+      workload: name === undefined ? undefined : workloads.get(namespace, name),
+      config: configOf(configs.by('namespace', reader.namespace)),
+    }
+  }
+
+/** The key of the revision that a pod belongs to. */
+export const revisionKeysOf = (pod: KubeObject): readonly string[] => {
+  const revision = revisionOf(pod)
+  return revision === undefined ? [] : [within(pod.metadata.namespace, revision.key)]
+}

@@ -1,0 +1,155 @@
+/**
+ * What the lifecycle's controllers look at, and by what they look it up. Whoever starts the process keeps the stores.
+ *
+ * @module
+ */
+import type {
+  KeptnApp,
+  KeptnAppVersion,
+  KeptnConfig,
+  KeptnEvaluation,
+  KeptnEvaluationDefinition,
+  KeptnMetric,
+  KeptnTask,
+  KeptnTaskDefinition,
+  KeptnWorkload,
+  KeptnWorkloadVersion,
+} from '../api/index.ts'
+import type { ConfigMap, DaemonSet, Job, ReplicaSet, StatefulSet } from '../api/kubernetes.ts'
+import { controllerOf, type KubeObject } from '../api/object.ts'
+import { revisionOf } from '../identity/revision.ts'
+import type { Store } from '../kube/store.ts'
+import type { Children, Definitions } from './children.ts'
+
+/** Every store, by the plural that people use. */
+export interface LifecycleStores {
+  readonly pods: Store<KubeObject>
+  readonly workloads: Store<KeptnWorkload>
+  readonly workloadVersions: Store<KeptnWorkloadVersion>
+  readonly apps: Store<KeptnApp>
+  readonly appVersions: Store<KeptnAppVersion>
+  readonly tasks: Store<KeptnTask>
+  readonly evaluations: Store<KeptnEvaluation>
+  readonly taskDefinitions: Store<KeptnTaskDefinition>
+  readonly evaluationDefinitions: Store<KeptnEvaluationDefinition>
+  readonly metrics: Store<KeptnMetric>
+  readonly configs: Store<KeptnConfig>
+  readonly replicaSets: Store<ReplicaSet>
+  readonly statefulSets: Store<StatefulSet>
+  readonly daemonSets: Store<DaemonSet>
+  readonly jobs: Store<Job>
+  readonly configMaps: Store<ConfigMap>
+}
+
+/** Values of indexes are compared within a namespace. */
+export const within = (namespace: string | undefined, value: string): string =>
+  `${namespace ?? ''}/${value}`
+
+const controllerUid = (object: KubeObject): readonly string[] => {
+  const owner = controllerOf(object)
+  return owner === undefined ? [] : [owner.uid]
+}
+
+const definitionsOf = (version: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] => {
+  const { spec } = version
+  return [
+    ...(spec.preDeploymentTasks ?? []),
+    ...(spec.postDeploymentTasks ?? []),
+    ...(spec.preDeploymentEvaluations ?? []),
+    ...(spec.postDeploymentEvaluations ?? []),
+  ]
+}
+
+/** The indexes that the lifecycle needs, by store. */
+export const lifecycleIndexes = {
+  pods: {
+    revision: (pod: KubeObject): readonly string[] => {
+      const revision = revisionOf(pod)
+      return revision === undefined ? [] : [within(pod.metadata.namespace, revision.key)]
+    },
+  },
+  workloads: {
+    app: (workload: KeptnWorkload): readonly string[] => [
+      within(workload.metadata.namespace, workload.spec.app),
+    ],
+  },
+  workloadVersions: {
+    app: (version: KeptnWorkloadVersion): readonly string[] => [
+      within(version.metadata.namespace, version.spec.app),
+    ],
+    revision: (version: KeptnWorkloadVersion): readonly string[] =>
+      (version.spec.revisions ?? []).map((revision) =>
+        within(version.metadata.namespace, revision),
+      ),
+    owner: (version: KeptnWorkloadVersion): readonly string[] => [
+      version.spec.resourceReference.uid,
+    ],
+    definition: definitionsOf,
+  },
+  appVersions: {
+    app: (version: KeptnAppVersion): readonly string[] => [
+      within(version.metadata.namespace, version.spec.appName),
+    ],
+    definition: definitionsOf,
+  },
+  tasks: {
+    controller: controllerUid,
+    definition: (task: KeptnTask): readonly string[] => [task.spec.taskDefinition],
+  },
+  evaluations: {
+    controller: controllerUid,
+    definition: (evaluation: KeptnEvaluation): readonly string[] => [
+      evaluation.spec.evaluationDefinition,
+    ],
+  },
+  configs: {
+    namespace: (config: KeptnConfig): readonly string[] => [config.metadata.namespace ?? ''],
+  },
+  replicaSets: { controller: controllerUid },
+  jobs: { controller: controllerUid },
+} as const
+
+/** The key of the object that controls this one: whose status it is part of. */
+export const ownerKeys = (object: KubeObject): readonly string[] => {
+  const owner = controllerOf(object)
+  return owner === undefined ? [] : [within(object.metadata.namespace, owner.name)]
+}
+
+/** The tasks and evaluations that this version has made. */
+export const childrenOf = (
+  stores: Pick<LifecycleStores, 'tasks' | 'evaluations'>,
+  version: KubeObject,
+): Children => ({
+  tasks: stores.tasks.by('controller', version.metadata.uid),
+  evaluations: stores.evaluations.by('controller', version.metadata.uid),
+})
+
+/** The definitions that a version names: from its own namespace, else from ours. */
+export const definitionsFor = (
+  stores: Pick<LifecycleStores, 'taskDefinitions' | 'evaluationDefinitions'>,
+  version: KeptnAppVersion | KeptnWorkloadVersion,
+  ourNamespace: string,
+): Definitions => {
+  const { namespace } = version.metadata
+  const found = <T extends KubeObject>(
+    store: Store<T>,
+    names: readonly string[],
+  ): ReadonlyMap<string, T> =>
+    new Map(
+      names.flatMap((name) => {
+        const definition = store.get(namespace, name) ?? store.get(ourNamespace, name)
+        return definition === undefined ? [] : [[name, definition] as const]
+      }),
+    )
+  const { spec } = version
+  return {
+    tasks: found(stores.taskDefinitions, [
+      ...(spec.preDeploymentTasks ?? []),
+      ...(spec.postDeploymentTasks ?? []),
+    ]),
+    evaluations: found(stores.evaluationDefinitions, [
+      ...(spec.preDeploymentEvaluations ?? []),
+      ...(spec.postDeploymentEvaluations ?? []),
+    ]),
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The facts that the lifecycle tells: their words are the events' reasons, and part of what users' scripts look for.
+ *
+ * @module
+ */
+import { apiVersionOf, type KubeObject } from '../api/object.ts'
+import type { ObjectReference, Transition } from '../kube/decision.ts'
+import { completedPhase } from './phases.ts'
+
+/** Which words events have: those of the documentation that users were given, or those that Keptn really sent. */
+export type EventNames = 'seeds' | 'keptn'
+
+/** What happened to a phase. */
+export type PhaseFact = 'Started' | 'Succeeded' | 'Errored'
+
+const keptnWords: Readonly<Record<PhaseFact, string>> = {
+  Started: 'Started',
+  Succeeded: 'Finished',
+  Errored: 'Failed',
+}
+const sentences: Readonly<Record<PhaseFact, string>> = {
+  Started: 'has started',
+  Succeeded: 'has finished',
+  Errored: 'has failed',
+}
+
+/** The longest message that still leaves an event's note below its limit of 1,024 bytes. */
+const longestMessage = 900
+
+/** Cuts a text to what an event can carry, by characters of at most three bytes in the worst case kept in mind. */
+export const cutMessage = (text: string): string => {
+  const bytes = Buffer.from(text)
+  if (bytes.length <= longestMessage) return text
+  return `${bytes
+    .subarray(0, longestMessage - 3)
+    .toString('utf8')
+    .replace(/\uFFFD+$/, '')}…`
+}
+
+/** Names an object by what every stored object says of itself. */
+export const referenceTo = (object: KubeObject): ObjectReference => ({
+  apiVersion: object.apiVersion,
+  kind: object.kind,
+  name: object.metadata.name,
+  uid: object.metadata.uid,
+  ...(object.metadata.namespace === undefined ? {} : { namespace: object.metadata.namespace }),
+})
+
+/** Names an object that is about to be created under this type; it has no UID yet, so its owner's stands in the id. */
+export const typeName = (type: { group: string; version: string; kind: string }): string =>
+  `${apiVersionOf(type)} ${type.kind}`
+
+/** What a fact is about and when it became true. */
+export interface Telling {
+  readonly subject: KubeObject
+  /** The version of the application or workload. */
+  readonly version: string
+  readonly eventNames: EventNames
+  readonly now: Date
+}
+
+const message = (telling: Telling, sentence: string): string => {
+  const { namespace = '', name } = telling.subject.metadata
+  const place = ` / Namespace: ${namespace}, Name: ${name}, Version: ${telling.version}`
+  return cutMessage(sentence).concat(place).slice(0, 1000)
+}
+
+/** A phase was entered or left. `detail` says why it failed. */
+export const phaseTransition = (
+  telling: Telling,
+  phase: { readonly name: string; readonly longName: string },
+  fact: PhaseFact,
+  detail?: string,
+): Transition => ({
+  id: `${telling.subject.metadata.uid}/${phase.name}/${fact}`,
+  subject: referenceTo(telling.subject),
+  reason: `${phase.name}${telling.eventNames === 'keptn' ? keptnWords[fact] : fact}`,
+  severity: fact === 'Errored' ? 'Warning' : 'Normal',
+  message: message(
+    telling,
+    `${phase.longName}: ${sentences[fact]}${detail === undefined ? '' : `: ${detail}`}`,
+  ),
+  at: telling.now,
+  attributes: { phase: phase.name, version: telling.version },
+})
+
+/** The whole version has come to its good end. */
+export const completedTransition = (telling: Telling, level: 'App' | 'Workload'): Transition => ({
+  id: `${telling.subject.metadata.uid}/${completedPhase}/Succeeded`,
+  subject: referenceTo(telling.subject),
+  reason: telling.eventNames === 'keptn' ? `${level}CompletedFinished` : completedPhase,
+  severity: 'Normal',
+  message: message(telling, `${level} ${completedPhase}: has finished`),
+  at: telling.now,
+  attributes: { phase: completedPhase, version: telling.version },
+})
+
+/** Any other fact about an object: something was made, or waits for a person. `what` makes its id its own. */
+export const factTransition = (
+  telling: Telling,
+  fact: {
+    readonly reason: string
+    readonly what: string
+    readonly message: string
+    readonly severity?: 'Warning'
+  },
+): Transition => ({
+  id: `${telling.subject.metadata.uid}/${fact.reason}/${fact.what}`,
+  subject: referenceTo(telling.subject),
+  reason: fact.reason,
+  severity: fact.severity ?? 'Normal',
+  message: message(telling, fact.message),
+  at: telling.now,
+})
