@@ -23,7 +23,10 @@ const yamlOf = (resource: AnyResource) =>
 
 const crdFile = ({ plural, group }: AnyResource) => `${plural}.${group}.yaml`
 
-/** Lets other kustomizations include the folder: they may not name files that lie outside of their own. */
+/**
+ * Lets other kustomizations include the folder: they may not name files that lie outside of their own. Its file has a name
+ * without a suffix, since `kubectl apply -f` of a folder would take a `.yaml` for an object.
+ */
 const kustomization = () =>
   stringify({
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
@@ -34,7 +37,7 @@ const kustomization = () =>
 /** Every generated file, by its path in the project. */
 export const generatedFiles = (): ReadonlyMap<string, string> =>
   new Map([
-    ['manifests/crds/kustomization.yaml', kustomization()],
+    ['manifests/crds/Kustomization', kustomization()],
     ...resources.flatMap((resource): [string, string][] => [
       [`manifests/crds/${crdFile(resource)}`, yamlOf(resource)],
       [`docs/reference/${resource.singular}.md`, referenceOf(resource)],
