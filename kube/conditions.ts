@@ -1,0 +1,34 @@
+/**
+ * Conditions in a status: one per type, each with the time since when it stands as it does.
+ *
+ * @module
+ */
+import type { Condition } from '../api/condition.ts'
+
+/** The condition of this type, if it is there. */
+export const findCondition = (
+  list: readonly Condition[] | undefined,
+  type: string,
+): Condition | undefined => list?.find((condition) => condition.type === type)
+
+/**
+ * The list with one condition set.
+ *
+ * Its time changes with its status alone, so that a new message or reason doesn't hide since when it holds.
+ * The others keep their places.
+ */
+export const withCondition = (
+  list: readonly Condition[] | undefined,
+  next: Omit<Condition, 'lastTransitionTime'>,
+  now: Date,
+): readonly Condition[] => {
+  const before = findCondition(list, next.type)
+  const lastTransitionTime =
+    before?.status === next.status ? before.lastTransitionTime : wholeSeconds(now)
+  const condition: Condition = { ...next, lastTransitionTime }
+  if (list === undefined || before === undefined) return [...(list ?? []), condition]
+  return list.map((other) => (other === before ? condition : other))
+}
+
+/** Kubernetes keeps whole seconds in times like these. */
+const wholeSeconds = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z')

@@ -1,0 +1,453 @@
+/**
+ * The one loop that runs every controller.
+ *
+ * ```
+ * take key → observe (gone? forget) → decide
+ *   → apply actions            AlreadyExists and ours: fine; NotFound: fine
+ *   → patch status             only if different; carries the resourceVersion it was decided on
+ *        conflict: look at the live object, decide again at once
+ *   → announce transitions     a failure here is logged, and nothing else
+ *   → wake at wakeAt           any throw before this: log once with the key, back off, retry
+ * ```
+ *
+ * The answer to each write goes into the stores of its type before the pass goes on, so a later pass sees what was written
+ * though the watch hasn't told yet.
+ *
+ * Once the signal is aborted no new write starts; those that are on their way get a second to end, so that
+ * what they stored is still announced.
+ *
+ * @module
+ */
+import type { Logger } from 'pino'
+import { controllerOf, type KubeObject, type ResourceType } from '../api/object.ts'
+import { NotSentError, type At, type Client, type RequestOptions } from './client.ts'
+import type { Action, Create, Decision, Delete, Patch, Transition } from './decision.ts'
+import { ApiError, isAlreadyExists, isConflict, isNotFound, isUnavailable } from './errors.ts'
+import { joinKey, keyOf } from './keys.ts'
+import { mergePatch } from './merge-patch.ts'
+import { createQueue, type Queue } from './queue.ts'
+import type { Reflector } from './reflector.ts'
+import type { Change, Store } from './store.ts'
+
+/** What makes a controller look at a key: a change of an object in a store. */
+export interface Wake {
+  readonly store: Store<KubeObject>
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- `wake` ties it to the objects of its store
+  readonly keys: (object: any) => readonly string[]
+}
+
+/** Wakes a controller for the keys that an object of this store names, before and after a change of it. */
+export const wake = <T extends KubeObject>(
+  store: Store<T>,
+  keys: (object: T) => readonly string[],
+): Wake => ({ store, keys })
+
+/** What makes one controller differ from another. */
+export interface Controller<Seen, Status = unknown> {
+  readonly name: string
+  readonly wakes: readonly Wake[]
+  /** Reads all that a decision needs; `undefined`: gone, forget. It never writes. */
+  readonly observe: (key: string, now: Date) => Seen | undefined | Promise<Seen | undefined>
+  /** Pure. */
+  readonly decide: (seen: Seen) => Decision<Status>
+  /** The object whose status is written. */
+  readonly subject?: (seen: Seen) => {
+    readonly type: ResourceType<KubeObject>
+    readonly object: KubeObject
+  }
+}
+
+/** How a pass ended. `stopped`: it may not write any more. */
+export type PassOutcome = 'done' | 'gone' | 'conflict' | 'failed' | 'stopped'
+
+/** One look at one key, for metrics. */
+export interface Pass {
+  readonly controller: string
+  readonly ms: number
+  readonly outcome: PassOutcome
+}
+
+/** What a controller runs with. */
+export interface Runtime {
+  readonly client: Client
+  /** Waited for before the first pass; answers to writes are learned by those of their type. */
+  readonly stores: readonly Reflector<KubeObject>[]
+  readonly announce: (transitions: readonly Transition[]) => void
+  readonly log: Logger
+  readonly now?: () => Date
+  readonly signal: AbortSignal
+  readonly workers?: number
+  /** Asked right before each write; a lease's `stillLeading`. */
+  readonly mayWrite?: () => boolean
+  readonly onPass?: (pass: Pass) => void
+}
+
+const defaultWorkers = 8
+const windDownMs = 1_000
+const immediateRetries = 5
+/** While the API server is away: so that a key is looked at soon after its return. */
+const maxBackOffAwayMs = 8_000
+/** A decision that wakes itself in the past must not keep a processor busy. */
+const minWakeMs = 100
+
+/** Runs a controller until the signal is aborted and no pass is under way. */
+export const runController = async <Seen, Status>(
+  controller: Controller<Seen, Status>,
+  runtime: Runtime,
+): Promise<void> => {
+  const { signal, stores } = runtime
+  const log = runtime.log.child({ controller: controller.name })
+  const queue = createQueue(runtime.now === undefined ? {} : { now: runtime.now })
+  const windDown = startWindDown(signal)
+  const stopped = new Promise<void>((resolve) => {
+    onAbort(signal, () => {
+      queue.close()
+      resolve()
+    })
+  })
+  const wakeAll = subscribe(controller.wakes, { queue, signal, log })
+  await Promise.race([Promise.all(stores.map((store) => store.synced)), stopped])
+  wakeAll()
+  const loop: Loop<Seen, Status> = {
+    controller,
+    runtime,
+    log,
+    queue,
+    writer: createWriter(runtime, windDown.signal),
+    conflicts: new Map(),
+  }
+  await Promise.all(Array.from({ length: runtime.workers ?? defaultWorkers }, () => work(loop)))
+  windDown.end()
+}
+
+interface Loop<Seen, Status> {
+  readonly controller: Controller<Seen, Status>
+  readonly runtime: Runtime
+  readonly log: Logger
+  readonly queue: Queue
+  readonly writer: Writer
+  /** How often in a row a key met a conflict. */
+  readonly conflicts: Map<string, number>
+}
+
+const onAbort = (signal: AbortSignal, run: () => void): void => {
+  if (signal.aborted) run()
+  else signal.addEventListener('abort', run, { once: true })
+}
+
+/** A signal that is aborted a while after another one. */
+const startWindDown = (
+  signal: AbortSignal,
+): { readonly signal: AbortSignal; readonly end: () => void } => {
+  const late = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  onAbort(signal, () => {
+    timer = setTimeout(() => {
+      late.abort(signal.reason)
+    }, windDownMs)
+  })
+  return {
+    signal: late.signal,
+    end: () => {
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** Queues the keys that changes name; returns the function that queues the keys of all there is. */
+const subscribe = (
+  wakes: readonly Wake[],
+  {
+    queue,
+    signal,
+    log,
+  }: { readonly queue: Queue; readonly signal: AbortSignal; readonly log: Logger },
+): (() => void) => {
+  const addKeys = ({ keys }: Wake, object: KubeObject | undefined): void => {
+    if (object === undefined) return
+    try {
+      for (const key of keys(object)) queue.add(key)
+    } catch (error) {
+      // One object that a key function can't take must not keep others from being looked at.
+      log.error({ err: error, object: keyOf(object) }, 'Object wakes nothing')
+    }
+  }
+  for (const wake of wakes) {
+    const onChange = ({ before, now }: Change<KubeObject>): void => {
+      addKeys(wake, before)
+      addKeys(wake, now)
+    }
+    wake.store.subscribe(onChange, { signal })
+  }
+  return () => {
+    for (const wake of wakes) for (const object of wake.store.all()) addKeys(wake, object)
+  }
+}
+
+const work = async <Seen, Status>(loop: Loop<Seen, Status>): Promise<void> => {
+  const { queue, runtime, controller } = loop
+  for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+    const startedAt = performance.now()
+    const outcome = await pass(loop, key)
+    queue.done(key)
+    const ms = performance.now() - startedAt
+    try {
+      runtime.onPass?.({ controller: controller.name, ms, outcome })
+    } catch (error) {
+      loop.log.error({ err: error }, 'Counting a pass failed')
+    }
+  }
+}
+
+/** Looks at one key. Never throws: how it ended is its result. */
+const pass = async <Seen, Status>(loop: Loop<Seen, Status>, key: string): Promise<PassOutcome> => {
+  const { queue, conflicts } = loop
+  try {
+    const outcome = await decideAndApply(loop, key)
+    queue.succeed(key)
+    conflicts.delete(key)
+    return outcome
+  } catch (error) {
+    if (error instanceof MovedError) return met(loop, key, error)
+    conflicts.delete(key)
+    return failed(loop, key, error)
+  }
+}
+
+const decideAndApply = async <Seen, Status>(
+  { controller, runtime, log, queue, writer }: Loop<Seen, Status>,
+  key: string,
+): Promise<PassOutcome> => {
+  const now = (runtime.now ?? (() => new Date()))()
+  const seen = await controller.observe(key, now)
+  if (seen === undefined) return 'gone'
+  const decision = controller.decide(seen)
+  await applyAll(writer, decision.actions)
+  if (decision.status !== undefined) {
+    const isThere = await storeStatus(writer, subjectOf(controller, seen), decision.status)
+    if (!isThere) return 'gone'
+  }
+  announce(runtime, log, key, decision.transitions)
+  if (decision.wakeAt !== undefined) {
+    const earliest = now.getTime() + minWakeMs
+    queue.addAt(key, new Date(Math.max(decision.wakeAt.getTime(), earliest)))
+  }
+  return 'done'
+}
+
+/** The world moved while we decided: decide again on what is there now, quietly. */
+const met = async <Seen, Status>(
+  loop: Loop<Seen, Status>,
+  key: string,
+  moved: MovedError,
+): Promise<PassOutcome> => {
+  const { queue, conflicts, writer, log } = loop
+  const count = (conflicts.get(key) ?? 0) + 1
+  conflicts.set(key, count)
+  try {
+    // The store may be behind, and would lead to the same conflict again.
+    await writer.refresh(moved.type, moved.at)
+  } catch (error) {
+    return failed(loop, key, error)
+  }
+  log.debug({ key, count }, 'Object had changed')
+  if (count <= immediateRetries) queue.add(key)
+  else queue.fail(key)
+  return 'conflict'
+}
+
+const failed = <Seen, Status>(
+  { queue, log, runtime }: Loop<Seen, Status>,
+  key: string,
+  error: unknown,
+): PassOutcome => {
+  if (runtime.signal.aborted) return 'stopped'
+  const count = queue.fail(key, {
+    atLeastMs: error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0,
+    ...(isUnavailable(error) ? { atMostMs: maxBackOffAwayMs } : {}),
+  })
+  if (error instanceof NotSentError) return 'stopped'
+  // A key that goes on failing is told about now and then: an outage must not fill the log.
+  const level = count === 1 || count % 10 === 0 ? 'warn' : 'debug'
+  log[level]({ key, err: error, attempts: count }, 'Pass failed')
+  return 'failed'
+}
+
+const announce = (
+  { announce }: Runtime,
+  log: Logger,
+  key: string,
+  transitions: readonly Transition[],
+): void => {
+  if (transitions.length === 0) return
+  try {
+    announce(transitions)
+  } catch (error) {
+    log.error({ key, err: error }, 'Announcing failed')
+  }
+}
+
+/** An object was not what a write expected: another version, or another object. */
+class MovedError extends Error {
+  override readonly name = 'MovedError'
+  readonly type: ResourceType<KubeObject>
+  readonly at: At
+
+  constructor(type: ResourceType<KubeObject>, at: At, cause: unknown) {
+    super(`${type.kind} "${joinKey(at.namespace, at.name)}" had changed`, { cause })
+    this.type = type
+    this.at = at
+  }
+}
+
+/** The client, with the leave to write, and with the stores that learn what it answers. */
+interface Writer {
+  readonly client: Client
+  readonly options: RequestOptions
+  /** Throws when no write may start any more. */
+  check(): void
+  learn(type: ResourceType<KubeObject>, object: KubeObject): void
+  /** Reads the live object into its stores. */
+  refresh(type: ResourceType<KubeObject>, at: At): Promise<KubeObject | undefined>
+}
+
+const createWriter = (runtime: Runtime, windDown: AbortSignal): Writer => {
+  const { client, signal, stores } = runtime
+  const maySend = (): boolean => !signal.aborted && runtime.mayWrite?.() !== false
+  const learn = (type: ResourceType<KubeObject>, object: KubeObject): void => {
+    for (const reflector of stores) {
+      const isOfType = reflector.type.group === type.group && reflector.type.kind === type.kind
+      if (isOfType) reflector.store.learn(object)
+    }
+  }
+  return {
+    client,
+    options: { signal: windDown, maySend },
+    check() {
+      if (!maySend()) throw new NotSentError('Did not write: not leading any more')
+    },
+    learn,
+    async refresh(type, at) {
+      const live = await client.get(type, at, { signal: windDown })
+      if (live !== undefined) learn(type, live)
+      return live
+    },
+  }
+}
+
+const applyAll = async (writer: Writer, actions: readonly Action[]): Promise<void> => {
+  if (actions.length === 0) return
+  const results = await Promise.allSettled(actions.map((action) => apply(writer, action)))
+  const errors = results.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason as unknown] : [],
+  )
+  if (errors.length === 0) return
+  // One conflict is settled by deciding again, but a failure beside it must not pass unnoticed.
+  throw errors.find((error) => !(error instanceof MovedError)) ?? errors[0]
+}
+
+const apply = async (writer: Writer, action: Action): Promise<void> => {
+  writer.check()
+  switch (action.kind) {
+    case 'create':
+      return applyCreate(writer, action)
+    case 'patch':
+      return applyPatch(writer, action)
+    case 'delete':
+      return applyDelete(writer, action)
+  }
+}
+
+const applyCreate = async (writer: Writer, { type, object }: Create): Promise<void> => {
+  try {
+    writer.learn(type, await writer.client.create(type, object, writer.options))
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error
+    await adopt(writer, { kind: 'create', type, object }, error)
+  }
+}
+
+/** The name is taken: fine when the object that has it is the one that was wanted, left by an earlier pass. */
+const adopt = async (writer: Writer, { type, object }: Create, cause: unknown): Promise<void> => {
+  const { namespace, name } = object.metadata
+  const live = await writer.refresh(type, atOf(namespace, name))
+  const obstacle = obstacleTo(object, live)
+  if (obstacle === undefined) return
+  const what = `${type.kind} "${joinKey(namespace, name)}"`
+  throw new Error(`Cannot create ${what}: ${obstacle}`, { cause })
+}
+
+/** Why the object that has the name can't be taken for the one that was wanted. */
+const obstacleTo = (wanted: Create['object'], live: KubeObject | undefined): string | undefined => {
+  if (live === undefined) return 'the one that had its name is gone, so it will be tried again'
+  if (live.metadata.deletionTimestamp !== undefined) return 'one with its name is being deleted'
+  const owner = controllerOf(wanted)
+  if (owner === undefined) return undefined
+  const other = controllerOf(live)
+  if (other === undefined) return 'one with its name exists and has no controlling owner'
+  if (other.uid === owner.uid) return undefined
+  if (other.kind === owner.kind && other.name === owner.name) {
+    return `one with its name belongs to an earlier ${other.kind} "${other.name}" (UID ${other.uid}) and waits for garbage collection`
+  }
+  return `one with its name belongs to ${other.kind} "${other.name}" (UID ${other.uid})`
+}
+
+const atOf = (namespace: string | undefined, name: string): At =>
+  namespace === undefined ? { name } : { namespace, name }
+
+const applyPatch = async (writer: Writer, action: Patch): Promise<void> => {
+  const { type, namespace, name } = action
+  try {
+    writer.learn(type, await writer.client.patch(type, action, writer.options))
+  } catch (error) {
+    if (isNotFound(error)) return
+    throw isConflict(error) ? new MovedError(type, atOf(namespace, name), error) : error
+  }
+}
+
+const applyDelete = async (writer: Writer, action: Delete): Promise<void> => {
+  const { type, namespace, name, uid } = action
+  try {
+    await writer.client.delete(type, { ...atOf(namespace, name), uid }, writer.options)
+  } catch (error) {
+    // Another UID under the name is a conflict: the one that was meant is gone.
+    if (!isNotFound(error) && !isConflict(error)) throw error
+  }
+}
+
+interface Subject {
+  readonly type: ResourceType<KubeObject>
+  readonly object: KubeObject & { readonly status?: unknown }
+}
+
+const subjectOf = <Seen, Status>(controller: Controller<Seen, Status>, seen: Seen): Subject => {
+  if (controller.subject === undefined) {
+    throw new Error(`Cannot store a status: controller "${controller.name}" names no subject`)
+  }
+  return controller.subject(seen)
+}
+
+/** Makes the object's status equal to the one decided on; `false` when the object is gone. */
+const storeStatus = async (
+  writer: Writer,
+  { type, object }: Subject,
+  status: unknown,
+): Promise<boolean> => {
+  const difference = mergePatch(object.status, status)
+  if (difference === undefined) return true
+  const { namespace, name, resourceVersion } = object.metadata
+  writer.check()
+  try {
+    const patch = { metadata: { resourceVersion }, status: difference }
+    const answer = await writer.client.patch(
+      type,
+      { ...atOf(namespace, name), patchType: 'merge', subresource: 'status', patch },
+      writer.options,
+    )
+    writer.learn(type, answer)
+    return true
+  } catch (error) {
+    if (isNotFound(error)) return false
+    throw isConflict(error) ? new MovedError(type, atOf(namespace, name), error) : error
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * What a reflector has seen of one kind, and the rules by which it changes.
+ *
+ * Three sources feed it: lists, watch events, and the answers to our own writes, which often arrive before the watch tells. The
+ * resource version decides between them. The *mark* is the version up to which everything has been told: an
+ * event or answer at or below it can bring nothing new, so an object that isn't held and comes with such a version
+ * was deleted since, and is not revived. Above the mark, the newer version of an object wins.
+ *
+ * @module
+ */
+import type { KubeObject } from '../api/object.ts'
+import { keyOf, joinKey } from './keys.ts'
+import { compareVersions } from './resource-version.ts'
+
+/** A change of one object: `before` alone is a deletion, `now` alone an addition. */
+export interface Change<T extends KubeObject> {
+  readonly now?: T
+  readonly before?: T
+}
+
+/** A view of the objects of one kind. Whatever it returns is never changed afterwards. */
+export interface Store<T extends KubeObject> {
+  get(namespace: string | undefined, name: string): T | undefined
+  all(): Iterable<T>
+  /** The objects for which the index function named a value. Throws for an index that doesn't exist. */
+  by(index: string, value: string): readonly T[]
+  /** Calls the listener for each change from now on, in the same turn in which the change is seen; until `signal` is aborted. */
+  subscribe(
+    listener: (change: Change<T>) => void,
+    options?: { readonly signal?: AbortSignal },
+  ): void
+  /** Folds in the answer to a write, if newer than what is held; never revives what was seen deleted. */
+  learn(object: KubeObject): void
+}
+
+/** Functions that name the values under which an object is found. */
+export type Indexes<T extends KubeObject> = Readonly<
+  Record<string, (object: T) => readonly string[]>
+>
+
+/** What a store is made of. */
+export interface StoreOptions<T extends KubeObject> {
+  /** Keeps what is read of an object. It must keep name, namespace, UID and resource version. */
+  readonly project: (object: KubeObject) => T
+  /** Whether an object belongs here: kind, namespace, selectors. Asked of answers to writes, as they come. */
+  readonly matches: (object: KubeObject) => boolean
+  readonly indexes: Indexes<T>
+  /** Told of a listener, projection or index that threw. */
+  readonly onError: (error: unknown, what: { readonly step: string; readonly key: string }) => void
+}
+
+/** What was on a list, by key, already projected. */
+export type Listed<T extends KubeObject> = Map<string, T>
+
+/** The side of a store that its reflector writes to. */
+export interface Feed<T extends KubeObject> {
+  readonly store: Store<T>
+  /** Takes the items of a page into what will replace the store's objects. */
+  collect(into: Listed<T>, items: readonly KubeObject[]): void
+  /** Makes the store equal to a whole list that was taken at a version; returns the number of differences. */
+  replace(listed: Listed<T>, resourceVersion: string): number
+  /** Folds in a change from the watch. */
+  apply(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject): void
+  /** Everything up to this version has been told. */
+  advance(resourceVersion: string): void
+  /** The mark: the version to go on from. */
+  resourceVersion(): string
+}
+
+/** Makes an empty store. */
+export const createFeed = <T extends KubeObject>(options: StoreOptions<T>): Feed<T> => {
+  const objects = new Map<string, T>()
+  const indexes = createIndexes(options)
+  const listeners = new Set<(change: Change<T>) => void>()
+  /** UIDs that an answer to a write showed to match no longer, with its version, until the mark has passed it. */
+  const departed = new Map<string, string>()
+  let mark = '0'
+
+  const isOlder = (version: string, than: string): boolean => compareVersions(version, than) < 0
+
+  const notify = (key: string, change: Change<T>): void => {
+    for (const listener of listeners) {
+      try {
+        listener(change)
+      } catch (error) {
+        options.onError(error, { step: 'listener', key })
+      }
+    }
+  }
+
+  const remove = (key: string, before: T): void => {
+    objects.delete(key)
+    indexes.remove(key, before)
+    notify(key, { before })
+  }
+
+  const put = (key: string, now: T): void => {
+    let before = objects.get(key)
+    // A namesake with another UID is another object: the first one is gone, and listeners get to know that.
+    if (before !== undefined && before.metadata.uid !== now.metadata.uid) {
+      remove(key, before)
+      before = undefined
+    }
+    if (before !== undefined) indexes.remove(key, before)
+    objects.set(key, now)
+    indexes.add(key, now)
+    notify(key, before === undefined ? { now } : { now, before })
+  }
+
+  const project = (object: KubeObject): T | undefined => {
+    try {
+      return options.project(object)
+    } catch (error) {
+      options.onError(error, { step: 'projection', key: keyOf(object) })
+      return undefined
+    }
+  }
+
+  const admit = (key: string, object: KubeObject): void => {
+    const projected = project(object)
+    if (projected !== undefined) put(key, projected)
+  }
+
+  const hasDeparted = ({ metadata }: KubeObject): boolean => {
+    const version = departed.get(metadata.uid)
+    return version !== undefined && !isOlder(version, metadata.resourceVersion)
+  }
+
+  const advance = (version: string): void => {
+    if (isOlder(mark, version)) mark = version
+    for (const [uid, at] of departed) {
+      if (!isOlder(mark, at)) departed.delete(uid)
+    }
+  }
+
+  const store: Store<T> = {
+    get: (namespace, name) => objects.get(joinKey(namespace, name)),
+    all: () => objects.values(),
+    by: indexes.by,
+    subscribe(listener, { signal } = {}) {
+      if (signal?.aborted === true) return
+      // A function may subscribe twice: each time is a subscription of its own.
+      const entry = (change: Change<T>): void => {
+        listener(change)
+      }
+      listeners.add(entry)
+      signal?.addEventListener('abort', () => listeners.delete(entry), { once: true })
+    },
+    learn(object) {
+      const version = object.metadata.resourceVersion
+      const key = keyOf(object)
+      const held = objects.get(key)
+      if (!isOlder(mark, version) || hasDeparted(object)) return
+      if (held !== undefined && !isOlder(held.metadata.resourceVersion, version)) return
+      if (options.matches(object)) {
+        admit(key, object)
+      } else if (held !== undefined) {
+        departed.set(object.metadata.uid, version)
+        remove(key, held)
+      }
+    },
+  }
+
+  return {
+    store,
+    advance,
+    resourceVersion: () => mark,
+    collect(into, items) {
+      for (const item of items) {
+        const projected = project(item)
+        if (projected !== undefined) into.set(keyOf(item), projected)
+      }
+    },
+    replace(listed, version) {
+      // A list that is older than what was told before: the cluster was restored from a backup. It is the truth now.
+      const isRestored = isOlder(version, mark)
+      if (isRestored) {
+        mark = '0'
+        departed.clear()
+      }
+      const gone = [...objects].filter(([key, held]) => {
+        const isLater = !isRestored && isOlder(version, held.metadata.resourceVersion)
+        return !listed.has(key) && !isLater
+      })
+      const fresh = [...listed].filter(([key, object]) => {
+        const held = objects.get(key)
+        if (held === undefined) return !hasDeparted(object)
+        const order = compareVersions(
+          held.metadata.resourceVersion,
+          object.metadata.resourceVersion,
+        )
+        return isRestored ? order !== 0 : order < 0
+      })
+      for (const [key, held] of gone) remove(key, held)
+      for (const [key, object] of fresh) put(key, object)
+      advance(version)
+      return gone.length + fresh.length
+    },
+    apply(type, object) {
+      const version = object.metadata.resourceVersion
+      // Equal is let through: what a lease deletes together is deleted at one version.
+      if (isOlder(version, mark)) return
+      const key = keyOf(object)
+      const held = objects.get(key)
+      const order = held === undefined ? 1 : compareVersions(version, held.metadata.resourceVersion)
+      if (type === 'DELETED') {
+        if (held !== undefined && order >= 0) remove(key, held)
+      } else if (order > 0 && !hasDeparted(object)) {
+        admit(key, object)
+      }
+      advance(version)
+    },
+  }
+}
+
+interface IndexSet<T extends KubeObject> {
+  add(key: string, object: T): void
+  remove(key: string, object: T): void
+  readonly by: (index: string, value: string) => readonly T[]
+}
+
+const createIndexes = <T extends KubeObject>(options: StoreOptions<T>): IndexSet<T> => {
+  const tables = new Map(
+    Object.keys(options.indexes).map((name) => [name, new Map<string, Map<string, T>>()]),
+  )
+
+  const valuesOf = (index: string, key: string, object: T): readonly string[] => {
+    try {
+      return options.indexes[index]?.(object) ?? []
+    } catch (error) {
+      options.onError(error, { step: `index ${index}`, key })
+      return []
+    }
+  }
+
+  return {
+    add(key, object) {
+      for (const [index, table] of tables) {
+        for (const value of valuesOf(index, key, object)) {
+          const entries = table.get(value) ?? new Map<string, T>()
+          entries.set(key, object)
+          table.set(value, entries)
+        }
+      }
+    },
+    remove(key, object) {
+      for (const [index, table] of tables) {
+        for (const value of valuesOf(index, key, object)) {
+          const entries = table.get(value)
+          entries?.delete(key)
+          if (entries?.size === 0) table.delete(value)
+        }
+      }
+    },
+    by(index, value) {
+      const table = tables.get(index)
+      if (table === undefined) throw new Error(`Cannot look up by "${index}": no such index`)
+      return [...(table.get(value)?.values() ?? [])]
+    },
+  }
+}
