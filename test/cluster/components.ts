@@ -48,9 +48,6 @@ export interface Component {
 /** The one node of a cluster that has one. */
 export const nodeName = 'node-1'
 
-/** The cgroup below which a cluster's containers are, and nothing else. */
-export const cgroupOf = (name: string): string => `/gatekept-${name}`
-
 /** Where containerd's shims listen: a path of ours would be too long for a socket. */
 export const shimSockets = (slot: number): string => `/run/gatekept/${slot}`
 
@@ -256,7 +253,7 @@ export const defaultAuditPolicy = stringify({
   ],
 })
 
-const kubeletConfiguration = ({ folder, name, network }: Layout): object => ({
+const kubeletConfiguration = ({ folder, network }: Layout): object => ({
   apiVersion: 'kubelet.config.k8s.io/v1beta1',
   kind: 'KubeletConfiguration',
   failCgroupV1: false,
@@ -264,7 +261,6 @@ const kubeletConfiguration = ({ folder, name, network }: Layout): object => ({
   // A cgroup for each class of pods needs control of the machine's root cgroup, which is not ours to change.
   cgroupsPerQOS: false,
   enforceNodeAllocatable: [],
-  cgroupRoot: cgroupOf(name),
   failSwapOn: false,
   containerRuntimeEndpoint: `unix://${containerdSocket(folder)}`,
   address: network.nodeAddress,
@@ -365,6 +361,8 @@ state = ${text('containerd-state')}
     default_runtime_name = 'runc'
     [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
       runtime_type = 'io.containerd.runc.v2'
+      [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
+        Root = ${text('runc')}
   [plugins.'io.containerd.cri.v1.runtime'.cni]
     bin_dirs = ${JSON.stringify(cniFolders)}
     conf_dir = ${text('cni')}

@@ -5,8 +5,8 @@
  */
 import { existsSync, readFileSync, readdirSync, readlinkSync, rmdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { cgroupOf, componentNames, shimSockets } from './components.ts'
-import { restoreKernelSettings } from './kernel.ts'
+import { componentNames, shimSockets } from './components.ts'
+import { restoreMachine } from './host.ts'
 import { withLock } from './lock.ts'
 import type { Machine } from './machine.ts'
 import { removeNetwork } from './network.ts'
@@ -25,27 +25,36 @@ import { run, sleep } from './run.ts'
 
 const entriesOf = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : [])
 
-/** The cluster's cgroup in every hierarchy of the machine: one with version 2, one a controller with 1. */
-const cgroupFolders = (name: string): string[] => {
-  const root = '/sys/fs/cgroup'
-  const own = cgroupOf(name)
-  return [root, ...readdirSync(root).map((entry) => join(root, entry))]
-    .map((hierarchy) => join(hierarchy, own))
-    .filter((folder) => existsSync(folder))
-}
+/** The ids of all containers that were started and not yet deleted. */
+const containersOf = (folder: string): string[] => entriesOf(join(folder, 'runc', 'k8s.io'))
 
-/** A folder of cgroups with all below it, deepest first. */
-const walkCgroups = (folder: string): string[] => [
-  ...readdirSync(folder, { withFileTypes: true })
+const cgroupRoot = '/sys/fs/cgroup'
+const containerGroup = 'k8s.io'
+
+/** Where containerd puts containers: one place with version 2 of cgroups, one a controller with version 1. */
+const containerGroups = (): string[] =>
+  [cgroupRoot, ...readdirSync(cgroupRoot).map((entry) => join(cgroupRoot, entry))]
+    .map((hierarchy) => join(hierarchy, containerGroup))
+    .filter((group) => existsSync(group))
+
+/** A cgroup with all below it, deepest first. */
+const walkCgroups = (group: string): string[] => [
+  ...readdirSync(group, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
-    .flatMap((entry) => walkCgroups(join(folder, entry.name))),
-  folder,
+    .flatMap((entry) => walkCgroups(join(group, entry.name))),
+  group,
 ]
 
-const contained = (name: string): ProcessIdentity[] =>
-  cgroupFolders(name)
+/** The cgroups of the cluster's containers, and no others: other clusters' are beside them. */
+const cgroupsOf = (containers: readonly string[]): string[] =>
+  containerGroups()
+    .flatMap((group) => containers.map((container) => join(group, container)))
+    .filter((group) => existsSync(group))
     .flatMap(walkCgroups)
-    .flatMap((folder) => readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n'))
+
+const contained = (containers: readonly string[]): ProcessIdentity[] =>
+  cgroupsOf(containers)
+    .flatMap((group) => readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n'))
     .filter((pid) => pid !== '')
     .flatMap((pid) => identify(Number(pid)) ?? [])
 
@@ -63,7 +72,7 @@ const endProcesses = async (record: ClusterRecord, folder: string): Promise<void
   await endAll(components)
   // What was being started at that moment may start more: look until nothing is left.
   for (let round = 0; round < 20; round += 1) {
-    const left = [...strays(record, folder), ...(record.node ? contained(record.name) : [])]
+    const left = [...strays(record, folder), ...contained(containersOf(folder))]
     if (left.length === 0) return
     await endAll(left)
   }
@@ -83,31 +92,33 @@ const unmountBelow = async (folder: string): Promise<void> => {
   await run(['umount', ...mounts]).catch(() => run(['umount', '--lazy', ...mounts]))
 }
 
-const removeCgroups = async (name: string): Promise<void> => {
-  for (const folder of cgroupFolders(name).flatMap(walkCgroups)) {
-    for (let attempt = 0; existsSync(folder); attempt += 1) {
-      try {
-        rmdirSync(folder)
-      } catch (error) {
-        // The kernel lets go of a cgroup a little after its last process.
-        if (attempt > 100) throw error
-        await sleep(20)
-      }
-    }
+const removeCgroups = async (containers: readonly string[]): Promise<void> => {
+  for (const group of cgroupsOf(containers)) {
+    // The kernel lets go of a cgroup a little after its last process.
+    for (let attempt = 0; !removed(group) && attempt < 250; attempt += 1) await sleep(20)
+  }
+  // The last cluster takes the common parent along; it is not empty while there is another.
+  containerGroups().forEach(removed)
+}
+
+const removed = (folder: string): boolean => {
+  try {
+    rmdirSync(folder)
+    return true
+  } catch {
+    return !existsSync(folder)
   }
 }
 
 /** What kubelet and the CNI plugins put where no setting reaches. */
-const removeTraces = (name: string, folder: string): void => {
+const removeTraces = (folder: string, containers: readonly string[]): void => {
   const links = '/var/log/containers'
   for (const link of entriesOf(links).map((entry) => join(links, entry))) {
     if (readlinkSync(link).startsWith(`${folder}/`)) rmSync(link)
   }
   const results = '/var/lib/cni/results'
-  const ours = new RegExp(`^gatekept-${name}-[0-9a-f]{64}-`)
-  for (const result of entriesOf(results).filter((entry) => ours.test(entry))) {
-    rmSync(join(results, result))
-  }
+  const isOurs = (result: string): boolean => containers.some((id) => result.includes(id))
+  for (const result of entriesOf(results).filter(isOurs)) rmSync(join(results, result))
 }
 
 const remove = async (machine: Machine, record: ClusterRecord): Promise<void> => {
@@ -116,10 +127,11 @@ const remove = async (machine: Machine, record: ClusterRecord): Promise<void> =>
   await endProcesses(record, folder)
   await unmountBelow(folder)
   if (node) {
-    await removeCgroups(name)
-    removeTraces(name, folder)
+    const containers = containersOf(folder)
+    await removeCgroups(containers)
+    removeTraces(folder, containers)
     if (slot !== undefined) rmSync(shimSockets(slot), { recursive: true, force: true })
-    await restoreKernelSettings()
+    await restoreMachine()
   }
   await removeNetwork(namespaceOf(record), slot)
   rmSync(folder, { recursive: true, force: true })

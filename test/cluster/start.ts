@@ -25,7 +25,7 @@ import {
   shimSockets,
 } from './components.ts'
 import type { ComponentName, Health, Layout } from './components.ts'
-import { saveKernelSettings } from './kernel.ts'
+import { rememberMachine } from './host.ts'
 import { entering, requirePorts } from './network.ts'
 import { isAlive, launch } from './processes.ts'
 import type { Progress } from './progress.ts'
@@ -223,7 +223,7 @@ const startNode = async (starting: Starting, api: Api): Promise<void> => {
   progress.stage('Starting the node')
   startComponent(starting, 'kubelet')
   startComponent(starting, 'proxy')
-  const dns = readFileSync(dnsManifest, 'utf8').replace('DNS_ADDRESS', layout.network.dnsAddress)
+  const dns = readFileSync(dnsManifest, 'utf8').replaceAll('DNS_ADDRESS', layout.network.dnsAddress)
   await kubectl(layout, ['apply', '-f', '-'], dns)
   const ready = (what: string, path: string, condition: string): Promise<void> =>
     until({
@@ -249,7 +249,7 @@ export const bringUp = async (starting: Starting, auditPolicy: string): Promise<
   const ports = componentNames(layout).flatMap((name) => componentOf(layout, name).ports)
   await requirePorts(layout.network, ports)
   await writeFiles(layout, auditPolicy)
-  if (layout.node) await saveKernelSettings(shimSockets(layout.network.slot))
+  if (layout.node) await rememberMachine(shimSockets(layout.network.slot))
   const credentials = readCredentials(join(layout.folder, 'pki'), 'admin')
   const api = apiOf(serverOf(layout.network), credentials)
   progress.stage('Starting the control plane')
