@@ -1,0 +1,90 @@
+/**
+ * Which addresses a source of metrics may have. Providers are written by users of a namespace, and our requests come from
+ * a place in the network where more can be reached than from theirs.
+ *
+ * @module
+ */
+import { BlockList, isIP } from 'node:net'
+
+/** An address of the API server. Without a port, all of its ports are meant. */
+export interface Endpoint {
+  readonly address: string
+  readonly port?: number
+}
+
+/** Says why an address must not be connected to; `undefined`: it may. */
+export type Refuse = (address: string, port: number) => string | undefined
+
+/** Ranges that nobody may name as a source: this process's own machine, and what clouds tell machines about themselves. */
+export const refusedRanges: readonly string[] = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '100.100.100.200/32', // metadata of Alibaba Cloud
+  '168.63.129.16/32', // the platform address of Azure
+  '192.0.0.192/32', // metadata of Oracle Cloud (classic)
+  '::/128',
+  '::1/128',
+  'fe80::/10',
+  'ff00::/8',
+  'fd00:ec2::254/128', // metadata of AWS
+  'fd20:ce::254/128', // metadata of Google Cloud
+]
+
+/**
+ * Decides by address, never by name: a name may stand for another address at the next look.
+ *
+ * Ranges of pods and services are allowed: that is where sources live. What is in `allowed` is never refused, except
+ * for the API server's own addresses, which are told by `apiServer` each time since they may change.
+ */
+export const refusal = (rules: {
+  readonly refused?: readonly string[]
+  readonly allowed?: readonly string[]
+  readonly apiServer?: () => Iterable<Endpoint>
+}): Refuse => {
+  const refused = blockListOf(rules.refused ?? refusedRanges)
+  const allowed = blockListOf(rules.allowed ?? [])
+  return (address, port) => {
+    const family = isIP(address)
+    if (family === 0) return `"${address}" is not an address`
+    for (const own of rules.apiServer?.() ?? []) {
+      if (isSame(own, address, port)) return 'it is an address of the Kubernetes API server'
+    }
+    const seen = embeddedIPv4(address) ?? address
+    if (contains(allowed, seen) || !contains(refused, seen)) return undefined
+    return 'loopback, link-local and metadata addresses are refused'
+  }
+}
+
+const blockListOf = (ranges: readonly string[]): BlockList => {
+  const list = new BlockList()
+  for (const range of ranges) {
+    const [net = '', bits] = range.split('/')
+    const family = isIP(net) === 6 ? 'ipv6' : 'ipv4'
+    list.addSubnet(net, bits === undefined ? (family === 'ipv6' ? 128 : 32) : Number(bits), family)
+  }
+  return list
+}
+
+const contains = (list: BlockList, address: string): boolean =>
+  list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+
+const isSame = (own: Endpoint, address: string, port: number): boolean =>
+  isIP(own.address) !== 0 &&
+  (own.port === undefined || own.port === port) &&
+  contains(blockListOf([own.address]), embeddedIPv4(address) ?? address)
+
+/**
+ * The IPv4 address inside an IPv6 one that routers (NAT64, 64:ff9b::/96, RFC 6052) or the kernel (::ffff:0:0/96) take out of
+ * it again.
+ */
+const embeddedIPv4 = (address: string): string | undefined => {
+  if (isIP(address) !== 6) return undefined
+  const { hostname } = new URL(`http://[${address.split('%')[0] ?? ''}]`)
+  const match = /^\[(?:64:ff9b::|::ffff:)(?:([\da-f]+):)?([\da-f]+)\]$/.exec(hostname)
+  if (match === null) return undefined
+  const [high, low] = [match[1] ?? '0', match[2] ?? '0'].map((part) => Number.parseInt(part, 16))
+  return [high, low].flatMap((half = 0) => [half >> 8, half & 255]).join('.')
+}

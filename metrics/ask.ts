@@ -1,0 +1,109 @@
+/**
+ * Asks a KeptnMetricsProvider: finds its source, reads its Secret, and keeps the Secret out of everything that is said.
+ *
+ * @module
+ */
+import type { KeptnMetricsProvider } from '../api/index.ts'
+import { Secret } from '../api/kubernetes.ts'
+import { ApiError } from '../kube/errors.ts'
+import type { Client } from '../kube/client.ts'
+import type { Fetch } from './fetch.ts'
+import { ProviderError, redact, type MetricRequest, type Sample } from './source.ts'
+import { findSource, type SecretEntries } from './sources/index.ts'
+
+/** Asks a provider once. Throws a {@link ProviderError} that holds no entry of its Secret. */
+export type Ask = (
+  provider: KeptnMetricsProvider,
+  request: MetricRequest,
+  signal: AbortSignal,
+) => Promise<readonly Sample[]>
+
+/** Asks through `fetch`; Secrets are read by name, each time anew, and kept nowhere. */
+export const createAsk =
+  ({ client, fetch }: { client: Pick<Client, 'get'>; fetch: Fetch }): Ask =>
+  async (provider, request, signal) => {
+    const { type = '', targetServer, secretKeyRef, insecureSkipTlsVerify } = provider.spec
+    const open = findSource(type)
+    if (open === undefined) throw new ProviderError(`There is no source of type "${type}"`)
+    const url = urlUnder(targetServer)
+    const entries = await readSecret(client, provider, signal)
+    try {
+      const source = open({
+        url,
+        ...(entries === undefined ? {} : { secret: accessTo(entries) }),
+        ...(secretKeyRef === undefined ? {} : { secretKey: secretKeyRef.key }),
+        fetch: (call, callSignal) => fetch({ ...call, insecureSkipTlsVerify }, callSignal),
+      })
+      return await source.query(request, signal)
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error
+      const secrets = entries === undefined ? [] : entries.values.values()
+      throw new ProviderError(redact(error.message, secretForms(secrets)), {
+        ...(error.status === undefined ? {} : { status: error.status }),
+      })
+    }
+  }
+
+const urlUnder = (targetServer: string): ((path: string) => URL) => {
+  const base = URL.canParse(targetServer) ? new URL(targetServer) : undefined
+  if (base === undefined || !/^https?:$/.test(base.protocol)) {
+    throw new ProviderError(
+      'Cannot ask the provider: its targetServer is not a URL such as http://prometheus.monitoring:9090',
+    )
+  }
+  return (path) => {
+    const url = new URL(base)
+    url.pathname = base.pathname.replace(/\/+$/, '') + path
+    return url
+  }
+}
+
+interface Entries {
+  /** `namespace/name`, for messages. */
+  readonly of: string
+  readonly values: ReadonlyMap<string, string>
+}
+
+const readSecret = async (
+  client: Pick<Client, 'get'>,
+  provider: KeptnMetricsProvider,
+  signal: AbortSignal,
+): Promise<Entries | undefined> => {
+  const name = provider.spec.secretKeyRef?.name?.trim() ?? ''
+  if (name === '') return undefined
+  const namespace = provider.metadata.namespace ?? ''
+  const of = `${namespace}/${name}`
+  const secret = await client
+    .get(Secret, { namespace, name }, { signal })
+    .catch((error: unknown) => {
+      if (!(error instanceof ApiError)) throw error
+      throw new ProviderError(`Cannot read Secret "${of}": ${error.message}`, { cause: error })
+    })
+  if (secret === undefined) throw new ProviderError(`Cannot read Secret "${of}": it does not exist`)
+  const values = Object.entries(secret.data ?? {}).map(
+    ([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')] as const,
+  )
+  return { of, values: new Map(values) }
+}
+
+const accessTo = ({ of, values }: Entries): SecretEntries => ({
+  find: (key) => values.get(key),
+  get: (key) => {
+    const value = values.get(key)
+    if (value === undefined) {
+      throw new ProviderError(`Cannot read Secret "${of}": key "${key}" is missing`)
+    }
+    return value
+  },
+})
+
+/** A secret as it is, and as it travels. Very short values would redact every other word and protect nothing. */
+const secretForms = function* (secrets: Iterable<string>): Iterable<string> {
+  for (const secret of secrets) {
+    const trimmed = secret.trim()
+    if (trimmed.length < 3) continue
+    yield trimmed
+    yield encodeURIComponent(trimmed)
+    yield Buffer.from(secret).toString('base64')
+  }
+}

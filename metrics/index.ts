@@ -1,0 +1,80 @@
+/**
+ * The metrics part: what an entry point has to reflect for it, and its controllers.
+ *
+ * @module
+ */
+import { KeptnMetric, KeptnMetricsProvider, type StatusOf } from '../api/index.ts'
+import { EndpointSlice } from '../api/kubernetes.ts'
+import type { Client } from '../kube/client.ts'
+import type { Controller } from '../kube/controller.ts'
+import type { Store } from '../kube/store.ts'
+import { refusal, type Endpoint } from './addresses.ts'
+import { createAsk } from './ask.ts'
+import { createFetch } from './fetch.ts'
+import { keptnMetricController, metricIndexes } from './keptn-metric/index.ts'
+import type { Seen } from './keptn-metric/observe.ts'
+import { createMeasurements } from './measurements.ts'
+
+/** What a reflector has to be started with for each store that the controllers read. */
+export const metricsReflections = {
+  metrics: { type: KeptnMetric, indexes: metricIndexes },
+  providers: { type: KeptnMetricsProvider },
+  /** Where the API server is: no provider may name it. */
+  apiServer: {
+    type: EndpointSlice,
+    namespace: 'default',
+    labelSelector: 'kubernetes.io/service-name=kubernetes',
+  },
+} as const
+
+/** The stores of these reflectors. */
+export interface MetricsStores {
+  readonly metrics: Store<KeptnMetric>
+  readonly providers: Store<KeptnMetricsProvider>
+  readonly apiServer: Store<EndpointSlice>
+}
+
+/** What an installation may set. */
+export interface MetricsSettings {
+  /** Ranges (CIDR) that sources may have although they are refused by default: loopback in tests. */
+  readonly allowedRanges?: readonly string[]
+  /** Where this process reaches the API server: its Service's address. */
+  readonly apiServer?: readonly Endpoint[]
+  /** How long a query may take. */
+  readonly queryTimeoutMs?: number
+}
+
+/** The controllers, and connections to sources until the signal is aborted. */
+export const metricsControllers = (options: {
+  readonly client: Client
+  readonly stores: MetricsStores
+  readonly settings: MetricsSettings
+  readonly now?: () => Date
+  readonly signal: AbortSignal
+}): readonly Controller<Seen, StatusOf<KeptnMetric>>[] => {
+  const { client, stores, settings, now = () => new Date(), signal } = options
+  const { fetch, close } = createFetch({
+    refuse: refusal({
+      allowed: settings.allowedRanges ?? [],
+      apiServer: () => [...(settings.apiServer ?? []), ...endpointsIn(stores.apiServer)],
+    }),
+    ...(settings.queryTimeoutMs === undefined ? {} : { timeoutMs: settings.queryTimeoutMs }),
+  })
+  signal.addEventListener('abort', () => void close(), { once: true })
+  return [
+    keptnMetricController({
+      metrics: stores.metrics,
+      providers: stores.providers,
+      measurements: createMeasurements({ now, signal }),
+      ask: createAsk({ client, fetch }),
+    }),
+  ]
+}
+
+const endpointsIn = function* (slices: Store<EndpointSlice>): Iterable<Endpoint> {
+  for (const { endpoints = [], ports = [] } of slices.all()) {
+    for (const address of endpoints.flatMap((endpoint) => endpoint.addresses)) {
+      for (const { port } of ports) yield port === undefined ? { address } : { address, port }
+    }
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * What the status of a KeptnMetric says. Pure.
+ *
+ * A metric is `Ready` while its last query gave a value. A query without a value leaves the last value where it is, with
+ * `errMsg` beside it: readers tell by `errMsg` and `lastUpdated` whether the value still counts. It is `Stalled` while
+ * nothing can be asked, until its spec or its provider changes.
+ *
+ * @module
+ */
+import { conditionTypes, type Condition, type KeptnMetric, type StatusOf } from '../../api/index.ts'
+import { findCondition, withCondition } from '../../kube/conditions.ts'
+import { settled, type Decision, type Transition } from '../../kube/decision.ts'
+import type { Measurement } from '../measurements.ts'
+import { explain } from '../outcome.ts'
+import type { Seen } from './observe.ts'
+import { dueAt, intervalMsOf, questionOf, type Unanswerable } from './question.ts'
+
+type Status = StatusOf<KeptnMetric>
+
+/** Tells what to store of a measurement, and when to look again. */
+export const decide = (seen: Seen): Decision<Status> => {
+  const { metric, measured } = seen
+  const question = questionOf(metric, seen.provider)
+  if (question.kind === 'unanswerable') return stalled(seen, question)
+  if (measured === 'under-way') return settled
+  if (measured === 'not-due') return { ...settled, wakeAt: dueAt(metric, seen.now) }
+  return {
+    ...settled,
+    status: afterMeasurement(seen, measured),
+    wakeAt: new Date(measured.at.getTime() + intervalMsOf(metric)),
+  }
+}
+
+const afterMeasurement = (seen: Seen, { at, outcome }: Measurement): Status => {
+  const { metric } = seen
+  const lastUpdated = rfc3339(at)
+  // Its absence says that the metric can be asked.
+  const others = metric.status?.conditions?.filter(({ type }) => type !== conditionTypes.stalled)
+  if (outcome.kind === 'value') {
+    const { value, raw } = outcome
+    return {
+      value,
+      rawValue: base64(raw),
+      lastUpdated,
+      ...history(metric, lastUpdated, { value }),
+      conditions: ready(seen, others, {
+        status: 'True',
+        reason: 'Measured',
+        message: 'The provider answered with a value',
+      }),
+    }
+  }
+  const { reason, message } = explain(outcome)
+  return {
+    ...metric.status,
+    errMsg: message,
+    lastUpdated,
+    ...history(metric, lastUpdated, { value: '', errMsg: message }),
+    conditions: ready(seen, others, { status: 'False', reason, message }),
+  }
+}
+
+/** The past results with this one, if the spec wants them kept; the same result is never there twice. */
+const history = (
+  { spec: { range }, status }: KeptnMetric,
+  lastUpdated: string,
+  result: { readonly value: string; readonly errMsg?: string },
+): Pick<Status, 'intervalResults'> => {
+  const limit = range?.storedResults ?? 0
+  const past = status?.intervalResults
+  if (range === undefined || limit <= 0) return past === undefined ? {} : { intervalResults: past }
+  const before = (past ?? []).filter((one) => one.lastUpdated !== lastUpdated)
+  return { intervalResults: [...before, { ...result, range, lastUpdated }].slice(-limit) }
+}
+
+const ready = (
+  { metric, now }: Seen,
+  others: Status['conditions'],
+  verdict: Pick<Condition, 'status' | 'reason' | 'message'>,
+): NonNullable<Status['conditions']> =>
+  withCondition(others, { type: conditionTypes.ready, ...verdict, ...generationOf(metric) }, now)
+
+const stalled = (seen: Seen, { reason, message }: Unanswerable): Decision<Status> => {
+  const { metric, now } = seen
+  const { status = {} } = metric
+  const type = conditionTypes.stalled
+  const before = findCondition(status.conditions, type)
+  const conditions = withCondition(
+    ready(seen, status.conditions, { status: 'False', reason, message }),
+    { type, status: 'True', reason, message, ...generationOf(metric) },
+    now,
+  )
+  const isKnown =
+    before?.status === 'True' && before.reason === reason && before.message === message
+  return {
+    ...settled,
+    status: { ...status, errMsg: message, conditions },
+    transitions: isKnown ? [] : [told(seen, reason, message)],
+  }
+}
+
+const told = ({ metric, now }: Seen, reason: string, message: string): Transition => {
+  const { namespace, name, uid } = metric.metadata
+  return {
+    id: `${uid}/${reason}/${rfc3339(now)}`,
+    subject: {
+      apiVersion: metric.apiVersion,
+      kind: metric.kind,
+      name,
+      uid,
+      ...(namespace === undefined ? {} : { namespace }),
+    },
+    reason,
+    severity: 'Warning',
+    message,
+    at: now,
+  }
+}
+
+const generationOf = ({ metadata: { generation } }: KeptnMetric) =>
+  generation === undefined ? {} : { observedGeneration: generation }
+
+const rfc3339 = (instant: Date): string => instant.toISOString().replace(/\.\d+Z$/, 'Z')
+
+/** What Keptn keeps of an answer at most. */
+const maxRawBytes = 1024 * 1024
+
+const base64 = (raw: string): string => Buffer.from(raw).subarray(0, maxRawBytes).toString('base64')

@@ -1,0 +1,95 @@
+import type { KeptnMetric, KeptnMetricsProvider } from '../../api/index.ts'
+import { keyOf, parseKey } from '../../kube/keys.ts'
+import type { Store } from '../../kube/store.ts'
+import type { Ask } from '../ask.ts'
+import type { Measurement, Measurements, Progress } from '../measurements.ts'
+import { outcomeOf, type Outcome } from '../outcome.ts'
+import { ProviderError } from '../source.ts'
+import { dueAt, questionOf, type Question } from './question.ts'
+
+/** Everything that a decision about a KeptnMetric needs. */
+export interface Seen {
+  readonly now: Date
+  readonly metric: KeptnMetric
+  readonly provider: KeptnMetricsProvider | undefined
+  /** What the source has answered and the status does not say yet. */
+  readonly measured: Measurement | 'not-due' | 'under-way'
+}
+
+/** Where a metric is read from. */
+export interface Cluster {
+  readonly metrics: Store<KeptnMetric>
+  readonly providers: Store<KeptnMetricsProvider>
+  readonly measurements: Measurements
+  readonly ask: Ask
+}
+
+/** Reads a metric and its provider, and sends the query off when it is due; its outcome wakes the metric. */
+export const observe =
+  (cluster: Cluster) =>
+  (key: string, now: Date): Seen | undefined => {
+    const { namespace, name } = parseKey(key)
+    const metric = cluster.metrics.get(namespace, name)
+    if (metric === undefined || metric.metadata.deletionTimestamp !== undefined) {
+      cluster.measurements.forget(key)
+      return undefined
+    }
+    const provider = cluster.providers.get(namespace, metric.spec.provider.name)
+    const question = questionOf(metric, provider)
+    if (question.kind === 'unanswerable') {
+      cluster.measurements.forget(key)
+      return { now, metric, provider, measured: 'not-due' }
+    }
+    return { now, metric, provider, measured: measure(cluster, metric, question, now) }
+  }
+
+const measure = (
+  { measurements, ask }: Cluster,
+  metric: KeptnMetric,
+  question: Question,
+  now: Date,
+): Seen['measured'] => {
+  const key = keyOf(metric)
+  const lastUpdated = metric.status?.lastUpdated
+  const next = nextStep(measurements.progress(key), question, metric, now)
+  if (next !== 'ask') return next
+  measurements.ask({
+    key,
+    id: question.id,
+    source: question.provider.metadata.uid,
+    after: lastUpdated === undefined ? undefined : new Date(lastUpdated),
+    run: (at, signal) => outcome(ask, question, at, signal),
+  })
+  return 'under-way'
+}
+
+const nextStep = (
+  progress: Progress,
+  question: Question,
+  metric: KeptnMetric,
+  now: Date,
+): Seen['measured'] | 'ask' => {
+  if (progress.kind !== 'none') {
+    if (progress.id !== question.id) return 'ask'
+    if (progress.kind === 'under-way') return 'under-way'
+    const { measurement } = progress
+    if (measurement.at.getTime() !== Date.parse(metric.status?.lastUpdated ?? ''))
+      return measurement
+  }
+  return dueAt(metric, now) <= now ? 'ask' : 'not-due'
+}
+
+const outcome = async (
+  ask: Ask,
+  question: Question,
+  at: Date,
+  signal: AbortSignal,
+): Promise<Outcome> => {
+  try {
+    const samples = await ask(question.provider, question.at(at), signal)
+    return outcomeOf(samples, question.aggregation)
+  } catch (error) {
+    if (error instanceof ProviderError) return { kind: 'error', message: error.message }
+    throw error
+  }
+}

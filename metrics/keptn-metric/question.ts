@@ -1,0 +1,128 @@
+/**
+ * What a KeptnMetric asks whom, and when the next time is. Pure.
+ *
+ * @module
+ */
+import { parseDuration } from '../../api/duration.ts'
+import {
+  conditionTypes,
+  type Aggregation,
+  type KeptnMetric,
+  type KeptnMetricsProvider,
+} from '../../api/index.ts'
+import { findCondition } from '../../kube/conditions.ts'
+import type { MetricRequest } from '../source.ts'
+import { findSource, sourceTypes } from '../sources/index.ts'
+
+/** A query that can be sent. */
+export interface Question {
+  readonly kind: 'question'
+  /** Equal for the same words to the same provider; another one after any change of metric or provider. */
+  readonly id: string
+  readonly provider: KeptnMetricsProvider
+  readonly aggregation?: Aggregation
+  /** The request, as it would be made at this instant. */
+  readonly at: (at: Date) => MetricRequest
+}
+
+/** Nothing can be asked until a person changes something. */
+export interface Unanswerable {
+  readonly kind: 'unanswerable'
+  readonly reason: 'ProviderNotFound' | 'ProviderUnsupported' | 'RangeInvalid'
+  readonly message: string
+}
+
+/** What the metric asks of its provider, or what keeps it from asking. */
+export const questionOf = (
+  metric: KeptnMetric,
+  provider: KeptnMetricsProvider | undefined,
+): Question | Unanswerable => {
+  if (provider === undefined) return providerMissing(metric)
+  if (findSource(provider.spec.type ?? '') === undefined) return providerUnsupported(provider)
+  const span = spanOf(metric)
+  if (typeof span === 'string')
+    return { kind: 'unanswerable', reason: 'RangeInvalid', message: span }
+  const { query, range } = metric.spec
+  const aggregation = span?.stepMs === undefined ? undefined : range?.aggregation
+  return {
+    kind: 'question',
+    id: [metric, provider]
+      .map(({ metadata }) => `${metadata.uid}/${metadata.generation ?? 0}`)
+      .join(' '),
+    provider,
+    ...(aggregation === undefined ? {} : { aggregation }),
+    at: (at) => ({ query, at, ...(span === undefined ? {} : { range: rangeAt(span, at) }) }),
+  }
+}
+
+const providerMissing = (metric: KeptnMetric): Unanswerable => {
+  const { namespace = '' } = metric.metadata
+  const { name } = metric.spec.provider
+  return {
+    kind: 'unanswerable',
+    reason: 'ProviderNotFound',
+    message: `Create the KeptnMetricsProvider "${name}" in namespace "${namespace}", or name another one in spec.provider.name`,
+  }
+}
+
+const providerUnsupported = ({ metadata, spec }: KeptnMetricsProvider): Unanswerable => ({
+  kind: 'unanswerable',
+  reason: 'ProviderUnsupported',
+  message: `Set spec.type of KeptnMetricsProvider "${metadata.name}" to one of ${sourceTypes.join(', ')}: it is "${spec.type ?? ''}"`,
+})
+
+interface Span {
+  readonly intervalMs: number
+  readonly stepMs?: number
+}
+
+/** How far to look back; a sentence when it can't be told. */
+const spanOf = ({ spec: { range } }: KeptnMetric): Span | undefined | string => {
+  if (range === undefined) return undefined
+  const intervalMs = positive(range.interval)
+  if (intervalMs === undefined) return badDuration('interval', range.interval)
+  const { step = '' } = range
+  if (step === '') return { intervalMs }
+  const stepMs = positive(step)
+  if (stepMs === undefined) return badDuration('step', step)
+  if (range.aggregation !== undefined) return { intervalMs, stepMs }
+  return 'Set spec.range.aggregation: it is required with spec.range.step'
+}
+
+const positive = (text: string): number | undefined => {
+  const ms = parseDuration(text)
+  return ms !== undefined && ms > 0 ? ms : undefined
+}
+
+const badDuration = (field: string, text: string): string =>
+  `Set spec.range.${field} to a duration above zero, such as 5m or 1h30m: it is "${text}"`
+
+const rangeAt = ({ intervalMs, stepMs }: Span, to: Date): NonNullable<MetricRequest['range']> => ({
+  from: new Date(to.getTime() - intervalMs),
+  to,
+  ...(stepMs === undefined ? {} : { stepMs }),
+})
+
+/** Keptn looked at its metrics every 10 seconds, and so asked this often where no interval is set. */
+const defaultIntervalMs = 10_000
+
+/** Time from one query to the next. */
+export const intervalMsOf = ({ spec }: KeptnMetric): number =>
+  spec.fetchIntervalSeconds > 0 ? spec.fetchIntervalSeconds * 1000 : defaultIntervalMs
+
+/**
+ * When the metric has to be asked again, by what its status says; the epoch when that is at once.
+ *
+ * At once: it never was, its spec has changed since, it could not be asked, or its last time lies in the future (a clock was
+ * wrong, and nobody should have to wait for that).
+ */
+export const dueAt = (metric: KeptnMetric, now: Date): Date => {
+  const { lastUpdated, conditions } = metric.status ?? {}
+  const last = lastUpdated === undefined ? NaN : Date.parse(lastUpdated)
+  const ready = findCondition(conditions, conditionTypes.ready)
+  const isAnswered =
+    last <= now.getTime() + 1000 &&
+    findCondition(conditions, conditionTypes.stalled)?.status !== 'True' &&
+    (ready?.observedGeneration ?? metric.metadata.generation) === metric.metadata.generation
+  return new Date(isAnswered ? last + intervalMsOf(metric) : 0)
+}

@@ -1,0 +1,155 @@
+/**
+ * Queries under way, and their outcomes until they are stored.
+ *
+ * A query runs beside the controller's passes, not inside of one: a source that hangs for its whole deadline keeps no worker
+ * busy. When a query ends, its key is woken, and the next pass takes the outcome. Per key there is one query at a time. Per
+ * source few are in flight, and more wait their turn, so that one slow source takes no place from others.
+ *
+ * Nothing here outlives the process, and nothing has to: what was not stored is asked again.
+ *
+ * @module
+ */
+import type { Store } from '../kube/store.ts'
+import type { Outcome } from './outcome.ts'
+
+/** An outcome and the instant it is about. */
+export interface Measurement {
+  /** In whole seconds, as it is stored; no two of a key are equal. */
+  readonly at: Date
+  readonly outcome: Outcome
+}
+
+/** Something to ask. */
+export interface Inquiry {
+  readonly key: string
+  /** An inquiry with another id replaces one that is under way. */
+  readonly id: string
+  /** What may be slow: inquiries of one source share its few places. */
+  readonly source: string
+  /** The last instant that was stored for the key; the next one will be another. */
+  readonly after?: Date | undefined
+  readonly run: (at: Date, signal: AbortSignal) => Promise<Outcome>
+}
+
+/** What is known of a key. */
+export type Progress =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'under-way'; readonly id: string }
+  | { readonly kind: 'done'; readonly id: string; readonly measurement: Measurement }
+
+export interface Measurements {
+  /** Looks, and starts nothing. */
+  progress(key: string): Progress
+  /** Starts an inquiry, unless the very same is under way. */
+  ask(inquiry: Inquiry): void
+  /** Gives up whatever is under way for a key, and forgets it. */
+  forget(key: string): void
+  /** Wakes controllers: tells the key of each inquiry that has ended. */
+  readonly ended: Store<never>
+}
+
+interface Entry {
+  readonly inquiry: Inquiry
+  readonly abort: AbortController
+  measurement?: Measurement
+  error?: Error
+}
+
+/** Runs inquiries until the signal is aborted. */
+export const createMeasurements = (options: {
+  readonly now: () => Date
+  readonly signal: AbortSignal
+  readonly perSource?: number
+  readonly inAll?: number
+}): Measurements => {
+  const { now, signal, perSource = 4, inAll = 64 } = options
+  const entries = new Map<string, Entry>()
+  const waiting = new Set<Entry>()
+  const running = new Map<string, number>()
+  const listeners: ((key: string) => void)[] = []
+  let total = 0
+
+  const count = (source: string, by: 1 | -1): void => {
+    const next = (running.get(source) ?? 0) + by
+    if (next === 0) running.delete(source)
+    else running.set(source, next)
+    total += by
+  }
+
+  const startWaiting = (): void => {
+    for (const entry of waiting) {
+      if (total >= inAll) return
+      if ((running.get(entry.inquiry.source) ?? 0) >= perSource) continue
+      waiting.delete(entry)
+      void run(entry)
+    }
+  }
+
+  const run = async (entry: Entry): Promise<void> => {
+    const { key, source, after, run: inquire } = entry.inquiry
+    const at = nextSecond(now(), after)
+    count(source, 1)
+    try {
+      const both = AbortSignal.any([entry.abort.signal, signal])
+      const outcome = await inquire(at, both)
+      entry.measurement = { at, outcome }
+    } catch (error) {
+      // Kept for the pass that asks for it: the loop logs it and tries again later.
+      entry.error = error instanceof Error ? error : new Error('A query failed', { cause: error })
+    } finally {
+      count(source, -1)
+      startWaiting()
+    }
+    if (entries.get(key) === entry && !signal.aborted) for (const tell of listeners) tell(key)
+  }
+
+  const forget = (key: string): void => {
+    const entry = entries.get(key)
+    if (entry === undefined) return
+    entries.delete(key)
+    waiting.delete(entry)
+    entry.abort.abort()
+  }
+
+  return {
+    progress: (key) => {
+      const entry = entries.get(key)
+      if (entry === undefined) return { kind: 'none' }
+      const { id } = entry.inquiry
+      if (entry.error !== undefined) {
+        entries.delete(key)
+        throw entry.error
+      }
+      return entry.measurement === undefined
+        ? { kind: 'under-way', id }
+        : { kind: 'done', id, measurement: entry.measurement }
+    },
+    ask: (inquiry) => {
+      const before = entries.get(inquiry.key)
+      if (before?.inquiry.id === inquiry.id && before.measurement === undefined) return
+      forget(inquiry.key)
+      const entry = { inquiry, abort: new AbortController() }
+      entries.set(inquiry.key, entry)
+      waiting.add(entry)
+      startWaiting()
+    },
+    forget,
+    ended: {
+      get: () => undefined,
+      all: () => [],
+      by: () => [],
+      learn: () => undefined,
+      subscribe: (listener) => {
+        listeners.push((key) => {
+          listener({ now: key as never })
+        })
+      },
+    },
+  }
+}
+
+/** The instant in whole seconds, and never the one that was stored last. */
+const nextSecond = (now: Date, after: Date | undefined): Date => {
+  const second = Math.floor(now.getTime() / 1000) * 1000
+  return new Date(second === after?.getTime() ? second + 1000 : second)
+}

@@ -1,0 +1,61 @@
+/**
+ * What a source of metrics is to us: something that answers a query with numbers and their times.
+ *
+ * @module
+ */
+
+/** What is asked. Without `range`, the query is about the instant `at`. */
+export interface MetricRequest {
+  /** In the source's own language, passed through untouched. */
+  readonly query: string
+  readonly at: Date
+  readonly range?: {
+    readonly from: Date
+    readonly to: Date
+    /** Distance between samples; missing: the source's own choice for one value over the whole range. */
+    readonly stepMs?: number
+  }
+}
+
+/** One number, as measured; NaN and the infinities are passed on as they are. */
+export interface Sample {
+  /** Which series it belongs to: equal for samples of one series, unequal else. Never shown. */
+  readonly series: string
+  readonly at: Date
+  readonly value: number
+}
+
+/** A source of metrics. No samples mean that it has none, never that something went wrong. */
+export interface MetricSource {
+  /** Throws a {@link ProviderError} when there is no answer that can be read. */
+  query(request: MetricRequest, signal: AbortSignal): Promise<readonly Sample[]>
+}
+
+/** Longest text of a source that we repeat: a source must not be a way to read what we may read and others may not. */
+const longestQuote = 200
+
+/** A source did not answer, or not with what was asked for. */
+export class ProviderError extends Error {
+  override readonly name = 'ProviderError'
+  /** Status code of the reply, if there was one. */
+  readonly status: number | undefined
+
+  constructor(message: string, options: { status?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.status = options.status
+  }
+}
+
+/** Cuts what a source said to what a message may repeat of it, on one line. */
+export const quote = (text: string): string => {
+  const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim()
+  return line.length <= longestQuote ? line : `${line.slice(0, longestQuote - 1)}…`
+}
+
+/** Replaces every occurrence of a secret value in a text that people will read. */
+export const redact = (text: string, secrets: Iterable<string>): string =>
+  // Longest first: a secret that contains another one must not be left in part.
+  [...secrets]
+    .filter((secret) => secret !== '')
+    .sort((a, b) => b.length - a.length)
+    .reduce((redacted, secret) => redacted.replaceAll(secret, '[redacted]'), text)

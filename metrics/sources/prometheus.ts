@@ -1,0 +1,155 @@
+/**
+ * Prometheus, and what speaks its HTTP API: Thanos, Cortex.
+ * https://prometheus.io/docs/prometheus/latest/querying/api/
+ *
+ * @module
+ */
+import { Type, type Static } from 'typebox'
+import { Value } from 'typebox/value'
+import type { Reply } from '../fetch.ts'
+import { ProviderError, quote, type MetricRequest, type Sample } from '../source.ts'
+import type { OpenSource, SourceAccess } from './index.ts'
+
+/**
+ * Opens a Prometheus. With a Secret, its entries `user` and `password` are sent as Basic, or its entry `token` as Bearer.
+ *
+ * A query of a range without a step asks for one value at each end of the range.
+ */
+export const prometheus: OpenSource = (access) => {
+  const headers = { accept: 'application/json', ...authorization(access) }
+  const formHeaders = { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
+  return {
+    query: async (request, signal) => {
+      const [path, parameters] = apiCall(request)
+      const url = access.url(path)
+      const body = parameters.toString()
+      const ask = { method: 'POST', url, headers: formHeaders, body } as const
+      const reply = await access.fetch(ask, signal)
+      // Some front ends allow reading alone, which to them is GET.
+      if (reply.status !== 405 && reply.status !== 501) return samplesOf(reply)
+      url.search = body
+      return samplesOf(await access.fetch({ method: 'GET', url, headers }, signal))
+    },
+  }
+}
+
+const authorization = ({ secret, url }: SourceAccess): Record<string, string> => {
+  const basic = (user: string, password: string) => ({
+    authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+  })
+  if (secret === undefined) {
+    const { username, password } = url('')
+    if (username === '') return {}
+    return basic(decodeURIComponent(username), decodeURIComponent(password))
+  }
+  const token = secret.find('token')
+  if (token !== undefined && secret.find('user') === undefined) {
+    return { authorization: `Bearer ${token.trim()}` }
+  }
+  return basic(secret.get('user'), secret.get('password'))
+}
+
+const seconds = (ms: number): string => String(ms / 1000)
+
+const apiCall = ({ query, at, range }: MetricRequest): [path: string, URLSearchParams] => {
+  if (range === undefined) {
+    return ['/api/v1/query', new URLSearchParams({ query, time: seconds(at.getTime()) })]
+  }
+  const [start, end] = [range.from.getTime(), range.to.getTime()]
+  const step = seconds(range.stepMs ?? end - start)
+  return [
+    '/api/v1/query_range',
+    new URLSearchParams({ query, start: seconds(start), end: seconds(end), step }),
+  ]
+}
+
+const point = Type.Tuple([Type.Number(), Type.String()])
+const labels = Type.Record(Type.String(), Type.String())
+const vector = Type.Array(Type.Object({ metric: labels, value: point }))
+const matrix = Type.Array(Type.Object({ metric: labels, values: Type.Array(point) }))
+const success = Type.Object({
+  status: Type.Literal('success'),
+  data: Type.Object({ resultType: Type.String(), result: Type.Unknown() }),
+})
+const failure = Type.Object({
+  status: Type.Literal('error'),
+  errorType: Type.Optional(Type.String()),
+  error: Type.Optional(Type.String()),
+})
+
+const samplesOf = ({ status, body }: Reply): readonly Sample[] => {
+  // Prometheus explains a query that it cannot answer with 400 or 422, and a JSON body.
+  const readable = (status >= 200 && status < 300) || status === 400 || status === 422
+  if (!readable) throw new ProviderError(`The source answered with status ${status}`, { status })
+  const json = parse(body, status)
+  if (Value.Check(failure, json)) {
+    const { errorType = 'error', error = 'no reason given' } = json
+    throw new ProviderError(`The source refused the query: ${quote(`${errorType}: ${error}`)}`, {
+      status,
+    })
+  }
+  if (!Value.Check(success, json)) {
+    throw new ProviderError('The source answered with JSON that is not of the Prometheus API', {
+      status,
+    })
+  }
+  return seriesOf(json.data, status)
+}
+
+const parse = (body: string, status: number): unknown => {
+  try {
+    return JSON.parse(body)
+  } catch (cause) {
+    // The parser's message quotes the body, so it goes no further than the cause.
+    throw new ProviderError('The source answered with something that is not JSON', {
+      status,
+      cause,
+    })
+  }
+}
+
+const seriesOf = (
+  { resultType, result }: Static<typeof success>['data'],
+  status: number,
+): readonly Sample[] => {
+  if (resultType === 'vector' && Value.Check(vector, result)) {
+    return result.flatMap(({ metric, value }, index) => toSamples(index, metric, [value]))
+  }
+  if (resultType === 'matrix' && Value.Check(matrix, result)) {
+    return result.flatMap(({ metric, values }, index) => toSamples(index, metric, values))
+  }
+  if (resultType === 'vector' || resultType === 'matrix') {
+    throw new ProviderError('The query answers something else than numbers', { status })
+  }
+  throw new ProviderError(
+    `The query answers a ${quote(resultType)}, not a series: wrap it in vector()`,
+    { status },
+  )
+}
+
+const toSamples = (
+  index: number,
+  metric: Static<typeof labels>,
+  points: readonly Static<typeof point>[],
+): Sample[] => {
+  const series = `${index} ${JSON.stringify(metric)}`
+  return points.map(([at, text]) => ({
+    series,
+    at: new Date(at * 1000),
+    value: numberOf(text),
+  }))
+}
+
+const infinities: Readonly<Record<string, number>> = {
+  '+Inf': Infinity,
+  Inf: Infinity,
+  '-Inf': -Infinity,
+}
+
+const numberOf = (text: string): number => {
+  if (text === 'NaN') return NaN
+  if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text)
+  const infinity = infinities[text]
+  if (infinity !== undefined) return infinity
+  throw new ProviderError(`The source answered with "${quote(text)}", which is not a number`)
+}
