@@ -67,17 +67,25 @@ const setCondition = <Status extends VersionStatus>(
   now: Date,
 ): Status => ({ ...status, conditions: withCondition(status.conditions, condition, now) })
 
-/** What holds a version up until a person acts; nothing: it is not held up. */
-const stalledBy = (result: PhaseResult<unknown>): Omit<Condition, 'lastTransitionTime'> => {
-  const missing = result.missing ?? []
-  return missing.length === 0
-    ? { type: conditionTypes.stalled, status: 'False', reason: 'Proceeding', message: '' }
-    : {
-        type: conditionTypes.stalled,
-        status: 'True',
-        reason: 'DefinitionNotFound',
-        message: `${result.detail ?? ''}; create it in the namespace of the workload or in the namespace of Gatekept`,
-      }
+/** Says what holds a version up until a person acts, and takes it back when nothing does any more. */
+const withStalled = <Status extends VersionStatus>(
+  status: Status,
+  result: PhaseResult<Status>,
+  now: Date,
+): Status => {
+  const type = conditionTypes.stalled
+  if ((result.missing ?? []).length > 0) {
+    const advice = 'create it in the namespace of the workload or in the namespace of Gatekept'
+    const message = `${result.detail ?? ''}; ${advice}`
+    return setCondition(
+      status,
+      { type, status: 'True', reason: 'DefinitionNotFound', message },
+      now,
+    )
+  }
+  const wasStalled = status.conditions?.some((each) => each.type === type) === true
+  if (!wasStalled) return status
+  return setCondition(status, { type, status: 'False', reason: 'Proceeding', message: '' }, now)
 }
 
 const enter = <Status extends VersionStatus>(
@@ -140,18 +148,19 @@ const wait = <Status extends VersionStatus>(
       severity: 'Warning',
     }),
   )
-  // Told once: as long as the condition says it already, it is no news.
-  const known = step.status.conditions?.some(
-    ({ type, status, message }) =>
-      type === conditionTypes.stalled && status === 'True' && message === stalledBy(result).message,
-  )
+  const status = withStalled(waiting, result, telling.now)
+  // Told once: as long as the condition says the same, it is no news.
+  const isNews = stalledMessage(status) !== stalledMessage(step.status)
   return {
-    status: setCondition(waiting, stalledBy(result), telling.now),
+    status,
     actions: step.actions,
-    transitions: known === true ? step.transitions : [...step.transitions, ...missing],
+    transitions: isNews ? [...step.transitions, ...missing] : step.transitions,
     wakeAt: result.wakeAt,
   }
 }
+
+const stalledMessage = (status: VersionStatus): string | undefined =>
+  status.conditions?.find(({ type }) => type === conditionTypes.stalled)?.message
 
 const complete = <Status extends VersionStatus>(
   step: Step<Status>,
@@ -171,9 +180,9 @@ const complete = <Status extends VersionStatus>(
     message: 'All phases are passed',
   } as const
   return {
-    status: setCondition(
+    status: withStalled(
       setCondition(ended, ready, telling.now),
-      stalledBy({ state: 'Succeeded' }),
+      { state: 'Succeeded' },
       telling.now,
     ),
     actions: step.actions,

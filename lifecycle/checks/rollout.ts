@@ -24,12 +24,16 @@ const ready: Rollout = { kind: 'ready' }
 /** How many replicas the Deployment wants of this ReplicaSet in the end, which grows step by step until then. */
 const desiredReplicasKey = 'deployment.kubernetes.io/desired-replicas'
 
+const desiredOf = ({ metadata }: ReplicaSet): number | undefined => {
+  const desired = Number(metadata.annotations?.[desiredReplicasKey])
+  return Number.isInteger(desired) ? desired : undefined
+}
+
 const replicaSetRollout = (replicaSet: ReplicaSet): Rollout => {
   const wanted = replicaSet.spec.replicas ?? 1
   // Scaled to nothing: there is nothing to wait for, now or later.
   if (wanted === 0) return ready
-  const desired = Number(replicaSet.metadata.annotations?.[desiredReplicasKey] ?? wanted)
-  const goal = Math.max(wanted, Number.isInteger(desired) ? desired : wanted)
+  const goal = Math.max(wanted, desiredOf(replicaSet) ?? wanted)
   const available = replicaSet.status?.availableReplicas ?? 0
   return available >= goal
     ? ready
@@ -42,12 +46,16 @@ const isObserved = (object: {
   readonly status?: { readonly observedGeneration?: number }
 }): boolean => (object.status?.observedGeneration ?? 0) >= (object.metadata.generation ?? 0)
 
+/** A revision that is not the one to update to has nothing more to come. */
+const isUpdated = ({ status, spec }: StatefulSet, hash: string | undefined): boolean =>
+  hash === undefined ||
+  status?.updateRevision !== hash ||
+  (status.updatedReplicas ?? 0) >= (spec.replicas ?? 1)
+
 const statefulSetRollout = (set: StatefulSet, hash: string | undefined): Rollout => {
   const wanted = set.spec.replicas ?? 1
   const available = set.status?.availableReplicas ?? 0
-  const updated = set.status?.updatedReplicas ?? 0
-  const isUpdated = hash === undefined || set.status?.updateRevision !== hash || updated >= wanted
-  return isObserved(set) && available >= wanted && isUpdated
+  return isObserved(set) && available >= wanted && isUpdated(set, hash)
     ? ready
     : { kind: 'progressing', message: `${available} of ${wanted} replicas are available` }
 }

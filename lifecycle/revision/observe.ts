@@ -114,7 +114,8 @@ export const observeRevision =
     const hash = revision.key.split('/')[1] ?? ''
     const [current, identity] = await Promise.all([
       isCurrent(reader, namespace, revision.owner, hash),
-      recorded === undefined ? identityOf(reader, pod) : 'owner-needed',
+      // What is recorded is not asked again.
+      recorded === undefined ? identityOf(reader, pod) : ('owner-needed' as const),
     ])
     const name =
       recorded?.spec.workloadName ??

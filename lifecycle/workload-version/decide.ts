@@ -10,7 +10,7 @@ import {
   type KeptnWorkloadVersion,
   type StatusOf,
 } from '../../api/index.ts'
-import { withCondition } from '../../kube/conditions.ts'
+import { findCondition, withCondition } from '../../kube/conditions.ts'
 import { settled, type Decision } from '../../kube/decision.ts'
 import { checkPhase } from '../checks/check-phase.ts'
 import { rolloutOf, type Owner } from '../checks/rollout.ts'
@@ -53,7 +53,7 @@ const withVerdict = (
 ): WorkloadVersionStatus => {
   const type = conditionTypes.preDeploymentPassed
   // A verdict that let pods go is never taken back: they run.
-  if (status.conditions?.some((one) => one.type === type && one.status === 'True')) return status
+  if (findCondition(status.conditions, type)?.status === 'True') return status
   return { ...status, conditions: withCondition(status.conditions, { type, ...verdict }, now) }
 }
 
@@ -137,37 +137,30 @@ const run = (
   return { state, actions, detail, missing, changes: itemsChange(phase.items, items) }
 }
 
+const passed = (warned: boolean): Pick<Condition, 'status' | 'reason' | 'message'> =>
+  warned
+    ? {
+        status: 'True',
+        reason: 'ChecksWarned',
+        message: 'Checks failed, and blockDeployment is false',
+      }
+    : {
+        status: 'True',
+        reason: 'ChecksPassed',
+        message: 'All checks before the deployment have passed',
+      }
+
 /** The verdict that follows from where the walk has come to. */
 const verdictOf = (
   status: WorkloadVersionStatus,
 ): Pick<Condition, 'status' | 'reason' | 'message'> => {
-  const { preDeploymentStatus, preDeploymentEvaluationStatus, currentPhase = '' } = status
-  const states = [preDeploymentStatus, preDeploymentEvaluationStatus]
-  if (states.every(isPassed)) {
-    return states.includes('Warning')
-      ? {
-          status: 'True',
-          reason: 'ChecksWarned',
-          message: 'Checks failed, and blockDeployment is false',
-        }
-      : {
-          status: 'True',
-          reason: 'ChecksPassed',
-          message: 'All checks before the deployment have passed',
-        }
-  }
-  const ready = status.conditions?.find(({ type }) => type === conditionTypes.ready)
+  const states = [status.preDeploymentStatus, status.preDeploymentEvaluationStatus]
+  if (states.every(isPassed)) return passed(states.includes('Warning'))
+  const ready = findCondition(status.conditions, conditionTypes.ready)
+  const message = ready?.message ?? status.currentPhase ?? ''
   return status.status === 'Failed'
-    ? {
-        status: 'False',
-        reason: 'ChecksFailed',
-        message: ready?.message ?? `${currentPhase} has failed`,
-      }
-    : {
-        status: 'Unknown',
-        reason: 'ChecksRunning',
-        message: ready?.message ?? `In ${currentPhase}`,
-      }
+    ? { status: 'False', reason: 'ChecksFailed', message }
+    : { status: 'Unknown', reason: 'ChecksRunning', message }
 }
 
 /**
@@ -177,21 +170,15 @@ const verdictOf = (
  * and nowhere else, from stored outcomes alone; gates open in another pass, on the stored verdict.
  */
 export const decide = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
-  const { version, appVersion, now, config } = seen
+  const { version, now, config } = seen
   const status = version.status ?? begin
   if (isTerminal(status.status)) return settled
   const begun = status.currentPhase !== undefined
-  if (!begun && !isPassed(appVersion?.status?.preDeploymentEvaluationStatus))
-    return waitForApp(seen)
+  if (!begun && !hasAppPassed(seen)) return waitForApp(seen)
   const decision = walkPhases({
     level: 'Workload',
     phases: workloadPhases,
-    status: begun
-      ? status
-      : {
-          ...status,
-          ...(appVersion?.spec.metadata && { appContextMetadata: appVersion.spec.metadata }),
-        },
+    status: begun ? status : { ...status, ...contextOf(seen) },
     run: (phase, current) => run(seen, phase as WorkloadPhase, current),
     telling: {
       subject: version,
@@ -203,3 +190,11 @@ export const decide = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatu
   const next = decision.status ?? status
   return { ...decision, status: withVerdict(next, verdictOf(next), now) }
 }
+
+const hasAppPassed = ({ appVersion }: WorkloadVersionSeen): boolean =>
+  isPassed(appVersion?.status?.preDeploymentStatus) &&
+  isPassed(appVersion?.status?.preDeploymentEvaluationStatus)
+
+/** The app's metadata, as they are when the version begins. */
+const contextOf = ({ appVersion }: WorkloadVersionSeen): Partial<WorkloadVersionStatus> =>
+  appVersion?.spec.metadata === undefined ? {} : { appContextMetadata: appVersion.spec.metadata }
