@@ -22,7 +22,14 @@ import type { Logger } from 'pino'
 import { controllerOf, type KubeObject, type ResourceType } from '../api/object.ts'
 import { NotSentError, type At, type Client, type RequestOptions } from './client.ts'
 import type { Action, Create, Decision, Delete, Patch, Transition } from './decision.ts'
-import { ApiError, isAlreadyExists, isConflict, isNotFound, isUnavailable } from './errors.ts'
+import {
+  ApiError,
+  isAlreadyExists,
+  isConflict,
+  isNotFound,
+  isRefused,
+  isUnavailable,
+} from './errors.ts'
 import { joinKey, keyOf } from './keys.ts'
 import { mergePatch } from './merge-patch.ts'
 import { createQueue, type Queue } from './queue.ts'
@@ -55,6 +62,11 @@ export interface Controller<Seen, Status = unknown> {
     readonly type: ResourceType<KubeObject>
     readonly object: KubeObject
   }
+  /**
+   * What a person should see when the API server will not take an action (invalid, forbidden, too large). Its status and
+   * transitions take the place of those of `decide`, its actions are left aside; the pass counts as failed and is repeated.
+   */
+  readonly refused?: (seen: Seen, action: Action, error: ApiError) => Decision<Status>
 }
 
 /** How a pass ended. `stopped`: it may not write any more. */
@@ -221,18 +233,30 @@ const decideAndApply = async <Seen, Status>(
   const now = (runtime.now ?? (() => new Date()))()
   const seen = await controller.observe(key, now)
   if (seen === undefined) return 'gone'
-  const decision = controller.decide(seen)
-  await applyAll(writer, decision.actions)
+  const planned = controller.decide(seen)
+  const failure = await applyAll(writer, planned.actions)
+  const decision = failure === undefined ? planned : afterFailure(controller, seen, failure)
   if (decision.status !== undefined) {
     const isThere = await storeStatus(writer, subjectOf(controller, seen), decision.status)
     if (!isThere) return 'gone'
   }
   announce(runtime, log, key, decision.transitions)
+  if (failure !== undefined) throw failure.error
   if (decision.wakeAt !== undefined) {
     const earliest = now.getTime() + minWakeMs
     queue.addAt(key, new Date(Math.max(decision.wakeAt.getTime(), earliest)))
   }
   return 'done'
+}
+
+/** What to store though an action failed; throws the failure when there is nothing to say about it. */
+const afterFailure = <Seen, Status>(
+  controller: Controller<Seen, Status>,
+  seen: Seen,
+  { action, error }: Failure,
+): Decision<Status> => {
+  if (controller.refused === undefined || !isRefused(error)) throw error
+  return controller.refused(seen, action, error)
 }
 
 /** The world moved while we decided: decide again on what is there now, quietly. */
@@ -335,15 +359,27 @@ const createWriter = (runtime: Runtime, windDown: AbortSignal): Writer => {
   }
 }
 
-const applyAll = async (writer: Writer, actions: readonly Action[]): Promise<void> => {
-  if (actions.length === 0) return
-  const results = await Promise.allSettled(actions.map((action) => apply(writer, action)))
-  const errors = results.flatMap((result) =>
-    result.status === 'rejected' ? [result.reason as unknown] : [],
-  )
-  if (errors.length === 0) return
-  // One conflict is settled by deciding again, but a failure beside it must not pass unnoticed.
-  throw errors.find((error) => !(error instanceof MovedError)) ?? errors[0]
+interface Failure {
+  readonly action: Action
+  readonly error: unknown
+}
+
+/** Applies all actions at once; returns the failure that matters most, if any. */
+const applyAll = async (
+  writer: Writer,
+  actions: readonly Action[],
+): Promise<Failure | undefined> => {
+  const failures: Failure[] = []
+  const applyOne = async (action: Action): Promise<void> => {
+    try {
+      await apply(writer, action)
+    } catch (error) {
+      failures.push({ action, error })
+    }
+  }
+  await Promise.all(actions.map(applyOne))
+  // A conflict is settled by deciding again, but a failure beside it must not pass unnoticed.
+  return failures.find(({ error }) => !(error instanceof MovedError)) ?? failures[0]
 }
 
 const apply = async (writer: Writer, action: Action): Promise<void> => {

@@ -60,6 +60,10 @@ export const isAlreadyExists = has(409, 'AlreadyExists')
 /** The resource version or page is too old to go on from: list again. */
 export const isGone = has(410)
 
+/** The API server will not take this request however often it is sent: it is invalid, or we may not. */
+export const isRefused = (error: unknown): error is ApiError =>
+  error instanceof ApiError && [400, 403, 413, 422].includes(error.status)
+
 /** The API server could not be reached, or could not answer just now; it may be able to soon. */
 export const isUnavailable = (error: unknown): boolean =>
   error instanceof ApiError && (error.status === 0 || error.status >= 500)
