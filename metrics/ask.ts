@@ -9,7 +9,8 @@ import { ApiError } from '../kube/errors.ts'
 import type { Client } from '../kube/client.ts'
 import type { Fetch } from './fetch.ts'
 import { ProviderError, redact, type MetricRequest, type Sample } from './source.ts'
-import { findSource, type SecretEntries } from './sources/index.ts'
+import type { SecretEntries } from './sources/access.ts'
+import { findSource } from './sources/index.ts'
 
 /** Asks a provider once. Throws a {@link ProviderError} that holds no entry of its Secret. */
 export type Ask = (

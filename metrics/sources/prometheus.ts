@@ -8,7 +8,7 @@ import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Reply } from '../fetch.ts'
 import { ProviderError, quote, type MetricRequest, type Sample } from '../source.ts'
-import type { OpenSource, SourceAccess } from './index.ts'
+import type { OpenSource, SourceAccess } from './access.ts'
 
 /**
  * Opens a Prometheus. With a Secret, its entries `user` and `password` are sent as Basic, or its entry `token` as Bearer.
