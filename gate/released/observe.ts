@@ -1,0 +1,179 @@
+import type { KeptnWorkloadVersion } from '../../api/keptn-workload-version.ts'
+import {
+  ControllerRevision,
+  DaemonSet,
+  Pod,
+  ReplicaSet,
+  StatefulSet,
+  type Namespace,
+} from '../../api/kubernetes.ts'
+import { controllerOf, type KubeObject, type ResourceType } from '../../api/object.ts'
+import { keys } from '../../identity/keys.ts'
+import type { RevisionKey } from '../../identity/revision.ts'
+import { carriesGate } from '../../identity/scope.ts'
+import type { Client, ListQuery } from '../../kube/client.ts'
+import type { Store } from '../../kube/store.ts'
+import { projectHeldPod, type HeldPod } from '../held-pods.ts'
+import type { UnmanagedRevisions } from '../opening/owner.ts'
+import { lacksLabel } from '../scheduling-gate.ts'
+import {
+  isExempt,
+  isManaging,
+  listOf,
+  suspectsOf,
+  suspectsUntilAsked,
+  type ConfirmedOwners,
+  type Seen,
+} from './decide.ts'
+
+/** Stores of the kinds whose pods are held; each with the index `namespace`. */
+export type OwnerStores = readonly Store<KubeObject>[]
+
+/** Where the released lists are made from. */
+export interface Sources {
+  readonly namespaces: Store<Namespace>
+  readonly versions: Store<KeptnWorkloadVersion>
+  readonly owners: OwnerStores
+  readonly unmanaged: UnmanagedRevisions
+  readonly client: Pick<Client, 'list'>
+  readonly settings: {
+    /** The namespace that Gatekept runs in. */
+    readonly namespace: string
+    /** How many entries must look dead before it is asked whether they are. */
+    readonly suspectsUntilAsked?: number
+  }
+}
+
+/** Reads what a namespace's released list is decided on. Its memory is that of one leader's term. */
+export const observe = (from: Sources): ((key: string, now: Date) => Promise<Seen | undefined>) => {
+  const listPods = podLister(from.client)
+  const listAge = listWatcher()
+  return async (key, now) => {
+    if (isExempt(key, from.settings.namespace)) return undefined
+    const namespace = from.namespaces.get(undefined, key)
+    if (namespace === undefined) return undefined
+    const versions = from.versions.by('namespace', key)
+    const owners = { uids: from.owners.flatMap((store) => uidsOf(store.by('namespace', key))) }
+    const list = listOf(namespace)
+    from.unmanaged.forget(key, list ?? new Set())
+    const asks = isManaging(namespace) && list !== undefined
+    const suspects = asks ? suspectsOf(list, { versions, owners }).length : 0
+    return {
+      now,
+      namespace,
+      versions,
+      unmanaged: from.unmanaged.of(key),
+      pods: await listPods(namespace),
+      owners,
+      confirmed:
+        suspects >= (from.settings.suspectsUntilAsked ?? suspectsUntilAsked)
+          ? await confirmOwners(from.client, key)
+          : undefined,
+      listSeenAt: listAge(namespace, now),
+    }
+  }
+}
+
+/**
+ * Lists the pods of a namespace when something has to be learned from them: all where there is no released list, else
+ * those without a node, until none of them lacks our label. Of the first only what is held or has a node is kept.
+ */
+const podLister = (client: Pick<Client, 'list'>) => {
+  const swept = new Set<string>()
+  return async (namespace: Namespace): Promise<readonly HeldPod[] | undefined> => {
+    const { name, uid } = namespace.metadata
+    if (!isManaging(namespace)) {
+      swept.delete(uid)
+      return undefined
+    }
+    const wantsAll = listOf(namespace) === undefined
+    if (swept.has(uid) && !wantsAll) return undefined
+    const query = { namespace: name, ...(wantsAll ? {} : { fieldSelector: 'spec.nodeName=' }) }
+    const pods: HeldPod[] = []
+    for await (const page of pagesOf(client, Pod, query)) {
+      const kept = page.filter((pod) => carriesGate(pod) || pod.spec.nodeName !== undefined)
+      pods.push(...kept.map(projectHeldPod))
+    }
+    if (pods.some(lacksLabel)) swept.delete(uid)
+    else swept.add(uid)
+    return pods
+  }
+}
+
+/** Since when the list of a namespace reads as it does now. */
+const listWatcher = () => {
+  const seen = new Map<string, { readonly text: string | undefined; readonly at: Date }>()
+  return (namespace: Namespace, now: Date): Date => {
+    const { uid, annotations } = namespace.metadata
+    const text = annotations?.[keys.released]
+    const before = seen.get(uid)
+    if (before !== undefined && before.text === text) return before.at
+    seen.set(uid, { text, at: now })
+    return now
+  }
+}
+
+const confirmOwners = async (
+  client: Pick<Client, 'list'>,
+  namespace: string,
+): Promise<ConfirmedOwners> => {
+  const [uids, revisions] = await Promise.all([
+    Promise.all(
+      [ReplicaSet, StatefulSet, DaemonSet].map((type) => listUids(client, type, namespace)),
+    ),
+    listRevisions(client, namespace),
+  ])
+  return { uids: uids.flat(), revisions }
+}
+
+const listUids = async (
+  client: Pick<Client, 'list'>,
+  type: ResourceType<KubeObject>,
+  namespace: string,
+): Promise<readonly string[]> => {
+  const uids: string[] = []
+  for await (const page of pagesOf(client, type, { namespace })) uids.push(...uidsOf(page))
+  return uids
+}
+
+const listRevisions = async (
+  client: Pick<Client, 'list'>,
+  namespace: string,
+): Promise<readonly RevisionKey[]> => {
+  const found: RevisionKey[] = []
+  for await (const page of pagesOf(client, ControllerRevision, { namespace })) {
+    found.push(...page.flatMap(revisionKeysOf))
+  }
+  return found
+}
+
+/** A StatefulSet marks its pods with the name of the ControllerRevision, a DaemonSet with the hash alone. */
+const revisionKeysOf = (revision: ControllerRevision): readonly RevisionKey[] => {
+  const uid = controllerOf(revision)?.uid
+  const hash = revision.metadata.labels?.[keys.controllerRevisionHash]
+  if (uid === undefined) return []
+  return [revision.metadata.name, ...(hash === undefined ? [] : [hash])].map(
+    (mark) => `${uid}/${mark}`,
+  )
+}
+
+const uidsOf = (objects: readonly KubeObject[]): readonly string[] =>
+  objects.map((object) => object.metadata.uid)
+
+/** Goes through a list page by page, so that no more than one page is held in full. */
+async function* pagesOf<T extends KubeObject>(
+  client: Pick<Client, 'list'>,
+  type: ResourceType<T>,
+  query: ListQuery,
+): AsyncGenerator<readonly T[]> {
+  let next: string | undefined
+  do {
+    const page = await client.list(type, {
+      ...query,
+      limit: 500,
+      ...(next === undefined ? {} : { continue: next }),
+    })
+    yield page.items
+    next = page.continue
+  } while (next !== undefined && next !== '')
+}
