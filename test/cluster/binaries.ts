@@ -128,8 +128,12 @@ export const ensureBinaries = async (machine: Machine, progress: Progress): Prom
     if (existsSync(folder)) return
     const unfinished = `${folder}.unfinished`
     await rm(unfinished, { recursive: true, force: true })
-    await buildInto(unfinished, machine, progress)
-    await rename(unfinished, folder)
+    try {
+      await buildInto(unfinished, machine, progress)
+      await rename(unfinished, folder)
+    } finally {
+      await rm(unfinished, { recursive: true, force: true })
+    }
   }
   await withLock(folder, build, () => {
     progress.stage('Waiting for another process that is building the same programs')

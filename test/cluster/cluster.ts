@@ -24,9 +24,15 @@ import {
   thisMachine,
 } from './machine.ts'
 import type { Machine } from './machine.ts'
-import { createNetwork, hostSlot, inside, requireHostNetwork } from './network.ts'
+import {
+  createNetwork,
+  hostSlot,
+  inside,
+  requireFreeNamespace,
+  requireHostNetwork,
+} from './network.ts'
 import { endAll, identify, isAlive, signal } from './processes.ts'
-import { lineProgress, noProgress } from './progress.ts'
+import { lineProgress, noProgress, progressOn } from './progress.ts'
 import type { Progress } from './progress.ts'
 import {
   claimName,
@@ -239,6 +245,7 @@ const connectNetwork = async (machine: Machine, record: ClusterRecord): Promise<
 /** Claims the name and makes the network. */
 const establish = (machine: Machine, record: ClusterRecord): Promise<ClusterRecord> => {
   if (record.network === 'own') {
+    if (readRecord(machine, record.name) === undefined) requireFreeNamespace(namespaceOf(record))
     claimName(machine, record)
     return connectNetwork(machine, record)
   }
@@ -250,19 +257,24 @@ const establish = (machine: Machine, record: ClusterRecord): Promise<ClusterReco
   })
 }
 
+/** Sees to all that a start needs and that may take minutes; says so even if nobody asked. */
 const prepare = async (options: ClusterOptions, machine: Machine): Promise<string> => {
-  const { name, node, log = () => undefined, progress = lineProgress(log) } = options
+  const { name, network, node, progress = progressOn(process.stderr) } = options
   requireName(name)
   requireRoot(machine)
   if (node) requireCgroups()
-  await requirePackages(machine, node || options.network === 'host', progress)
-  const binaries = await ensureBinaries(machine, progress)
-  await requireSpace(machine.stateFolder, 1)
-  for (const orphan of await sweepOrphans(machine)) {
-    progress.note(`Removed cluster "${orphan}", whose owner had ended without doing so`)
+  try {
+    await requirePackages(machine, node || network === 'host', progress)
+    const binaries = await ensureBinaries(machine, progress)
+    await requireSpace(machine.stateFolder, 1)
+    return binaries
+  } finally {
+    progress.end()
   }
-  return binaries
 }
+
+const progressOf = ({ log, progress }: ClusterOptions): Progress | undefined =>
+  progress ?? (log === undefined ? undefined : lineProgress(log))
 
 /**
  * Starts a cluster and resolves when it works; builds its programs first if this user has none yet.
@@ -272,13 +284,17 @@ const prepare = async (options: ClusterOptions, machine: Machine): Promise<strin
  */
 export const startCluster = async (options: ClusterOptions): Promise<Cluster> => {
   const { machine = thisMachine(), name, node, network = 'own', owned = true } = options
-  const { log = () => undefined, progress = lineProgress(log) } = options
+  const asked = progressOf(options)
+  const progress = asked ?? noProgress
+  const binaries = await prepare({ ...options, ...(asked && { progress: asked }) }, machine)
   try {
-    const binaries = await prepare({ ...options, progress }, machine)
-    const owner = owned ? identify(process.pid) : undefined
+    for (const orphan of await sweepOrphans(machine)) {
+      progress.note(`Removed cluster "${orphan}", whose owner had ended without doing so`)
+    }
     const draft: ClusterRecord = {
       ...{ name, network, node, binaries, createdAt: new Date().toISOString(), ready: false },
-      ...(owner === undefined ? {} : { owner }),
+      // Until it is ready every cluster is ours, so that a start which is broken off is cleared away.
+      owner: identify(process.pid),
     }
     // From here on there is something to remove; what went wrong before has left nothing.
     const record = await establish(machine, draft).catch(async (error: unknown) => {
@@ -292,7 +308,8 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
         { layout, path: machine.path, progress },
         options.auditPolicy ?? defaultAuditPolicy,
       )
-      writeRecord(machine, { ...record, ready: true })
+      const owner = owned ? record.owner : undefined
+      writeRecord(machine, { ...record, owner, ready: true })
       return clusterOf(machine, record)
     } catch (error) {
       await removeCluster(machine, name)

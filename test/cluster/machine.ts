@@ -82,8 +82,6 @@ const controlPlaneNeeds: readonly Requirement[] = [
 const nodeNeeds: readonly Requirement[] = [
   { debianPackage: 'runc', files: ['runc'] },
   { debianPackage: 'nftables', files: ['nft'] },
-  { debianPackage: 'conntrack', files: ['conntrack'] },
-  { debianPackage: 'socat', files: ['socat'] },
   { debianPackage: 'mount', files: ['mount', 'umount'] },
 ]
 

@@ -209,6 +209,18 @@ export const removeNetwork = async (
   }
 }
 
+/**
+ * Throws if there is a network namespace of this name. To be asked before anything is recorded: afterwards, it
+ * counts as the cluster's own.
+ */
+export const requireFreeNamespace = (namespace: string | undefined): void => {
+  if (namespace === undefined || !namespaces().includes(namespace)) return
+  throw new ClusterError(
+    `Cannot make network namespace "${namespace}": there is one, of a cluster with another state folder; ` +
+      `choose another name, or if that cluster is gone, "ip netns delete ${namespace}"`,
+  )
+}
+
 const namespaces = (): string[] => {
   try {
     return readdirSync('/run/netns')
@@ -225,7 +237,7 @@ export const entering = ({ namespace }: Network): string[] =>
 /** Runs a command in the cluster's network and gives its output. */
 export const inside = (network: Network, command: readonly string[]): Promise<string> => {
   const [program = 'true', ...args] = [...entering(network), ...command]
-  return run([program, ...args])
+  return run([program, ...args], { timeoutMs: 600_000 })
 }
 
 /** Throws if another process holds one of the ports, saying which. */

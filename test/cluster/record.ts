@@ -31,7 +31,7 @@ export interface ClusterRecord {
   readonly binaries: string
   readonly createdAt: string
   /** The process that must end the cluster; a cluster without one stays until someone ends it. */
-  readonly owner?: ProcessIdentity
+  readonly owner: ProcessIdentity | undefined
   /** Missing until the network is made. */
   readonly slot?: number
   readonly ready: boolean

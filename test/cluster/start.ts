@@ -131,12 +131,17 @@ const writeFiles = async (layout: Layout, auditPolicy: string): Promise<void> =>
   }
 }
 
+/** For what a caller asks for: kubectl and the like have limits of their own, which a caller can set. */
+const patienceMs = 600_000
+
 /** Runs the containerd client against a cluster's containerd. */
-export const ctr = ({ binaries, folder }: Layout, args: readonly string[]): Promise<string> =>
-  run([
-    ...([join(binaries, 'ctr'), '--address', containerdSocket(folder)] as const),
-    ...['--namespace', 'k8s.io', ...args],
-  ])
+export const ctr = (layout: Layout, args: readonly string[]): Promise<string> => {
+  const program = join(layout.binaries, 'ctr')
+  const address = containerdSocket(layout.folder)
+  return run([program, '--address', address, '--namespace', 'k8s.io', ...args], {
+    timeoutMs: patienceMs,
+  })
+}
 
 const startContainerd = async (starting: Starting): Promise<void> => {
   const { layout } = starting
@@ -197,6 +202,8 @@ const kubectlCommand = (
 ): [string, ...string[]] => [
   join(binaries, 'kubectl'),
   `--kubeconfig=${join(folder, 'kubeconfig')}`,
+  // The next cluster with this address has other resources, which a common cache would hide.
+  `--cache-dir=${join(folder, 'kubectl')}`,
   ...args,
 ]
 
@@ -205,7 +212,7 @@ const noProxy = { HTTP_PROXY: '', HTTPS_PROXY: '', http_proxy: '', https_proxy: 
 
 /** Runs kubectl as the cluster's administrator and gives its output. */
 export const kubectl = (layout: Layout, args: readonly string[], input = ''): Promise<string> =>
-  run(kubectlCommand(layout, args), { env: noProxy, input })
+  run(kubectlCommand(layout, args), { env: noProxy, input, timeoutMs: patienceMs })
 
 /** Runs kubectl on this process's own terminal and gives its exit code. */
 export const interactiveKubectl = (layout: Layout, args: readonly string[]): Promise<number> =>
