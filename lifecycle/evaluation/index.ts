@@ -1,0 +1,35 @@
+/**
+ * Runs KeptnEvaluations: compares the values of KeptnMetrics with the targets of a definition, some times in a row.
+ *
+ * @module
+ */
+import { KeptnEvaluation, type KeptnEvaluationDefinition } from '../../api/index.ts'
+import { wake, type Controller } from '../../kube/controller.ts'
+import { keyOf } from '../../kube/keys.ts'
+import { decide, type Seen, type Status } from './decide.ts'
+import { mayUse, observe, type Reader } from './observe.ts'
+
+export { describeEvaluation } from './describe.ts'
+
+/**
+ * Woken by the evaluation and by its definition. A metric wakes nobody: its value counts at the next attempt, whose
+ * instant is known.
+ */
+export const evaluationController = (reader: Reader): Controller<Seen, Status> => {
+  const { evaluations, evaluationDefinitions } = reader.stores
+  return {
+    name: 'evaluation',
+    wakes: [
+      wake(evaluations, (evaluation) => [keyOf(evaluation)]),
+      wake(evaluationDefinitions, ({ metadata }: KeptnEvaluationDefinition) =>
+        evaluations
+          .by('definition', metadata.name)
+          .filter((evaluation) => mayUse(evaluation, metadata.namespace, reader.namespace))
+          .map(keyOf),
+      ),
+    ],
+    observe: observe(reader),
+    decide,
+    subject: ({ evaluation }) => ({ type: KeptnEvaluation, object: evaluation }),
+  }
+}
