@@ -63,8 +63,9 @@ export interface Controller<Seen, Status = unknown> {
     readonly object: KubeObject
   }
   /**
-   * What a person should see when the API server will not take an action (invalid, forbidden, too large). Its status and
-   * transitions take the place of those of `decide`, its actions are left aside; the pass counts as failed and is repeated.
+   * What a person should see when the API server will not take an action: it is invalid, forbidden or too large, or
+   * (status 409) its name is somebody else's. Its status and transitions take the place of those of `decide`, its actions
+   * are left aside; the pass counts as failed and is repeated.
    */
   readonly refused?: (seen: Seen, action: Action, error: ApiError) => Decision<Status>
 }
@@ -255,7 +256,8 @@ const afterFailure = <Seen, Status>(
   seen: Seen,
   { action, error }: Failure,
 ): Decision<Status> => {
-  if (controller.refused === undefined || !isRefused(error)) throw error
+  // A name that is taken reaches this place only when the object that has it is somebody else's.
+  if (controller.refused === undefined || !(isRefused(error) || isAlreadyExists(error))) throw error
   return controller.refused(seen, action, error)
 }
 
@@ -409,24 +411,44 @@ const adopt = async (writer: Writer, { type, object }: Create, cause: unknown): 
   const live = await writer.refresh(type, atOf(namespace, name))
   const obstacle = obstacleTo(object, live)
   if (obstacle === undefined) return
-  const what = `${type.kind} "${joinKey(namespace, name)}"`
-  throw new Error(`Cannot create ${what}: ${obstacle}`, { cause })
+  const message = `Cannot create ${type.kind} "${joinKey(namespace, name)}": ${obstacle.message}`
+  throw obstacle.isPassing
+    ? new Error(message, { cause })
+    : new ApiError(message, { status: 409, reason: 'AlreadyExists', cause })
+}
+
+/** `isPassing`: waiting is enough. */
+interface Obstacle {
+  readonly message: string
+  readonly isPassing: boolean
 }
 
 /** Why the object that has the name can't be taken for the one that was wanted. */
-const obstacleTo = (wanted: Create['object'], live: KubeObject | undefined): string | undefined => {
-  if (live === undefined) return 'the one that had its name is gone, so it will be tried again'
-  if (live.metadata.deletionTimestamp !== undefined) return 'one with its name is being deleted'
+const obstacleTo = (
+  wanted: Create['object'],
+  live: KubeObject | undefined,
+): Obstacle | undefined => {
+  if (live === undefined) {
+    return passing('the one that had its name is gone, so it will be tried again')
+  }
+  if (live.metadata.deletionTimestamp !== undefined) {
+    return passing('one with its name is being deleted')
+  }
   const owner = controllerOf(wanted)
   if (owner === undefined) return undefined
   const other = controllerOf(live)
-  if (other === undefined) return 'one with its name exists and has no controlling owner'
+  if (other === undefined) return lasting('one with its name exists and has no controlling owner')
   if (other.uid === owner.uid) return undefined
   if (other.kind === owner.kind && other.name === owner.name) {
-    return `one with its name belongs to an earlier ${other.kind} "${other.name}" (UID ${other.uid}) and waits for garbage collection`
+    return passing(
+      `one with its name belongs to an earlier ${other.kind} "${other.name}" (UID ${other.uid}) and waits for garbage collection`,
+    )
   }
-  return `one with its name belongs to ${other.kind} "${other.name}" (UID ${other.uid})`
+  return lasting(`one with its name belongs to ${other.kind} "${other.name}" (UID ${other.uid})`)
 }
+
+const passing = (message: string): Obstacle => ({ message, isPassing: true })
+const lasting = (message: string): Obstacle => ({ message, isPassing: false })
 
 const atOf = (namespace: string | undefined, name: string): At =>
   namespace === undefined ? { name } : { namespace, name }

@@ -61,7 +61,7 @@ export const isAlreadyExists = has(409, 'AlreadyExists')
 export const isGone = has(410)
 
 /** The API server will not take this request however often it is sent: it is invalid, or we may not. */
-export const isRefused = (error: unknown): error is ApiError =>
+export const isRefused = (error: unknown): boolean =>
   error instanceof ApiError && [400, 403, 413, 422].includes(error.status)
 
 /** The API server could not be reached, or could not answer just now; it may be able to soon. */

@@ -13,8 +13,9 @@
  * **Failures.** A watch that its server ended is no failure: the next begins at once, unless it ended long before its
  * time and so did the one before. Anything else is a failure, and the next attempt waits 1 to 30 seconds, at random, longer with each failure in a row;
  * at most 8 while the API server is away, so that we have caught up within 10 seconds of its return. A version
- * that is too old (410), a line that is not JSON, and a fifth failure in a row lead to a new list, which corrects the store
- * and tells its listeners what has changed meanwhile.
+ * that is too old (410), a line that is not JSON, and a fifth refusal in a row lead to a new list, which corrects the store
+ * and tells its listeners what has changed meanwhile. So does a cluster that was restored from a backup: its API server would take our
+ * version, which lies in its future, and tell nothing for ever; after it was away its version is asked for, with one object.
  *
  * @module
  */
@@ -23,6 +24,7 @@ import { apiVersionOf, type KubeObject, type ResourceType } from '../api/object.
 import { backOffMs, pause } from './back-off.ts'
 import type { Client, WatchEvent } from './client.ts'
 import { ApiError, isGone, isUnavailable } from './errors.ts'
+import { compareVersions } from './resource-version.ts'
 import { selects } from './selector.ts'
 import { createFeed, type Feed, type Indexes, type Listed, type Store } from './store.ts'
 
@@ -129,11 +131,19 @@ interface Progress {
   failures: number
   /** Failures of an API server that is away and of one that refuses are counted apart: the second begins gently again. */
   wasAway: boolean
+  /** The API server was away since the last watch. */
+  isInterrupted: boolean
   wasShort: boolean
 }
 
 const keepUp = async <T extends KubeObject>(run: Run<T>): Promise<void> => {
-  const progress: Progress = { needsList: true, failures: 0, wasAway: false, wasShort: false }
+  const progress: Progress = {
+    needsList: true,
+    failures: 0,
+    wasAway: false,
+    isInterrupted: false,
+    wasShort: false,
+  }
   while (!run.signal.aborted) {
     const waitMs = await attempt(run, progress)
     if (waitMs > 0) await pause(waitMs, run.signal)
@@ -143,6 +153,8 @@ const keepUp = async <T extends KubeObject>(run: Run<T>): Promise<void> => {
 /** One list, if needed, and one watch; returns how long to wait before the next attempt. */
 const attempt = async <T extends KubeObject>(run: Run<T>, progress: Progress): Promise<number> => {
   try {
+    if (progress.isInterrupted) progress.needsList ||= await isRestored(run)
+    progress.isInterrupted = false
     if (progress.needsList) {
       await list(run)
       progress.needsList = false
@@ -173,6 +185,7 @@ const failed = <T extends KubeObject>(run: Run<T>, progress: Progress, error: un
   const isAway = isUnavailable(error)
   progress.failures = isAway === progress.wasAway ? progress.failures + 1 : 1
   progress.wasAway = isAway
+  progress.isInterrupted ||= isAway
   const level = progress.failures === 1 && !isGone(error) ? 'warn' : 'debug'
   // After an outage or a compaction that is how it goes on; but a server that says so each time is one that fails.
   const isFirstGone = isGone(error) && !progress.needsList && progress.failures === 1
@@ -201,6 +214,13 @@ const queryOf = <T extends KubeObject>({ namespace, labelSelector, fieldSelector
   ...(labelSelector === undefined ? {} : { labelSelector }),
   ...(fieldSelector === undefined ? {} : { fieldSelector }),
 })
+
+/** Whether the cluster's newest version is older than what it has told us before. */
+const isRestored = async <T extends KubeObject>(run: Run<T>): Promise<boolean> => {
+  const { client, type, feed, signal } = run
+  const page = await client.list(type, { ...queryOf(run), limit: 1 }, { signal })
+  return compareVersions(page.resourceVersion, feed.resourceVersion()) < 0
+}
 
 /**
  * Takes a list into the store, page by page.
