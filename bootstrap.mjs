@@ -16,19 +16,16 @@ const lock = readFileSync(join(root, 'package-lock.json'), 'utf8')
 const stamp = join(root, 'node_modules', '.installed-lock.json')
 const node = join(root, 'node_modules', '.bin', 'node')
 
+const quietly = ['--no-save', '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel=error']
+
 if (!existsSync(node) || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   process.stderr.write('Installing npm packages (first time: about a minute)\n')
-  const npm = spawnSync(
-    'npm',
-    ['ci', '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel=error'],
-    {
-      cwd: root,
-      stdio: ['ignore', 2, 2],
-    },
-  )
+  // Not "npm ci": it demands that the lock file names the packages for every other platform, too, and a registry may not
+  // have them all. The versions are those of the lock file here as well.
+  const npm = spawnSync('npm', ['install', ...quietly], { cwd: root, stdio: ['ignore', 2, 2] })
   if (npm.status !== 0) {
     process.stderr.write(
-      'Cannot install the npm packages: "npm ci" failed; its message stands above\n',
+      'Cannot install the npm packages: "npm install" failed; its message stands above\n',
     )
     process.exit(1)
   }

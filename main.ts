@@ -4,12 +4,15 @@
  *
  * @module
  */
-const roles: Readonly<
-  Record<string, () => Promise<{ main: (args: readonly string[]) => Promise<void> }>>
-> = {
-  webhook: () => import('./webhook/main.ts'),
-  controller: () => import('./controller/main.ts'),
-  certs: () => import('./certs/main.ts'),
+type Run = (args: readonly string[]) => Promise<void> | void
+
+const roles: Readonly<Record<string, () => Promise<Run>>> = {
+  webhook: async () => {
+    const { runWebhook } = await import('./webhook/main.ts')
+    return () => runWebhook()
+  },
+  controller: async () => (await import('./controller/main.ts')).runControllerProcess,
+  certs: async () => (await import('./certs/main.ts')).runCertificates,
 }
 
 const [role = '', ...args] = process.argv.slice(2)
@@ -18,6 +21,13 @@ if (load === undefined) {
   process.stderr.write(`Usage: gatekept ${Object.keys(roles).join('|')} [arguments]\n`)
   process.exitCode = 2
 } else {
-  const { main } = await load()
-  await main(args)
+  try {
+    const run = await load()
+    await run(args)
+  } catch (error) {
+    // What a person did wrong is a sentence; anything else is a bug and shows where.
+    const isSettings = error instanceof Error && error.name === 'SettingsError'
+    process.stderr.write(`${isSettings ? error.message : String((error as Error).stack)}\n`)
+    process.exit(1)
+  }
 }

@@ -1,0 +1,178 @@
+/**
+ * The process `gatekept controller --parts …`: puts together the parts that it was told to have.
+ *
+ * The parts lifecycle and gate share one set of stores and one lease; metrics has its own. A replica that does not lead
+ * keeps its stores up to date and opens gates, so that it can take over at once.
+ *
+ * @module
+ */
+import closeWithGrace from 'close-with-grace'
+import { pino, type Logger } from 'pino'
+import { gateControllers } from '../gate/index.ts'
+import { createClient, type Client } from '../kube/client.ts'
+import { inCluster, type Connection } from '../kube/connection.ts'
+import { runController, type Controller, type Runtime } from '../kube/controller.ts'
+import { holdLease, type Term } from '../kube/lease.ts'
+import { lifecycleControllers } from '../lifecycle/index.ts'
+import { metricsControllers } from '../metrics/index.ts'
+import { createEventSender } from '../telemetry/events.ts'
+import { buildProbes } from '../telemetry/probes.ts'
+import { buildProcessMetrics } from '../telemetry/process-metrics.ts'
+import { reflectLifecycle, reflectMetrics } from './reflections.ts'
+import { readSettings, type ControllerSettings } from './settings.ts'
+
+/** Keptn's names, so that its operators and ours never act together. */
+const leases = { lifecycle: '6b866dd9.keptn.sh', metrics: '3f8532ca.keptn.sh' } as const
+
+/** What every part is started with. */
+export interface Process {
+  readonly client: Client
+  readonly settings: ControllerSettings
+  readonly log: Logger
+  readonly signal: AbortSignal
+  readonly onPass?: Runtime['onPass']
+}
+
+/** A part that was started. */
+export interface Started {
+  /** Whether its stores are equal to the cluster. */
+  readonly isReady: () => boolean
+  /** Resolves once the signal is aborted and nothing of it runs any more. */
+  readonly ended: Promise<void>
+}
+
+interface Row {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- rows differ in what they see
+  readonly controller: Controller<any, any>
+  readonly workers?: number
+}
+
+const runRows = async (rows: readonly Row[], runtime: Runtime): Promise<void> => {
+  await Promise.all(
+    rows.map(({ controller, workers }) =>
+      runController(controller, { ...runtime, ...(workers === undefined ? {} : { workers }) }),
+    ),
+  )
+}
+
+const runtimeOf = (process: Process, stores: Runtime['stores'], reporter: string): Runtime => ({
+  client: process.client,
+  stores,
+  announce: createEventSender({
+    client: process.client,
+    reporter: { controller: reporter, instance: process.settings.podName },
+    log: process.log,
+    signal: process.signal,
+  }),
+  log: process.log,
+  signal: process.signal,
+  ...(process.onPass === undefined ? {} : { onPass: process.onPass }),
+})
+
+const lead = (process: Process, name: string, run: (term: Term) => Promise<void>): Promise<void> =>
+  holdLease({
+    client: process.client,
+    namespace: process.settings.namespace,
+    name,
+    holder: process.settings.podName,
+    lead: run,
+    log: process.log,
+    signal: process.signal,
+  })
+
+/** Starts the parts lifecycle and gate. */
+export const startLifecycle = (process: Process): Started => {
+  const { client, settings } = process
+  const { reflectors, stores } = reflectLifecycle(process)
+  const runtime = runtimeOf(process, reflectors, 'lifecycle-operator')
+  let term: Term | undefined
+  const gate = gateControllers({
+    pods: stores.pods,
+    versions: stores.workloadVersions,
+    namespaces: stores.namespaces,
+    owners: [stores.replicaSets, stores.statefulSets, stores.daemonSets],
+    client,
+    leads: () => term?.stillLeading() === true,
+    settings: { namespace: settings.namespace },
+  })
+  const engine = lifecycleControllers({ stores, client, settings })
+  const leading = async (now: Term): Promise<void> => {
+    term = now
+    const own: Runtime = { ...runtime, signal: now.signal, mayWrite: now.stillLeading }
+    const rows = [...engine.map((controller) => ({ controller })), ...gate.leading()]
+    await runRows(rows, own)
+  }
+  return {
+    isReady: () => reflectors.every((reflector) => reflector.isSynced()),
+    ended: Promise.all([
+      runRows(gate.always, runtime),
+      lead(process, leases.lifecycle, leading),
+    ]).then(() => undefined),
+  }
+}
+
+/** Starts the part metrics. */
+export const startMetrics = (process: Process): Started => {
+  const { client, settings } = process
+  const { reflectors, stores } = reflectMetrics(process)
+  const runtime = runtimeOf(process, reflectors, 'metrics-operator')
+  const leading = (term: Term): Promise<void> => {
+    const controllers = metricsControllers({
+      client,
+      stores,
+      settings: { allowedRanges: settings.allowedSourceRanges },
+      signal: term.signal,
+    })
+    const own: Runtime = { ...runtime, signal: term.signal, mayWrite: term.stillLeading }
+    return runRows(
+      controllers.map((controller) => ({ controller })),
+      own,
+    )
+  }
+  return {
+    isReady: () => reflectors.every((reflector) => reflector.isSynced()),
+    ended: lead(process, leases.metrics, leading),
+  }
+}
+
+/** Starts the parts that the settings name. */
+export const startParts = (process: Process): readonly Started[] => {
+  const { parts } = process.settings
+  return [
+    ...(parts.has('lifecycle') || parts.has('gate') ? [startLifecycle(process)] : []),
+    ...(parts.has('metrics') ? [startMetrics(process)] : []),
+  ]
+}
+
+/** Runs `gatekept controller` until the process is told to end. Rejects with a `SettingsError` for bad arguments. */
+export const runControllerProcess = (
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  connect: () => Connection = () => inCluster(environment),
+): void => {
+  const settings = readSettings(args, environment)
+  const log = pino({ level: settings.logLevel, base: { role: 'controller' } })
+  const client = createClient(connect(), { userAgent: 'gatekept-controller' })
+  const stopping = new AbortController()
+  const metrics = buildProcessMetrics()
+  const started = startParts({
+    client,
+    settings,
+    log,
+    signal: stopping.signal,
+    onPass: metrics.onPass,
+  })
+  const probes = buildProbes(() => started.every(({ isReady }) => isReady()))
+  probes.listen(settings.probePort)
+  metrics.server.listen(settings.metricsPort)
+  log.info({ parts: [...settings.parts], namespace: settings.namespace }, 'Controller started')
+  closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
+    if (err) log.fatal({ err }, 'Controller failed')
+    stopping.abort()
+    await Promise.all(started.map(({ ended }) => ended))
+    probes.close()
+    metrics.server.close()
+    await client.close()
+    log.info('Controller ended')
+  })
+}

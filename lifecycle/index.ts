@@ -1,0 +1,84 @@
+/**
+ * The lifecycle's controllers, as rows for an entry point.
+ *
+ * @module
+ */
+import type { Client } from '../kube/client.ts'
+import type { Controller } from '../kube/controller.ts'
+import { appDiscoveryController } from './app-discovery/index.ts'
+import { appVersionController } from './app-version/index.ts'
+import { appController } from './app/index.ts'
+import { configOf } from './config.ts'
+import { evaluationController } from './evaluation/index.ts'
+import { revisionController } from './revision/index.ts'
+import type { LifecycleStores } from './stores.ts'
+import { taskDefinitionController } from './task-definition/index.ts'
+import { taskController } from './task/index.ts'
+import { workloadController } from './workload/index.ts'
+import { workloadVersionController } from './workload-version/index.ts'
+
+export { lifecycleIndexes, type LifecycleStores } from './stores.ts'
+export { functionConfigMaps } from './task-definition/index.ts'
+
+/** What an installation decides. */
+export interface LifecycleSettings {
+  /** Our own namespace: its definitions serve all others, its KeptnConfig counts. */
+  readonly namespace: string
+  /** The image that runs `deno` tasks. */
+  readonly denoImage: string
+}
+
+/** Makes the controllers. All of them are the leader's. */
+export const lifecycleControllers = (from: {
+  readonly stores: LifecycleStores
+  readonly client: Client
+  readonly settings: LifecycleSettings
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- rows differ in what they see
+}): readonly Controller<any, any>[] => {
+  const { stores, client, settings } = from
+  const { namespace, denoImage } = settings
+  const reader = { stores, client, namespace }
+  const config = () => configOf(stores.configs.by('namespace', namespace))
+  return [
+    revisionController(reader),
+    workloadController(reader),
+    appDiscoveryController(reader),
+    appController(reader),
+    appVersionController(reader),
+    workloadVersionController(reader),
+    taskDefinitionController({
+      definitions: stores.taskDefinitions,
+      configMaps: stores.configMaps,
+      client,
+      settings: {
+        get eventNames() {
+          return config().eventNames
+        },
+      },
+    }),
+    taskController({
+      tasks: stores.tasks,
+      definitions: stores.taskDefinitions,
+      jobs: stores.jobs,
+      client,
+      settings: {
+        namespace,
+        denoImage,
+        get eventNames() {
+          return config().eventNames
+        },
+      },
+    }),
+    evaluationController({
+      evaluations: stores.evaluations,
+      definitions: stores.evaluationDefinitions,
+      metrics: stores.metrics,
+      settings: {
+        namespace,
+        get eventNames() {
+          return config().eventNames
+        },
+      },
+    }),
+  ]
+}

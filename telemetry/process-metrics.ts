@@ -1,0 +1,57 @@
+/**
+ * Figures of the process itself, for Prometheus: memory, processor time, event loop, and how long controllers take.
+ *
+ * @module
+ */
+import { createServer, type Server } from 'node:http'
+import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+
+/** One look of a controller at one key. */
+export interface MeasuredPass {
+  readonly controller: string
+  readonly ms: number
+  readonly outcome: string
+}
+
+/** Counts passes, and serves all figures. */
+export interface ProcessMetrics {
+  readonly onPass: (pass: MeasuredPass) => void
+  /** Serves `GET /metrics`. */
+  readonly server: Server
+}
+
+/** Makes the registry of this process and its server. */
+export const buildProcessMetrics = (): ProcessMetrics => {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const passes = new Histogram({
+    name: 'gatekept_controller_pass_seconds',
+    help: 'How long a controller took to look at one key',
+    labelNames: ['controller', 'outcome'],
+    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
+    registers: [registry],
+  })
+  const server = createServer((request, response) => {
+    if (request.url !== '/metrics') {
+      response.statusCode = 404
+      response.end()
+      return
+    }
+    registry.metrics().then(
+      (text) => {
+        response.setHeader('content-type', registry.contentType)
+        response.end(text)
+      },
+      () => {
+        response.statusCode = 500
+        response.end()
+      },
+    )
+  })
+  return {
+    onPass: ({ controller, ms, outcome }) => {
+      passes.observe({ controller, outcome }, ms / 1000)
+    },
+    server,
+  }
+}
