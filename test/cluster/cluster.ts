@@ -124,6 +124,8 @@ export interface ClusterStatus {
   readonly createdAt: string
   readonly server?: string
   readonly kubeconfig?: string
+  /** The living process that uses it and will end it. */
+  readonly ownerPid?: number
   /** `broken`: components named by `ended` have ended. */
   readonly state: 'starting' | 'ready' | 'broken' | 'orphaned'
   readonly ended: readonly ComponentName[]
@@ -364,5 +366,16 @@ export const list = (machine: Machine = thisMachine()): ClusterStatus[] =>
       layout === undefined
         ? {}
         : { server: serverOf(layout.network), kubeconfig: join(layout.folder, 'kubeconfig') }
-    return { name, node, network, createdAt, ...where, state: stateOf(record, ended), ended }
+    const { owner } = record
+    const used = owner !== undefined && isAlive(owner) ? { ownerPid: owner.pid } : {}
+    return {
+      name,
+      node,
+      network,
+      createdAt,
+      ...where,
+      ...used,
+      state: stateOf(record, ended),
+      ended,
+    }
   })

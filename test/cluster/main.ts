@@ -35,13 +35,18 @@ interface DownOptions {
   readonly all?: boolean
 }
 
-const end = async ({ name, all }: DownOptions): Promise<void> => {
-  const names = all === true ? list().map((cluster) => cluster.name) : [name]
-  for (const each of names) {
-    const found = await down(each)
-    say(found ? `Cluster "${each}" is gone` : `There is no cluster "${each}"`)
+const endOne = async (name: string): Promise<void> => {
+  const found = await down(name)
+  say(found ? `Cluster "${name}" is gone` : `There is no cluster "${name}"`)
+}
+
+const endAll = async (): Promise<void> => {
+  const clusters = list()
+  if (clusters.length === 0) say('There is no cluster')
+  for (const { name, ownerPid } of clusters) {
+    if (ownerPid === undefined) await endOne(name)
+    else say(`Cluster "${name}" is in use by process ${ownerPid}; "down --name ${name}" ends it`)
   }
-  if (names.length === 0) say('There is no cluster')
 }
 
 const line = ({ ended, name, network, node, server, state }: ClusterStatus): string => {
@@ -72,8 +77,8 @@ program
   .command('down')
   .description('end a cluster and remove all that it made')
   .option(...nameOption)
-  .option('--all', 'end all clusters of this user')
-  .action(end)
+  .option('--all', 'end all clusters of this user but those in use by a running test')
+  .action(({ name, all }: DownOptions) => (all === true ? endAll() : endOne(name)))
 program
   .command('load <image.tar>')
   .description('make the images of an archive known to the node')

@@ -57,7 +57,7 @@ const terminalProgress = (stream: NodeJS.WriteStream): Progress => {
       show = () => {
         const line = `${text} (${((Date.now() - since) / 1000).toFixed(0)} s)`
         // A line longer than the terminal would wrap, and the carriage return only reach its last row.
-        stream.write(`\r\u001b[K${line.slice(0, Math.max(20, stream.columns - 1))}`)
+        stream.write(`\r\u001b[K${line.slice(0, (stream.columns || 80) - 1)}`)
       }
       show()
       tick = setInterval(show, 1000)
