@@ -257,7 +257,8 @@ const afterFailure = <Seen, Status>(
   { action, error }: Failure,
 ): Decision<Status> => {
   // A name that is taken reaches this place only when the object that has it is somebody else's.
-  if (controller.refused === undefined || !(isRefused(error) || isAlreadyExists(error))) throw error
+  const isFinal = isRefused(error) || isAlreadyExists(error)
+  if (controller.refused === undefined || !isFinal || !(error instanceof ApiError)) throw error
   return controller.refused(seen, action, error)
 }
 
