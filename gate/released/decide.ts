@@ -181,13 +181,14 @@ const revisionsKept = 12
 
 /**
  * Entries of the list that probably stand for nothing any more: their owner isn't known, or it outlives its revisions
- * and has too many. What a KeptnWorkloadVersion lists is never among them, however new its owner is.
+ * and has too many. What a KeptnWorkloadVersion lists, or was just found unmanaged, is
+ * never among them, however new its owner is.
  */
 export const suspectsOf = (
   list: ReadonlySet<RevisionKey>,
-  { versions, owners }: Pick<Seen, 'versions' | 'owners'>,
+  { versions, unmanaged, owners }: Pick<Seen, 'versions' | 'unmanaged' | 'owners'>,
 ): readonly RevisionKey[] => {
-  const recorded = new Set(versions.flatMap(revisionsOf))
+  const recorded = new Set([...versions.flatMap(revisionsOf), ...unmanaged])
   const known = new Set(owners.uids)
   const loose = [...list].filter((key) => !recorded.has(key))
   const perOwner = Map.groupBy(loose, ownerUidOf)

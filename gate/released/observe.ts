@@ -57,12 +57,13 @@ export const observe = (from: Sources): ((key: string, now: Date) => Promise<See
     const list = listOf(namespace)
     from.unmanaged.forget(key, list ?? new Set())
     const asks = isManaging(namespace) && list !== undefined
-    const suspects = asks ? suspectsOf(list, { versions, owners }).length : 0
+    const unmanaged = from.unmanaged.of(key)
+    const suspects = asks ? suspectsOf(list, { versions, unmanaged, owners }).length : 0
     return {
       now,
       namespace,
       versions,
-      unmanaged: from.unmanaged.of(key),
+      unmanaged,
       pods: await listPods(namespace),
       owners,
       confirmed:
