@@ -7,12 +7,9 @@
 type Run = (args: readonly string[]) => Promise<void> | void
 
 const roles: Readonly<Record<string, () => Promise<Run>>> = {
-  webhook: async () => {
-    const { runWebhook } = await import('./webhook/main.ts')
-    return () => runWebhook()
-  },
-  controller: async () => (await import('./controller/main.ts')).runControllerProcess,
-  certs: async () => (await import('./certs/main.ts')).runCertificates,
+  webhook: async () => (await import('./webhook/main.ts')).main,
+  controller: async () => (await import('./controller/main.ts')).main,
+  certs: async () => (await import('./certs/main.ts')).main,
 }
 
 const [role = '', ...args] = process.argv.slice(2)

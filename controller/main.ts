@@ -145,7 +145,7 @@ export const startParts = (process: Process): readonly Started[] => {
 }
 
 /** Runs `gatekept controller` until the process is told to end. Rejects with a `SettingsError` for bad arguments. */
-export const runControllerProcess = (
+export const main = (
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>> = process.env,
   connect: () => Connection = () => inCluster(environment),

@@ -17,14 +17,13 @@ import {
   KeptnWorkload,
   KeptnWorkloadVersion,
 } from '../api/index.ts'
-import { DaemonSet, Namespace, ReplicaSet, StatefulSet } from '../api/kubernetes.ts'
+import { ConfigMap, DaemonSet, Job, Namespace, ReplicaSet, StatefulSet } from '../api/kubernetes.ts'
 import type { KubeObject, ObjectMeta, ResourceType } from '../api/object.ts'
 import { heldPods, ownerIndexes, versionIndexes } from '../gate/index.ts'
 import { keys } from '../identity/keys.ts'
 import type { Client } from '../kube/client.ts'
 import { startReflector, type Reflector, type ReflectorOptions } from '../kube/reflector.ts'
-import { functionConfigMaps, lifecycleIndexes } from '../lifecycle/index.ts'
-import { taskJobs } from '../lifecycle/task/index.ts'
+import { functionConfigMaps, lifecycleIndexes, taskIndexes, taskJobs } from '../lifecycle/index.ts'
 import { metricsReflections } from '../metrics/index.ts'
 
 /** Keys of Kubernetes' own that are read on owners of pods. */
@@ -153,7 +152,7 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
     }),
     apps: ours(KeptnApp),
     appVersions: ours(KeptnAppVersion, lifecycleIndexes.appVersions),
-    tasks: ours(KeptnTask, lifecycleIndexes.tasks),
+    tasks: ours(KeptnTask, { ...lifecycleIndexes.tasks, ...taskIndexes }),
     evaluations: ours(KeptnEvaluation, lifecycleIndexes.evaluations),
     taskDefinitions: ours(KeptnTaskDefinition),
     evaluationDefinitions: ours(KeptnEvaluationDefinition),
@@ -162,8 +161,8 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
     replicaSets: owner(ReplicaSet),
     statefulSets: owner(StatefulSet),
     daemonSets: owner(DaemonSet),
-    jobs: start(taskJobs),
-    configMaps: start(functionConfigMaps),
+    jobs: start({ type: Job, ...taskJobs }),
+    configMaps: start({ type: ConfigMap, ...functionConfigMaps }),
   }
   return { reflectors, stores }
 }

@@ -19,6 +19,7 @@ import { workloadVersionController } from './workload-version/index.ts'
 
 export { lifecycleIndexes, type LifecycleStores } from './stores.ts'
 export { functionConfigMaps } from './task-definition/index.ts'
+export { taskIndexes, taskJobs } from './task/index.ts'
 
 /** What an installation decides. */
 export interface LifecycleSettings {
@@ -60,6 +61,7 @@ export const lifecycleControllers = (from: {
       tasks: stores.tasks,
       definitions: stores.taskDefinitions,
       jobs: stores.jobs,
+      configMaps: stores.configMaps,
       client,
       settings: {
         namespace,
@@ -69,16 +71,6 @@ export const lifecycleControllers = (from: {
         },
       },
     }),
-    evaluationController({
-      evaluations: stores.evaluations,
-      definitions: stores.evaluationDefinitions,
-      metrics: stores.metrics,
-      settings: {
-        namespace,
-        get eventNames() {
-          return config().eventNames
-        },
-      },
-    }),
+    evaluationController(reader),
   ]
 }

@@ -15,11 +15,13 @@ import type {
   KeptnWorkload,
   KeptnWorkloadVersion,
 } from '../api/index.ts'
-import type { ConfigMap, DaemonSet, Job, ReplicaSet, StatefulSet } from '../api/kubernetes.ts'
+import type { DaemonSet, ReplicaSet, StatefulSet } from '../api/kubernetes.ts'
 import { controllerOf, type KubeObject } from '../api/object.ts'
 import { revisionOf } from '../identity/revision.ts'
 import type { Store } from '../kube/store.ts'
 import type { Children, Definitions } from './children.ts'
+import type { FunctionConfigMap } from './task-definition/function-config-map.ts'
+import type { FollowedJob } from './task/job.ts'
 
 /** Every store, by the plural that people use. */
 export interface LifecycleStores {
@@ -37,8 +39,8 @@ export interface LifecycleStores {
   readonly replicaSets: Store<ReplicaSet>
   readonly statefulSets: Store<StatefulSet>
   readonly daemonSets: Store<DaemonSet>
-  readonly jobs: Store<Job>
-  readonly configMaps: Store<ConfigMap>
+  readonly jobs: Store<FollowedJob>
+  readonly configMaps: Store<FunctionConfigMap>
 }
 
 /** Values of indexes are compared within a namespace. */
@@ -106,7 +108,6 @@ export const lifecycleIndexes = {
     namespace: (config: KeptnConfig): readonly string[] => [config.metadata.namespace ?? ''],
   },
   replicaSets: { controller: controllerUid },
-  jobs: { controller: controllerUid },
 } as const
 
 /** The key of the object that controls this one: whose status it is part of. */
