@@ -1,0 +1,29 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { thisMachine } from '../test/cluster/machine.ts'
+import type { Destination } from './delivery.ts'
+
+/** What a command line says about an existing cluster. */
+export interface ClusterOptions extends Destination {
+  readonly kubeconfig?: string
+  /** Don't ask. */
+  readonly yes?: boolean
+}
+
+/** Adds the options that say which cluster to use and how images get there. */
+export const withClusterOptions = (command: Command): Command =>
+  command
+    .option('--kubeconfig <file>', 'the cluster to use; the variable KUBECONFIG is never looked at')
+    .option('--containerd <socket>', 'bring images there through its containerd on this machine')
+    .option('--kind <name>', 'bring images to this kind cluster')
+    .option('--registry <host/path>', 'push images to this registry, from which the cluster pulls')
+    .option('--yes', 'do not ask')
+
+/** The folder of the programs that clusters of `npm run cluster` are made of, or an empty string if none was built. */
+export const programFolder = (): string => {
+  const { cacheFolder } = thisMachine()
+  if (!existsSync(cacheFolder)) return ''
+  const built = readdirSync(cacheFolder).map((name) => join(cacheFolder, name, 'ctr'))
+  return built.find((ctr) => existsSync(ctr))?.replace(/\/ctr$/, '') ?? ''
+}
