@@ -1,0 +1,429 @@
+/**
+ * Runs a task as one Job, once, in four steps, each from what the one before has stored:
+ *
+ * 1. The Job is made, under a name that follows from the task's UID. A crash here leaves a Job that is found again.
+ * 2. The Job's name and UID are stored. From here on no Job is ever made for this task: if this one is gone, that is the
+ *    outcome.
+ * 3. The outcome is stored. It is never left again.
+ * 4. The Job is allowed to be deleted.
+ *
+ * Before the first step the task may wait for what its pod would otherwise hang on: its definition, a Secret, a
+ * ConfigMap. It is then Stalled, still Pending, and says what is missing.
+ *
+ * @module
+ */
+import { conditionTypes, type Condition, type KeptnTask, type StatusOf } from '../../api/index.ts'
+import type { KeptnTaskDefinition } from '../../api/index.ts'
+import type { JobCondition } from '../../api/kubernetes.ts'
+import { findCondition, withCondition } from '../../kube/conditions.ts'
+import { settled, type Action, type Decision, type Transition } from '../../kube/decision.ts'
+import type { ApiError } from '../../kube/errors.ts'
+import { isTerminal } from '../checks/roll-up.ts'
+import { timeOf } from '../progress.ts'
+import { codeKey, createFunctionConfigMap } from '../task-definition/function-config-map.ts'
+import { nextLook } from '../task-definition/unwatched.ts'
+import { cutMessage, factTransition, type EventNames } from '../transitions.ts'
+import type { Ending } from './ending.ts'
+import { secureDataKey } from './environment.ts'
+import {
+  createJob,
+  expireJob,
+  jobName,
+  labelJob,
+  taskLabel,
+  ttlAnnotation,
+  versionOf,
+  type FollowedJob,
+  type Program,
+} from './job.ts'
+import { planOf, type CodeAt, type Plan } from './plan.ts'
+
+/** The status of a task. */
+export type Status = StatusOf<KeptnTask>
+
+/** What the controller of tasks is told once. */
+export interface Settings {
+  /** The namespace whose definitions serve every namespace. */
+  readonly namespace: string
+  readonly denoImage: string
+  readonly eventNames: EventNames
+}
+
+/** Whether a task's Secret has what the task needs. `unknown`: we may not read it, so the kubelet will tell. */
+export type SecretState = 'usable' | 'missing' | 'key-missing' | 'unknown'
+
+/** What was found of the things that a pod would hang on. */
+export interface Prerequisites {
+  readonly secret?: SecretState
+  /** The code in a user's ConfigMap, or `missing`. */
+  readonly code?: { readonly text: string } | 'missing'
+  /** Whether the copy of the code is in the task's namespace. */
+  readonly isCopied?: boolean
+  /** Which of the names a Job may have is free; `undefined`: none. */
+  readonly salt?: number
+}
+
+/** `gone`: its UID was stored, and the API server says that it is no more. */
+export type SeenJob =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'there'; readonly job: FollowedJob }
+
+/** A task, and what there is of its Job or, while there is none, of what it needs. */
+export interface Seen {
+  readonly now: Date
+  readonly settings: Settings
+  readonly task: KeptnTask
+  readonly definition?: KeptnTaskDefinition
+  readonly job: SeenJob
+  /** There once everything else says that the Job may be made. */
+  readonly prerequisites?: Prerequisites
+  /** There once the Job has failed. */
+  readonly ending?: Ending
+}
+
+type Problem = Pick<Condition, 'reason' | 'message'>
+
+/** Tells what a task needs next. A task whose outcome is stored is never run again, whatever else was seen. */
+export const decide = (seen: Seen): Decision<Status> => {
+  const { task, job } = seen
+  if (isTerminal(task.status?.status)) return afterEnd(seen)
+  switch (job.kind) {
+    case 'gone':
+      return end(seen, {
+        state: 'Failed',
+        reason: 'JobVanished',
+        message: `Job "${task.status?.jobName ?? ''}" was deleted before its outcome was known`,
+        at: timeOf(seen.now),
+      })
+    case 'there':
+      return task.status?.jobUid === undefined ? record(seen, job.job) : follow(seen, job.job)
+    case 'none':
+      return start(seen)
+  }
+}
+
+/** Tells what a person should know when the API server does not take the Job or the copy of the code. */
+export const refused = (seen: Seen, action: Action, error: ApiError): Decision<Status> => {
+  if (action.kind !== 'create') return settled
+  const isTaken = error.status === 409
+  return stall(seen, {
+    reason: isTaken ? nameTaken : `${action.type.kind}Refused`,
+    message: `The ${action.type.kind} of the task was refused: ${error.message}`,
+  })
+}
+
+/** The reason of a task whose Job's name somebody else's Job has: another name is looked for. */
+export const nameTaken = 'NameTaken'
+
+// Step 4.
+const afterEnd = ({ task, job }: Seen): Decision<Status> => {
+  if (job.kind !== 'there' || job.job.metadata.uid !== task.status?.jobUid) return settled
+  if (job.job.spec.ttlSecondsAfterFinished !== undefined) return settled
+  const ttlSeconds = Number.parseInt(job.job.metadata.annotations?.[ttlAnnotation] ?? '', 10)
+  return ttlSeconds >= 0 ? { ...settled, actions: [expireJob(job.job, ttlSeconds)] } : settled
+}
+
+// Step 1.
+const start = (seen: Seen): Decision<Status> => {
+  const { task, definition, settings, prerequisites } = seen
+  const plan = planOf(task, definition, settings.namespace)
+  if (plan.kind === 'stalled') return stall(seen, plan)
+  if (plan.kind === 'waiting' || prerequisites === undefined) return settled
+  const problem = missing(task, plan, prerequisites)
+  if (problem !== undefined) {
+    const stalled = findCondition(task.status?.conditions, conditionTypes.stalled)
+    return { ...stall(seen, problem), wakeAt: nextLook(stalled, seen.now) }
+  }
+  // The Job follows in the pass that has seen the copy, so that its pod never waits for a volume.
+  const copy = copyNeeded(task, plan, prerequisites)
+  return { ...settled, actions: [copy ?? makeJob(seen, plan, prerequisites)] }
+}
+
+type Runnable = Exclude<Plan, { kind: 'stalled' | 'waiting' }>
+
+const isCodeAt = (code: CodeAt | { readonly url: string }): code is CodeAt => 'name' in code
+
+const missing = (
+  task: KeptnTask,
+  plan: Runnable,
+  { secret, code, salt }: Prerequisites,
+): Problem | undefined => {
+  if (salt === undefined) {
+    return {
+      reason: nameTaken,
+      message: 'All names that the Job may have are taken by other Jobs: delete them',
+    }
+  }
+  if (plan.kind !== 'script') return undefined
+  const { namespace = '' } = task.metadata
+  return (
+    missingSecret(`${namespace}/${plan.secret ?? ''}`, secret) ??
+    (code === 'missing' && isCodeAt(plan.code)
+      ? {
+          reason: 'ConfigMapMissing',
+          message: `ConfigMap "${plan.code.namespace}/${plan.code.name}" with the code under the key "${codeKey}" does not exist: create it, and the task starts`,
+        }
+      : undefined)
+  )
+}
+
+const missingSecret = (name: string, secret: SecretState | undefined): Problem | undefined => {
+  switch (secret) {
+    case 'missing':
+      return {
+        reason: 'SecretMissing',
+        message: `Secret "${name}" does not exist: create it with the key "${secureDataKey}", and the task starts`,
+      }
+    case 'key-missing':
+      return {
+        reason: 'SecretKeyMissing',
+        message: `Secret "${name}" needs a key ${secureDataKey}: add it, and the task starts`,
+      }
+    case 'usable':
+    case 'unknown':
+    case undefined:
+      return undefined
+  }
+}
+
+const copyNeeded = (
+  task: KeptnTask,
+  plan: Runnable,
+  { code, isCopied }: Prerequisites,
+): Action | undefined => {
+  if (plan.kind !== 'script' || !isCodeAt(plan.code)) return undefined
+  const text = plan.code.text ?? (typeof code === 'object' ? code.text : undefined)
+  if (plan.code.copy === undefined || isCopied === true || text === undefined) return undefined
+  return createFunctionConfigMap(task, plan.code.copy, text)
+}
+
+const makeJob = ({ task, settings }: Seen, plan: Runnable, { salt = 0 }: Prerequisites): Action =>
+  createJob({
+    task,
+    definition: plan.definition,
+    program: programOf(plan, settings),
+    name: jobName(task, salt),
+    timeoutSeconds: plan.timeoutSeconds,
+  })
+
+const programOf = (plan: Runnable, { denoImage }: Settings): Program => {
+  if (plan.kind === 'container') return { kind: 'container', container: plan.container }
+  const { code, runtime } = plan
+  return {
+    kind: 'script',
+    runtime,
+    image: denoImage,
+    code: isCodeAt(code)
+      ? { kind: 'configMap', name: code.copy ?? code.name }
+      : { kind: 'url', url: code.url },
+  }
+}
+
+// Step 2.
+const record = (seen: Seen, job: FollowedJob): Decision<Status> => {
+  const { task } = seen
+  const { name, uid, creationTimestamp } = job.metadata
+  return {
+    status: {
+      ...unexplained(task.status),
+      status: 'Progressing',
+      jobName: name,
+      jobUid: uid,
+      startTime: task.status?.startTime ?? creationTimestamp,
+      conditions: conditionsOf(seen, {
+        status: 'Unknown',
+        reason: 'Progressing',
+        message: `Job "${name}" runs the task`,
+      }),
+    },
+    actions: labelIfMissing(job, task),
+    transitions: [
+      fact(seen, { reason: 'CreateTask', what: 'Job', message: `created Job ${name}` }),
+    ],
+  }
+}
+
+/** What held the task up is no more. */
+const unexplained = (status: Status | undefined): Partial<Status> =>
+  Object.fromEntries(
+    Object.entries(status ?? {}).filter(([name]) => name !== 'reason' && name !== 'message'),
+  )
+
+/** Without the label we would not see how the Job ends. Keptn's Jobs have none, and anybody may remove it. */
+const labelIfMissing = (job: FollowedJob, task: KeptnTask): readonly Action[] =>
+  job.metadata.labels?.[taskLabel] === task.metadata.uid ? [] : [labelJob(job, task)]
+
+// Step 3.
+const follow = (seen: Seen, job: FollowedJob): Decision<Status> => {
+  const succeeded = trueCondition(job, 'Complete')
+  const failed = trueCondition(job, 'Failed')
+  if (succeeded !== undefined) return end(seen, outcomeOf(seen, 'Succeeded', succeeded))
+  if (failed !== undefined) return end(seen, outcomeOf(seen, 'Failed', failed))
+  return { ...keepLastWords(seen, job), actions: labelIfMissing(job, seen.task) }
+}
+
+/** Tells whether a Job is sure to fail, though its pods may not have ended. */
+export const isFailing = (job: FollowedJob): boolean =>
+  trueCondition(job, 'Failed') !== undefined || trueCondition(job, 'FailureTarget') !== undefined
+
+/** Tells whether a Job has ended. */
+export const hasEnded = (job: FollowedJob): boolean =>
+  trueCondition(job, 'Failed') !== undefined || trueCondition(job, 'Complete') !== undefined
+
+// `SuccessCriteriaMet` and `FailureTarget` say what a Job will come to while its pods still run: no outcome yet.
+const trueCondition = (job: FollowedJob, type: string): JobCondition | undefined =>
+  job.status?.conditions?.find(
+    (condition) => condition.type === type && condition.status === 'True',
+  )
+
+/** A Job that fails by its deadline takes its pods with it, so what they say is stored before it has ended. */
+const keepLastWords = (seen: Seen, job: FollowedJob): Decision<Status> => {
+  const { task } = seen
+  const words = lastWords(seen)
+  const isSure = trueCondition(job, 'FailureTarget') !== undefined
+  if (!isSure || words === '' || task.status?.message !== undefined) return settled
+  return { ...settled, status: { status: 'Progressing', ...task.status, message: words } }
+}
+
+interface Outcome {
+  readonly state: 'Succeeded' | 'Failed'
+  readonly reason: string
+  readonly message: string
+  readonly exitCode?: number
+  readonly at: string
+}
+
+const outcomeOf = (seen: Seen, state: Outcome['state'], condition: JobCondition): Outcome => {
+  const { reason, message = '', lastTransitionTime = timeOf(seen.now) } = condition
+  const words = state === 'Failed' ? lastWords(seen) : ''
+  const exitCode = seen.ending?.exitCode
+  return {
+    state,
+    reason: reason ?? state,
+    message: [message, words].filter((part) => part !== '').join('\n'),
+    ...(exitCode === undefined ? {} : { exitCode }),
+    at: lastTransitionTime,
+  }
+}
+
+const lastWords = ({ task, ending }: Seen): string => {
+  const words = ending === undefined ? '' : wordsOf(ending)
+  return words === '' ? (task.status?.message ?? '') : words
+}
+
+const wordsOf = ({ exitCode, output }: Ending): string => {
+  const code = exitCode === undefined ? [] : [`Exit code ${exitCode}`]
+  return [...code, ...(output === undefined ? [] : [output])].join(': ')
+}
+
+const end = (seen: Seen, outcome: Outcome): Decision<Status> => {
+  const { state, reason, message, exitCode, at } = outcome
+  const name = seen.task.spec.taskDefinition
+  return {
+    status: {
+      ...seen.task.status,
+      status: state,
+      reason,
+      message,
+      ...(exitCode === undefined ? {} : { exitCode }),
+      startTime: seen.task.status?.startTime ?? at,
+      endTime: at,
+      conditions: conditionsOf(seen, {
+        status: state === 'Succeeded' ? 'True' : 'False',
+        reason: isReason(reason) ? reason : state,
+        message: cutMessage(message),
+      }),
+    },
+    actions: [],
+    transitions: [
+      fact(seen, {
+        reason: 'ReconcileTask',
+        what: state,
+        message:
+          state === 'Succeeded'
+            ? `task ${name} has succeeded`
+            : `task ${name} has failed: ${reason}: ${message}`,
+        ...(state === 'Failed' ? { severity: 'Warning' } : {}),
+      }),
+    ],
+  }
+}
+
+const isReason = (text: string): boolean => /^[A-Za-z][A-Za-z0-9_,:]*$/.test(text)
+
+/** The conditions of a task that is not held up any more. */
+const conditionsOf = (
+  { task, now }: Seen,
+  ready: Pick<Condition, 'status' | 'reason' | 'message'>,
+): readonly Condition[] => {
+  const conditions = withCondition(
+    task.status?.conditions,
+    { type: conditionTypes.ready, ...ready },
+    now,
+  )
+  const { stalled } = conditionTypes
+  return findCondition(conditions, stalled) === undefined
+    ? conditions
+    : withCondition(
+        conditions,
+        { type: stalled, status: 'False', reason: 'Proceeding', message: '' },
+        now,
+      )
+}
+
+const stall = (seen: Seen, { reason, message }: Problem): Decision<Status> => {
+  const { task, now, settings } = seen
+  const before = findCondition(task.status?.conditions, conditionTypes.stalled)
+  const isKnown = before?.status === 'True' && before.reason === reason
+  const words = cutMessage(message)
+  const keptnReason = reason === 'DefinitionNotFound' ? 'CreateTaskNotFound' : 'CreateTaskFailed'
+  return {
+    status: {
+      status: 'Pending',
+      ...task.status,
+      reason,
+      message: words,
+      conditions: withCondition(
+        task.status?.conditions,
+        { type: conditionTypes.stalled, status: 'True', reason, message: words },
+        now,
+      ),
+    },
+    actions: [],
+    transitions: isKnown
+      ? []
+      : [
+          fact(seen, {
+            reason: settings.eventNames === 'keptn' ? keptnReason : 'CreateTask',
+            what: reason,
+            message: words,
+            severity: 'Warning',
+          }),
+        ],
+  }
+}
+
+const fact = (
+  { task, settings, now }: Seen,
+  what: Parameters<typeof factTransition>[1],
+): Transition => {
+  const { context = {}, taskDefinition } = task.spec
+  const telling = {
+    subject: task,
+    version: versionOf(task),
+    eventNames: settings.eventNames,
+    now,
+  }
+  return {
+    ...factTransition(telling, what),
+    attributes: {
+      appName: context.appName ?? '',
+      appVersion: context.appVersion ?? '',
+      workloadName: context.workloadName ?? '',
+      workloadVersion: context.workloadVersion ?? '',
+      taskName: task.metadata.name,
+      taskDefinitionName: taskDefinition,
+    },
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What the pods of a failed Job tell about why it failed.
+ *
+ * @module
+ */
+import type { ContainerStatus, Pod } from '../../api/kubernetes.ts'
+import { maskedTail } from './masking.ts'
+
+/** Why a task failed, besides what its Job says. */
+export interface Ending {
+  readonly exitCode?: number
+  /** The end of what the task printed or left as its result; or why it could not start. Holds no secret. */
+  readonly output?: string
+}
+
+/** As much of a log as the kubelet keeps. */
+const maxOutputBytes = 2048
+
+/**
+ * Reads the last try of a task from the pods of its Job.
+ *
+ * `traces` are what must not be shown; `undefined`: nobody could tell, so that no output is shown at all.
+ */
+export const endingOf = (pods: readonly Pod[], traces: readonly string[] | undefined): Ending => {
+  const [last] = [...pods].sort((a, b) => lastInstant(b).localeCompare(lastInstant(a)))
+  if (last === undefined) return {}
+  const { exitCode, message } = tellingOf(last)
+  return {
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(message === undefined ? {} : outputOf(message, traces)),
+  }
+}
+
+const outputOf = (message: string, traces: readonly string[] | undefined): Ending => {
+  if (traces === undefined) {
+    return { output: 'The output is not shown, because the secrets in it cannot be told' }
+  }
+  const output = maskedTail(message.trim(), traces, maxOutputBytes)
+  return output === '' ? {} : { output }
+}
+
+const statusOf = (pod: Pod): ContainerStatus | undefined => pod.status?.containerStatuses?.[0]
+
+/** Tries follow each other: the one that ended or began last is the last. */
+const lastInstant = (pod: Pod): string =>
+  statusOf(pod)?.state?.terminated?.finishedAt ?? pod.metadata.creationTimestamp
+
+interface Telling {
+  readonly exitCode?: number
+  readonly message?: string
+}
+
+const tellingOf = (pod: Pod): Telling => {
+  const { terminated, waiting } = statusOf(pod)?.state ?? {}
+  if (terminated !== undefined) {
+    const { exitCode, message } = terminated
+    return { exitCode, ...(message === undefined ? {} : { message }) }
+  }
+  if (waiting !== undefined) return sentence(waiting.reason, waiting.message)
+  const unscheduled = pod.status?.conditions?.find(
+    ({ type, status }) => type === 'PodScheduled' && status === 'False',
+  )
+  return unscheduled === undefined ? {} : sentence(unscheduled.reason, unscheduled.message)
+}
+
+const sentence = (reason: string | undefined, message: string | undefined): Telling => {
+  const text = [reason, message].filter((part) => part !== undefined && part !== '').join(': ')
+  return text === '' ? {} : { message: text }
+}

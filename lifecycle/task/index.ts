@@ -1,0 +1,49 @@
+/**
+ * The controller of KeptnTasks: runs each as one Job.
+ *
+ * @module
+ */
+import { KeptnTask, type KeptnTaskDefinition } from '../../api/index.ts'
+import { controllerOf, type KubeObject } from '../../api/object.ts'
+import { wake, type Controller } from '../../kube/controller.ts'
+import { joinKey, keyOf } from '../../kube/keys.ts'
+import { isTerminal } from '../checks/roll-up.ts'
+import { decide, refused, type Seen, type Status } from './decide.ts'
+import { observe, type Sources } from './observe.ts'
+
+export type { Settings } from './decide.ts'
+export { taskJobs, type FollowedJob } from './job.ts'
+
+/** Indexes for the store of tasks: tasks without a Job, by the name of their definition. */
+export const taskIndexes = {
+  waitingForDefinition: ({ spec, status }: KeptnTask): readonly string[] =>
+    status?.jobUid === undefined && !isTerminal(status?.status) ? [spec.taskDefinition] : [],
+}
+
+/** A task is looked at when it changes, when its Job or its copy of the code does, and when its definition does before that. */
+export const taskController = (sources: Sources): Controller<Seen, Status> => ({
+  name: 'task',
+  wakes: [
+    wake(sources.tasks, (task) => [keyOf(task)]),
+    wake(sources.jobs, ownerKey),
+    wake(sources.configMaps, ownerKey),
+    wake(sources.definitions, (definition) =>
+      sources.tasks
+        .by('waitingForDefinition', definition.metadata.name)
+        .filter((task) => mayUse(task, definition, sources.settings.namespace))
+        .map(keyOf),
+    ),
+  ],
+  observe: observe(sources),
+  decide,
+  refused,
+  subject: ({ task }) => ({ type: KeptnTask, object: task }),
+})
+
+const mayUse = (task: KeptnTask, { metadata }: KeptnTaskDefinition, home: string): boolean =>
+  metadata.namespace === task.metadata.namespace || metadata.namespace === home
+
+const ownerKey = (object: KubeObject): readonly string[] => {
+  const owner = controllerOf(object)
+  return owner?.kind === KeptnTask.kind ? [joinKey(object.metadata.namespace, owner.name)] : []
+}

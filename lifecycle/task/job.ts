@@ -1,0 +1,265 @@
+/**
+ * The Job that runs a task.
+ *
+ * @module
+ */
+import type { KeptnTask, KeptnTaskDefinition } from '../../api/index.ts'
+import {
+  Job,
+  type Container,
+  type JobCondition,
+  type PodSpec,
+  type VolumeMount,
+} from '../../api/kubernetes.ts'
+import { ownedBy, type KubeObject } from '../../api/object.ts'
+import { keys } from '../../identity/keys.ts'
+import { childName } from '../../identity/names.ts'
+import type { Create, Patch } from '../../kube/decision.ts'
+import type { RuntimeSpec } from '../../api/index.ts'
+import { leanMetadata } from '../task-definition/function-config-map.ts'
+import { containerEnvironment, scriptEnvironment } from './environment.ts'
+
+/** Label of our Jobs, with the UID of the task. */
+export const taskLabel = 'gatekept.dev/task-uid'
+
+/** Annotation of our Jobs: how many seconds one may stay after its outcome is stored. A Job must not know it before. */
+export const ttlAnnotation = 'gatekept.dev/ttl-seconds-after-finished'
+
+/** What is kept in memory of a Job: enough to follow it. */
+export interface FollowedJob extends KubeObject {
+  readonly spec: { readonly ttlSecondsAfterFinished?: number }
+  readonly status?: { readonly conditions?: readonly JobCondition[] }
+}
+
+/** How a reflector of Jobs has to be set up for the controller of tasks. */
+export const taskJobs = {
+  labelSelector: taskLabel,
+  project: ({ apiVersion, kind, metadata, spec, status }: Job): FollowedJob => {
+    const { ttlSecondsAfterFinished } = spec
+    const ttl = metadata.annotations?.[ttlAnnotation]
+    return {
+      apiVersion,
+      kind,
+      metadata: leanMetadata(metadata, ttl === undefined ? {} : { [ttlAnnotation]: ttl }),
+      spec: ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished },
+      ...(status?.conditions === undefined ? {} : { status: { conditions: status.conditions } }),
+    }
+  },
+}
+
+/** How many names a Job may have: the later ones are for when somebody else's Job has the earlier. */
+const nameCount = 8
+
+const checkTypes: readonly (string | undefined)[] = ['pre', 'post', 'promotion']
+
+const prefixOf = ({ checkType }: KeptnTask['spec']): string =>
+  // A task made by hand may say anything or nothing here.
+  checkTypes.includes(checkType) && checkType !== undefined ? checkType : 'task'
+
+/** The name of a task's Job: always the same, so that the API server lets only one be made. */
+export const jobName = (task: KeptnTask, salt: number): string => {
+  const { uid } = task.metadata
+  const { taskDefinition } = task.spec
+  const prefix = prefixOf(task.spec)
+  return salt === 0
+    ? childName(prefix, taskDefinition, uid)
+    : childName(prefix, taskDefinition, uid, salt)
+}
+
+/** All names that this task's Job may have. */
+export const jobNames = (task: KeptnTask): readonly string[] =>
+  Array.from({ length: nameCount }, (_, salt) => jobName(task, salt))
+
+/** What a Job runs, ready to be made. */
+export type Program =
+  | { readonly kind: 'container'; readonly container: Container }
+  | {
+      readonly kind: 'script'
+      readonly runtime: RuntimeSpec
+      readonly image: string
+      /** A ConfigMap of the task's namespace, or a URL. */
+      readonly code:
+        | { readonly kind: 'configMap'; readonly name: string }
+        | { readonly kind: 'url'; readonly url: string }
+    }
+
+/** All that a Job is made from. */
+export interface JobPlan {
+  readonly task: KeptnTask
+  readonly definition: KeptnTaskDefinition
+  readonly program: Program
+  readonly name: string
+  readonly timeoutSeconds: number
+}
+
+/**
+ * Makes the Job of a task.
+ *
+ * It has no `ttlSecondsAfterFinished`: a Job that Kubernetes deletes before its outcome is stored would leave nothing to
+ * tell whether the check passed.
+ */
+export const createJob = (plan: JobPlan): Create => {
+  const { task, definition, name } = plan
+  const { namespace, labels = {} } = task.metadata
+  const annotations = annotationsOf(task)
+  return {
+    kind: 'create',
+    type: Job,
+    object: {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: {
+        name,
+        ...(namespace === undefined ? {} : { namespace }),
+        labels: { ...labels, [taskLabel]: task.metadata.uid },
+        annotations: {
+          ...annotations,
+          ...contextAnnotations(task),
+          [ttlAnnotation]: String(definition.spec.ttlSecondsAfterFinished),
+        },
+        ownerReferences: [ownedBy(task)],
+      },
+      spec: {
+        backoffLimit: task.spec.retries,
+        activeDeadlineSeconds: plan.timeoutSeconds,
+        template: {
+          metadata: { labels, annotations },
+          spec: podSpec(plan),
+        },
+      },
+    } as Create['object'],
+  }
+}
+
+/** Lets Kubernetes delete a Job some time after its outcome was stored. */
+export const expireJob = (job: FollowedJob, ttlSecondsAfterFinished: number): Patch =>
+  patchJob(job, { spec: { ttlSecondsAfterFinished } })
+
+/** Labels a Job that lost its label, or that Keptn made, so that its changes are seen. */
+export const labelJob = (job: FollowedJob, task: KeptnTask): Patch =>
+  patchJob(job, {}, { labels: { [taskLabel]: task.metadata.uid } })
+
+const patchJob = (
+  { metadata: { namespace, name, uid } }: FollowedJob,
+  patch: Patch['patch'],
+  metadata: object = {},
+): Patch => ({
+  kind: 'patch',
+  type: Job,
+  ...(namespace === undefined ? {} : { namespace }),
+  name,
+  patchType: 'merge',
+  patch: { metadata: { uid, ...metadata }, ...patch },
+})
+
+// kubectl's copy of what a person applied describes the task, not the Job.
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
+
+const annotationsOf = ({ metadata }: KeptnTask): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(metadata.annotations ?? {}).filter(([key]) => key !== lastApplied),
+  )
+
+/** The version that a task is run for: the workload's, or without a workload the app's. */
+export const versionOf = ({ spec: { context = {} } }: KeptnTask): string =>
+  (isForWorkload(context) ? context.workloadVersion : context.appVersion) ?? ''
+
+const isForWorkload = ({ workloadName = '' }: NonNullable<KeptnTask['spec']['context']>): boolean =>
+  workloadName !== ''
+
+const contextAnnotations = (task: KeptnTask): Readonly<Record<string, string>> => {
+  const { context = {} } = task.spec
+  return {
+    [keys.app]: context.appName ?? '',
+    [keys.version]: versionOf(task),
+    [keys.taskName]: task.metadata.name,
+    ...(isForWorkload(context) ? { [keys.workload]: context.workloadName ?? '' } : {}),
+  }
+}
+
+const podSpec = (plan: JobPlan): PodSpec => {
+  const { serviceAccount, automountServiceAccountToken, imagePullSecrets } = plan.definition.spec
+  const token = tokenOf(serviceAccount?.name, automountServiceAccountToken?.type)
+  return {
+    ...(plan.program.kind === 'script'
+      ? scriptPod(plan.task, plan.program)
+      : containerPod(plan.task, plan.program.container)),
+    restartPolicy: 'Never',
+    ...(serviceAccount === undefined ? {} : { serviceAccountName: serviceAccount.name }),
+    ...(token === undefined ? {} : { automountServiceAccountToken: token }),
+    ...(imagePullSecrets === undefined ? {} : { imagePullSecrets }),
+  }
+}
+
+/** Whether the pod gets a token; `undefined`: the service account that was named says so itself. */
+const tokenOf = (serviceAccount = '', asked: boolean | undefined): boolean | undefined =>
+  asked ?? (serviceAccount === '' ? false : undefined)
+
+const codeMount: VolumeMount = {
+  name: 'function-mount',
+  mountPath: '/var/data/function.ts',
+  subPath: 'code',
+  readOnly: true,
+}
+
+/** Where a task may leave its result; if it fails and leaves none, the kubelet puts the end of its log there. */
+const termination = {
+  terminationMessagePath: '/tmp/keptn-result.json',
+  terminationMessagePolicy: 'FallbackToLogsOnError',
+} as const
+
+/** What Pod Security "restricted" demands. https://kubernetes.io/docs/concepts/security/pod-security-standards/ */
+const restricted = {
+  allowPrivilegeEscalation: false,
+  capabilities: { drop: ['ALL'] },
+  runAsNonRoot: true,
+  seccompProfile: { type: 'RuntimeDefault' },
+} as const
+
+type Pod = Pick<PodSpec, 'containers' | 'volumes'>
+
+const scriptPod = (
+  task: KeptnTask,
+  { runtime, image, code }: Extract<Program, { kind: 'script' }>,
+): Pod => {
+  const isMounted = code.kind === 'configMap'
+  const container: Container = {
+    name: 'keptn-function-runner',
+    image,
+    imagePullPolicy: 'IfNotPresent',
+    env: scriptEnvironment(task, runtime, isMounted ? codeMount.mountPath : code.url),
+    ...(isMounted ? { volumeMounts: [codeMount] } : {}),
+    ...termination,
+    securityContext: restricted,
+  }
+  return {
+    containers: [container],
+    ...(isMounted ? { volumes: [{ name: codeMount.name, configMap: { name: code.name } }] } : {}),
+  }
+}
+
+/** A user's container is run as it is: its image may need what "restricted" forbids. */
+const containerPod = (task: KeptnTask, container: Container): Pod => {
+  const namesTermination =
+    container.terminationMessagePath !== undefined ||
+    container.terminationMessagePolicy !== undefined
+  const volumes = new Set((container.volumeMounts ?? []).map(({ name }) => name))
+  const sizeLimit = container.resources?.limits?.['memory'] ?? '1Gi'
+  return {
+    containers: [
+      {
+        ...container,
+        env: containerEnvironment(task, container),
+        ...(namesTermination ? {} : termination),
+      },
+    ],
+    ...(volumes.size === 0
+      ? {}
+      : {
+          volumes: [...volumes].map((name) => ({
+            name,
+            emptyDir: { medium: 'Memory', sizeLimit },
+          })),
+        }),
+  }
+}

@@ -1,0 +1,277 @@
+import { KeptnTask, type KeptnTaskDefinition } from '../../api/index.ts'
+import { ConfigMap, Job, Pod, Secret, type Container } from '../../api/kubernetes.ts'
+import { controllerOf } from '../../api/object.ts'
+import type { Client } from '../../kube/client.ts'
+import { findCondition } from '../../kube/conditions.ts'
+import { ApiError } from '../../kube/errors.ts'
+import { parseKey } from '../../kube/keys.ts'
+import type { Store } from '../../kube/store.ts'
+import { isTerminal } from '../checks/roll-up.ts'
+import { codeKey, type FunctionConfigMap } from '../task-definition/function-config-map.ts'
+import {
+  hasEnded,
+  isFailing,
+  nameTaken,
+  type Prerequisites,
+  type SecretState,
+  type Seen,
+  type SeenJob,
+  type Settings,
+} from './decide.ts'
+import { endingOf, type Ending } from './ending.ts'
+import { secureDataKey } from './environment.ts'
+import { jobNames, taskJobs, type FollowedJob } from './job.ts'
+import { tracesOf } from './masking.ts'
+import { planOf, type CodeAt, type Plan } from './plan.ts'
+
+/** What the controller of tasks reads from. */
+export interface Sources {
+  /** Set up with `taskIndexes`. */
+  readonly tasks: Store<KeptnTask>
+  readonly definitions: Store<KeptnTaskDefinition>
+  /** Set up with `taskJobs`. */
+  readonly jobs: Store<FollowedJob>
+  /** Set up with `functionConfigMaps`. */
+  readonly configMaps: Store<FunctionConfigMap>
+  readonly client: Pick<Client, 'get' | 'list'>
+  readonly settings: Settings
+}
+
+/**
+ * Reads a task and what it needs next. The API server is asked only at the two moments when a store is not enough: when a
+ * Job is about to be made, and when one has failed or is missing.
+ */
+export const observe =
+  (sources: Sources) =>
+  async (key: string, now: Date): Promise<Seen | undefined> => {
+    const { namespace, name } = parseKey(key)
+    const cached = sources.tasks.get(namespace, name)
+    if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) return undefined
+    const { settings } = sources
+    const followed = followedJob(sources, cached)
+    if (isTerminal(cached.status?.status)) {
+      return { now, settings, task: cached, job: there(followed) }
+    }
+    if (followed !== undefined) return follow(sources, { now, settings, task: cached }, followed)
+    if (hasJob(cached)) return findJob(sources, { now, settings, task: cached })
+    return begin(sources, { now, settings, task: cached })
+  }
+
+type About = Pick<Seen, 'now' | 'settings' | 'task'>
+
+/** Keptn stores the name of a Job alone. */
+const hasJob = ({ status }: KeptnTask): boolean => (status?.jobName ?? '') !== ''
+
+const there = (job: FollowedJob | undefined): SeenJob =>
+  job === undefined ? { kind: 'none' } : { kind: 'there', job }
+
+/** The task's Job: the one that was recorded, or one that has the name and the owner we would have given it. */
+const followedJob = ({ jobs }: Sources, task: KeptnTask): FollowedJob | undefined => {
+  const { namespace, uid } = task.metadata
+  const { jobName: name = '', jobUid } = task.status ?? {}
+  if (jobUid !== undefined) {
+    const job = jobs.get(namespace, name)
+    return job?.metadata.uid === jobUid ? job : undefined
+  }
+  return jobNames(task)
+    .map((candidate) => jobs.get(namespace, candidate))
+    .find((job) => job !== undefined && controllerOf(job)?.uid === uid)
+}
+
+const follow = async (sources: Sources, about: About, job: FollowedJob): Promise<Seen> => {
+  const seen: Seen = { ...about, job: { kind: 'there', job } }
+  const { jobUid, message } = about.task.status ?? {}
+  // What the pods say is needed twice at most: when the Job is sure to fail, and when it has.
+  const isAsked = jobUid !== undefined && isFailing(job) && (hasEnded(job) || message === undefined)
+  return isAsked ? { ...seen, ending: await readEnding(sources, job) } : seen
+}
+
+/** The store doesn't have the Job that the task names: it is gone, or lost its label, or Keptn made it. */
+const findJob = async (sources: Sources, about: About): Promise<Seen> => {
+  const { namespace = '', uid } = about.task.metadata
+  const { jobName: name = '', jobUid } = about.task.status ?? {}
+  const job = await sources.client.get(Job, { namespace, name })
+  const isOurs =
+    jobUid === undefined
+      ? job !== undefined && controllerOf(job)?.uid === uid
+      : job?.metadata.uid === jobUid
+  if (job === undefined || !isOurs) return { ...about, job: { kind: 'gone' } }
+  return follow(sources, about, taskJobs.project(job))
+}
+
+/** Reads what has to be there before a Job is made, as soon as nothing else is in its way. */
+const begin = async (sources: Sources, about: About): Promise<Seen | undefined> => {
+  const { namespace } = about.settings
+  const definition = definitionOf(sources, about.task)
+  const seen: Seen = {
+    ...about,
+    ...(definition === undefined ? {} : { definition }),
+    job: { kind: 'none' },
+  }
+  const plan = planOf(about.task, definition, namespace)
+  if (plan.kind === 'stalled' || plan.kind === 'waiting') return seen
+  // A new leader's store may be behind: another may have made a Job, which has come and gone since.
+  const task = await live(sources, about.task)
+  if (task === undefined) return undefined
+  if (hasJob(task) || isTerminal(task.status?.status)) return findJob(sources, { ...about, task })
+  return { ...seen, task, prerequisites: await prerequisitesOf(sources, task, plan) }
+}
+
+const live = async (
+  { client }: Sources,
+  { metadata }: KeptnTask,
+): Promise<KeptnTask | undefined> => {
+  const { namespace = '', name, uid } = metadata
+  const task = await client.get(KeptnTask, { namespace, name })
+  const isSame = task?.metadata.uid === uid && task.metadata.deletionTimestamp === undefined
+  return isSame ? task : undefined
+}
+
+/** The definition in the task's namespace, else the one that serves every namespace. */
+export const definitionOf = (
+  { definitions, settings }: Pick<Sources, 'definitions' | 'settings'>,
+  { metadata, spec }: KeptnTask,
+): KeptnTaskDefinition | undefined =>
+  [metadata.namespace, settings.namespace]
+    .map((namespace) => definitions.get(namespace, spec.taskDefinition))
+    .find((found) => found !== undefined && found.metadata.deletionTimestamp === undefined)
+
+const prerequisitesOf = async (
+  sources: Sources,
+  task: KeptnTask,
+  plan: Plan,
+): Promise<Prerequisites> => {
+  const salt = await freeName(sources, task)
+  return {
+    ...(salt === undefined ? {} : { salt }),
+    ...(plan.kind === 'script' ? await needsOf(sources, task, plan) : {}),
+  }
+}
+
+const needsOf = async (
+  sources: Sources,
+  task: KeptnTask,
+  { code, secret }: Extract<Plan, { kind: 'script' }>,
+): Promise<Omit<Prerequisites, 'salt'>> => {
+  const found = 'name' in code ? await findCode(sources, task, code) : {}
+  return secret === undefined
+    ? found
+    : { ...found, secret: await secretState(sources, task, secret) }
+}
+
+const findCode = async (
+  { client, configMaps }: Sources,
+  task: KeptnTask,
+  code: CodeAt,
+): Promise<Omit<Prerequisites, 'salt'>> => ({
+  // Inline code is in the definition, and the definition's controller sees to its ConfigMap.
+  ...(code.text === undefined ? { code: await readCode(client, code) } : {}),
+  ...(code.copy === undefined
+    ? {}
+    : { isCopied: configMaps.get(task.metadata.namespace, code.copy) !== undefined }),
+})
+
+/**
+ * The first of the names for a Job that is free. They are only looked through when the API server has said that the first is
+ * taken: nobody but a person who wants it has a Job with such a name.
+ */
+const freeName = async ({ client }: Sources, task: KeptnTask): Promise<number | undefined> => {
+  const { namespace = '', uid } = task.metadata
+  const isTaken = findCondition(task.status?.conditions, 'Stalled')?.reason === nameTaken
+  if (!isTaken) return 0
+  for (const [salt, name] of jobNames(task).entries()) {
+    const job = await client.get(Job, { namespace, name })
+    if (job === undefined || controllerOf(job)?.uid === uid) return salt
+  }
+  return undefined
+}
+
+const isForbidden = (error: unknown): boolean => error instanceof ApiError && error.status === 403
+
+const secretState = async (
+  { client }: Sources,
+  { metadata: { namespace = '' } }: KeptnTask,
+  name: string,
+): Promise<SecretState> => {
+  try {
+    const secret = await client.get(Secret, { namespace, name })
+    if (secret === undefined) return 'missing'
+    return secret.data?.[secureDataKey] === undefined ? 'key-missing' : 'usable'
+  } catch (error) {
+    // An installation may give us Secrets of some namespaces only; the kubelet can read them all.
+    if (isForbidden(error)) return 'unknown'
+    throw error
+  }
+}
+
+const readCode = async (
+  client: Sources['client'],
+  { namespace, name }: CodeAt,
+): Promise<NonNullable<Prerequisites['code']>> => {
+  const configMap = await client.get(ConfigMap, { namespace, name })
+  const text = configMap?.data?.[codeKey]
+  return text === undefined ? 'missing' : { text }
+}
+
+/** Label that the Job controller puts on the pods of a Job, with the Job's UID. */
+const podsOfJob = 'batch.kubernetes.io/controller-uid'
+
+const readEnding = async ({ client }: Sources, followed: FollowedJob): Promise<Ending> => {
+  const { namespace = '', name, uid } = followed.metadata
+  try {
+    const job = await client.get(Job, { namespace, name })
+    if (job?.metadata.uid !== uid) return {}
+    const labelSelector = `${podsOfJob}=${uid}`
+    const { items } = await client.list(Pod, { namespace, labelSelector })
+    if (items.length === 0) return {}
+    return endingOf(items, await tracesFor(client, namespace, job.spec.template.spec.containers))
+  } catch (error) {
+    // The outcome is known without it; that we may not read pods must not keep a task from ending.
+    if (isForbidden(error)) return {}
+    throw error
+  }
+}
+
+/** More than this many recognisable texts would keep the process busy; their output is not shown. */
+const maxTraces = 2_000
+
+/** What must not be seen of the Secrets that the containers were given; `undefined`: it cannot be told. */
+const tracesFor = async (
+  client: Sources['client'],
+  namespace: string,
+  containers: readonly Container[],
+): Promise<readonly string[] | undefined> => {
+  const values: string[] = []
+  for (const name of new Set(containers.flatMap(secretsOf))) {
+    const secret = await readSecret(client, { namespace, name })
+    if (secret === undefined) return undefined
+    for (const value of Object.values(secret.data ?? {})) {
+      values.push(Buffer.from(value, 'base64').toString('utf8'))
+    }
+  }
+  const traces = tracesOf(values)
+  return traces.length > maxTraces ? undefined : traces
+}
+
+interface EnvFrom {
+  readonly secretRef?: { readonly name?: string }
+}
+
+const secretsOf = (container: Container & { readonly envFrom?: readonly EnvFrom[] }) =>
+  [
+    ...(container.env ?? []).map(({ valueFrom }) => valueFrom?.secretKeyRef?.name),
+    ...(container.envFrom ?? []).map(({ secretRef }) => secretRef?.name),
+  ].filter((name) => name !== undefined)
+
+const readSecret = async (
+  client: Sources['client'],
+  at: { readonly namespace: string; readonly name: string },
+): Promise<Secret | undefined> => {
+  try {
+    return await client.get(Secret, at)
+  } catch (error) {
+    // What we may not read cannot be recognised either.
+    if (isForbidden(error)) return undefined
+    throw error
+  }
+}
