@@ -1,0 +1,110 @@
+/**
+ * The admission server as a function of what it depends on: no port, no clock, no environment.
+ *
+ * Answers come from memory, except where a pod's identity is written on its owner: then two reads, with a deadline below
+ * that of the API server. Nothing is ever written, so a dry run is answered as any other request.
+ *
+ * @module
+ */
+import { fastify, type FastifyInstance, type FastifyReply } from 'fastify'
+import type { ServerOptions } from 'node:https'
+import type { Logger } from 'pino'
+import type { Owner } from '../identity/identity.ts'
+import type { RevisionKey } from '../identity/revision.ts'
+import { admitNamespace } from './namespace.ts'
+import { admitPod } from './pod.ts'
+import { formatAnswer, parseReview, type Answer, type Question } from './review.ts'
+
+/** What admission reads of the cluster. */
+export interface Cluster {
+  /** The released list of a namespace, from memory. `undefined`: none, or not known. */
+  readonly released: (namespace: string) => ReadonlySet<RevisionKey> | undefined
+  /** What the owner of a pod says, read now. `undefined`: it could not be read in time. Never rejects. */
+  readonly ownerOf: (question: Question) => Promise<Owner | undefined>
+}
+
+/** How the server behaves. */
+export interface WebhookSettings {
+  /** The namespace that Gatekept runs in. */
+  readonly namespace: string
+  /** Serves TLS. Not given: plain HTTP, for tests. */
+  readonly https?: ServerOptions
+  /** Whether this process is about to end: answers then ask the API server to open its next connection elsewhere. */
+  readonly isDraining?: () => boolean
+}
+
+// Go keeps idle connections for 90 seconds, and fails a request on one that the server closes first. That goes for
+// connections that were opened and never used as well, which Node counts as slow senders of headers.
+const idleMs = 100_000
+
+/** Builds the admission server. */
+export const buildWebhook = (dependencies: {
+  readonly cluster: Cluster
+  readonly log: Logger
+  readonly settings: WebhookSettings
+}): FastifyInstance => {
+  const { cluster, log, settings } = dependencies
+  const app = fastify({
+    ...(settings.https && { https: settings.https }),
+    logger: false,
+    bodyLimit: 8 * 1024 * 1024,
+    keepAliveTimeout: idleMs,
+    requestTimeout: idleMs,
+    // While endpoints drain, the API server goes on asking, and must get answers.
+    return503OnClosing: false,
+    ajv: { customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false } },
+  }) as unknown as FastifyInstance
+  app.server.headersTimeout = idleMs
+
+  // Fastify's own parser also searches for `__proto__`, which does no harm here: nothing of a review is ever copied.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+    try {
+      done(null, JSON.parse(body as string))
+    } catch {
+      done(Object.assign(new Error('Cannot read the body: it is not JSON'), { statusCode: 400 }))
+    }
+  })
+
+  const reply = (to: FastifyReply, question: Question, answer: Answer): FastifyReply => {
+    if (settings.isDraining?.() === true) void to.header('connection', 'close')
+    return to.header('content-type', 'application/json').send(formatAnswer(question.uid, answer))
+  }
+
+  const decidePod = (question: Question): Answer | Promise<Answer> => {
+    const seen = {
+      question,
+      ownNamespace: settings.namespace,
+      released: cluster.released(question.namespace),
+    }
+    const answer = admitPod({ ...seen, owner: 'unread' })
+    if (answer !== 'owner-needed') return answer
+    return cluster.ownerOf(question).then((owner) => {
+      const second = admitPod({ ...seen, owner: owner ?? 'unreadable' })
+      if (second === 'owner-needed') throw new Error('Cannot decide on a pod: asked twice')
+      return second
+    })
+  }
+
+  app.post('/mutate-v1-pod', (request, to) => {
+    const question = parseReview(request.body)
+    const answer = decidePod(question)
+    if (answer instanceof Promise) return answer.then((later) => reply(to, question, later))
+    return reply(to, question, answer)
+  })
+
+  app.post('/mutate-v1-namespace', (request, to) => {
+    const question = parseReview(request.body)
+    return reply(to, question, admitNamespace(question, settings.namespace))
+  })
+
+  app.setErrorHandler((error: Error & { readonly statusCode?: number }, request, to) => {
+    const status = error.statusCode ?? 500
+    if (status < 500) return to.code(status).send({ message: error.message })
+    // Without the body: it holds a user's pod.
+    log.error({ err: error, path: request.url }, 'Admission failed')
+    return to.code(500).send({ message: 'Internal error' })
+  })
+
+  return app
+}

@@ -1,0 +1,93 @@
+/**
+ * The certificate that the webhook serves: read from a mounted Secret, and swapped in place when that changes.
+ * A pair that can't be used is not taken; what was served before goes on being served.
+ *
+ * @module
+ */
+import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
+import { watch } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+
+/** A certificate and its key, both PEM, ready for `setSecureContext`. */
+export interface KeyPair {
+  readonly cert: string
+  readonly key: string
+}
+
+/** What is being served. */
+export interface ServedCertificate {
+  /** Whether a certificate is loaded and valid at this time. */
+  readonly isValid: (now: Date) => boolean
+  /** Looks at the files now. Resolves when that is done, whatever was found. */
+  readonly refresh: () => Promise<void>
+}
+
+const refreshMs = 10_000
+
+/** Serves the pair in a folder (`tls.crt`, `tls.key`), and each one that follows it, until the signal is aborted. */
+export const serveCertificate = (options: {
+  readonly folder: string
+  readonly use: (pair: KeyPair) => void
+  readonly log: Logger
+  readonly signal: AbortSignal
+}): ServedCertificate => {
+  const { folder, use, log, signal } = options
+  let served: X509Certificate | undefined
+  let seen = ''
+  let complaint = ''
+
+  const load = async (): Promise<void> => {
+    const [cert, key] = await Promise.all(
+      ['tls.crt', 'tls.key'].map((name) => readFile(join(folder, name), 'utf8')),
+    )
+    if (cert === undefined || key === undefined || cert + key === seen) return
+    const certificate = new X509Certificate(cert)
+    const privateKey = readPrivateKey(key)
+    // The two files may be read around the instant in which both are replaced.
+    if (!certificate.checkPrivateKey(privateKey))
+      throw new Error('tls.key is not the key of tls.crt')
+    use({ cert, key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string })
+    served = certificate
+    seen = cert + key
+    complaint = ''
+    log.info({ validTo: certificate.validToDate }, 'Certificate loaded')
+  }
+
+  const refresh = async (): Promise<void> => {
+    try {
+      await load()
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      if (message !== complaint) log.warn({ err: error }, 'Certificate could not be loaded')
+      complaint = message
+    }
+  }
+
+  // A folder that isn't there yet, and file systems that tell nothing, are left to the timer.
+  const onChange = (): void => void refresh()
+  try {
+    watch(folder, { signal, persistent: false }, onChange).on('error', () => undefined)
+  } catch {
+    log.debug({ folder }, 'Folder of the certificate cannot be watched')
+  }
+  const timer = setInterval(onChange, refreshMs).unref()
+  signal.addEventListener('abort', () => clearInterval(timer), { once: true })
+
+  return {
+    refresh,
+    isValid: (now) =>
+      served !== undefined && served.validFromDate <= now && now < served.validToDate,
+  }
+}
+
+/** Reads a key, also one from Keptn's certificate operator: those say PKCS#8 and hold SEC1, which OpenSSL refuses. */
+export const readPrivateKey = (pem: string): KeyObject => {
+  try {
+    return createPrivateKey(pem)
+  } catch (error) {
+    if (!pem.includes('-----BEGIN PRIVATE KEY-----')) throw error
+    return createPrivateKey(pem.replaceAll(' PRIVATE KEY-----', ' EC PRIVATE KEY-----'))
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * What happens to a pod at its creation: the rules of admission. No I/O: what was seen comes in, the answer goes out.
+ *
+ * Nothing that a pod says of its own release is believed; the released list of its namespace alone spares it the gate.
+ * Where something can't be told, the pod is held: the controllers look at every held pod and open what need not be.
+ *
+ * @module
+ */
+import { identify, missingAnnotations, type Owner } from '../identity/identity.ts'
+import { gateName, keys } from '../identity/keys.ts'
+import { revisionOf, type RevisionKey } from '../identity/revision.ts'
+import { carriesGate, heldOwnerOf, systemNamespaces } from '../identity/scope.ts'
+import { addMembers, type Operation } from './patch.ts'
+import { untouched, type AdmittedObject, type Answer, type Question } from './review.ts'
+
+/** What is known when a pod is asked about. */
+export interface Seen {
+  readonly question: Question
+  /** The namespace of Gatekept itself, whose pods must start whatever happens. */
+  readonly ownNamespace: string
+  /** `undefined`: there is no list, or the namespace isn't known yet. */
+  readonly released: ReadonlySet<RevisionKey> | undefined
+  readonly owner: Owner | 'unread' | 'unreadable'
+}
+
+/** The answer about a pod. `owner-needed`: read its owner and ask again. */
+export const admitPod = (seen: Seen): Answer | 'owner-needed' => {
+  const pod = seen.question.object
+  if (!isHeldKind(seen) || isReleased(seen)) return untouched
+
+  const owner = typeof seen.owner === 'string' ? undefined : seen.owner
+  const identity = identify(pod.metadata, owner)
+  if (identity === 'not-managed') return untouched
+  if (identity === 'owner-needed' && seen.owner === 'unread') return 'owner-needed'
+  if (isPlaced(pod)) return { allowed: false, message: placedMessage(pod) }
+  return hold(pod, identity === 'owner-needed' ? {} : missingAnnotations(pod.metadata, identity))
+}
+
+// Mirror pods belong to a Node and so are none of these. An exception for the annotation that marks them, or for a deletion
+// time, which the API server clears only after admission, could be claimed by anybody's pod.
+const isHeldKind = ({ question, ownNamespace }: Seen): boolean =>
+  question.operation === 'CREATE' &&
+  question.kind === 'Pod' &&
+  question.subResource === '' &&
+  question.namespace !== ownNamespace &&
+  !systemNamespaces.includes(question.namespace) &&
+  heldOwnerOf(question.object) !== undefined
+
+const isReleased = ({ question, released }: Seen): boolean => {
+  const revision = revisionOf(question.object)
+  return revision !== undefined && released?.has(revision.key) === true
+}
+
+const hold = (pod: AdmittedObject, annotations: Readonly<Record<string, string>>): Answer => {
+  const { labels } = pod.metadata
+  const mark = labels?.[keys.gated] === 'true' ? {} : { [keys.gated]: 'true' }
+  return {
+    allowed: true,
+    patch: [
+      ...addMembers(['metadata', 'annotations'], pod.metadata.annotations, annotations),
+      ...addMembers(['metadata', 'labels'], labels, mark),
+      ...addGate(pod),
+    ],
+  }
+}
+
+// Appended, never assigned: gates of others stay, in their order.
+const addGate = (pod: AdmittedObject): readonly Operation[] => {
+  if (carriesGate(pod)) return []
+  const gate = { name: gateName }
+  return pod.spec.schedulingGates === undefined
+    ? [{ op: 'add', path: '/spec/schedulingGates', value: [gate] }]
+    : [{ op: 'add', path: '/spec/schedulingGates/-', value: gate }]
+}
+
+const isPlaced = (pod: AdmittedObject): boolean => {
+  const { nodeName } = pod.spec
+  return nodeName !== undefined && nodeName !== null && nodeName !== ''
+}
+
+const placedMessage = (pod: AdmittedObject): string => {
+  const owner = heldOwnerOf(pod)
+  return (
+    `the pods of ${owner?.kind ?? 'this owner'} "${owner?.name ?? ''}" are held until their checks have passed, ` +
+    'and a pod that sets spec.nodeName itself cannot be held: use spec.nodeSelector or node affinity in its template'
+  )
+}
