@@ -134,13 +134,13 @@ const makeList = (seen: Seen): Decision<never> => {
       ...tellOfPods(seen, adopted, {
         reason: 'Adopted',
         what: `${since.toISOString()}/${now.toISOString()}`,
-        text: 'revisions that ran before the namespace was managed are released without checks',
+        text: 'Released without checks, since they ran before the namespace was managed',
         severity: 'Normal',
       }),
       ...tellOfPods(seen, slippedIn, {
         reason: 'RanUnchecked',
         what: now.toISOString(),
-        text: 'revisions have pods that got a node without being held; their next pods are held',
+        text: 'Got a node without being held (their next pods are held)',
         severity: 'Warning',
       }),
     ],
@@ -297,7 +297,8 @@ const tellOfPods = (
     const owner = revisionOf(pod)?.owner
     return `${owner?.kind ?? ''} "${(owner?.name ?? '').slice(0, 100)}"`
   })
-  const more = found.length > namedOwners ? ', …' : ''
-  const message = `${found.length} ${text}: ${names.join(', ')}${more}`
+  const left = found.length - names.length
+  const more = left > 0 ? ` and ${left} more` : ''
+  const message = `${text}: ${names.join(', ')}${more}`
   return [tell(namespace, { ...fact, message, at: now })]
 }
