@@ -12,7 +12,6 @@ const project = (name, testMatch) => ({
   transformIgnorePatterns: ['/node_modules/'],
   testPathIgnorePatterns: ['/node_modules/', '/.cluster/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
-  watchman: false,
 })
 
 export default {
@@ -23,6 +22,7 @@ export default {
     project('simulation', ['<rootDir>/test/simulation/**/*.test.ts']),
     project('e2e', ['<rootDir>/test/e2e/**/*.test.ts']),
   ],
+  watchman: false,
   testTimeout: 120_000,
   reporters: ['<rootDir>/test/reporter.mjs'],
 }
