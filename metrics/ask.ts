@@ -9,7 +9,7 @@ import { ApiError } from '../kube/errors.ts'
 import type { Client } from '../kube/client.ts'
 import type { Fetch } from './fetch.ts'
 import { ProviderError, redact, type MetricRequest, type Sample } from './source.ts'
-import type { SecretEntries } from './sources/access.ts'
+import type { SecretEntries, SourceAccess } from './sources/access.ts'
 import { findSource } from './sources/index.ts'
 
 /** Asks a provider once. Throws a {@link ProviderError} that holds no entry of its Secret. */
@@ -23,39 +23,58 @@ export type Ask = (
 export const createAsk =
   ({ client, fetch }: { client: Pick<Client, 'get'>; fetch: Fetch }): Ask =>
   async (provider, request, signal) => {
-    const { type = '', targetServer, secretKeyRef, insecureSkipTlsVerify } = provider.spec
+    const { type = '', targetServer, insecureSkipTlsVerify } = provider.spec
     const open = findSource(type)
     if (open === undefined) throw new ProviderError(`There is no source of type "${type}"`)
-    const url = urlUnder(targetServer)
+    const { url, login } = placeOf(targetServer)
     const entries = await readSecret(client, provider, signal)
+    const sent = new Set<string>()
+    const source = open({
+      url,
+      login,
+      secret: entries === undefined ? undefined : accessTo(entries),
+      fetch: (call, callSignal) => {
+        sent.add(call.headers['authorization']?.split(' ')[1] ?? '')
+        return fetch({ ...call, insecureSkipTlsVerify }, callSignal)
+      },
+    })
     try {
-      const source = open({
-        url,
-        ...(entries === undefined ? {} : { secret: accessTo(entries) }),
-        ...(secretKeyRef === undefined ? {} : { secretKey: secretKeyRef.key }),
-        fetch: (call, callSignal) => fetch({ ...call, insecureSkipTlsVerify }, callSignal),
-      })
       return await source.query(request, signal)
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error
-      const secrets = entries === undefined ? [] : entries.values.values()
-      throw new ProviderError(redact(error.message, secretForms(secrets)), {
-        ...(error.status === undefined ? {} : { status: error.status }),
-      })
+      const secrets = [...(entries?.values.values() ?? []), login?.password ?? '']
+      // Without its cause: that may hold the reply.
+      const message = redact(error.message, [...sent, ...secrets.flatMap(formsOf)])
+      throw new ProviderError(message, { status: error.status })
     }
   }
 
-const urlUnder = (targetServer: string): ((path: string) => URL) => {
+/** Where a provider is, and the login that its address may hold. */
+const placeOf = (targetServer: string): Pick<SourceAccess, 'url' | 'login'> => {
   const base = URL.canParse(targetServer) ? new URL(targetServer) : undefined
   if (base === undefined || !/^https?:$/.test(base.protocol)) {
     throw new ProviderError(
       'Cannot ask the provider: its targetServer is not a URL such as http://prometheus.monitoring:9090',
     )
   }
-  return (path) => {
-    const url = new URL(base)
-    url.pathname = base.pathname.replace(/\/+$/, '') + path
-    return url
+  const { username, password, pathname } = base
+  base.username = ''
+  base.password = ''
+  const url = (path: string): URL => {
+    const place = new URL(base)
+    place.pathname = pathname.replace(/\/+$/, '') + path
+    return place
+  }
+  if (username === '') return { url, login: undefined }
+  return { url, login: { user: decoded(username), password: decoded(password) } }
+}
+
+/** What a part of a URL stands for; as it is where it stands for nothing else. */
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
   }
 }
 
@@ -98,13 +117,9 @@ const accessTo = ({ of, values }: Entries): SecretEntries => ({
   },
 })
 
-/** A secret as it is, and as it travels. Very short values would redact every other word and protect nothing. */
-const secretForms = function* (secrets: Iterable<string>): Iterable<string> {
-  for (const secret of secrets) {
-    const trimmed = secret.trim()
-    if (trimmed.length < 3) continue
-    yield trimmed
-    yield encodeURIComponent(trimmed)
-    yield Buffer.from(secret).toString('base64')
-  }
+/** A secret as it is, and as it travels. Shorter ones would redact every other word and protect nothing. */
+const formsOf = (secret: string): readonly string[] => {
+  const trimmed = secret.trim()
+  if (trimmed.length < 4) return []
+  return [trimmed, encodeURIComponent(trimmed), Buffer.from(trimmed).toString('base64')]
 }

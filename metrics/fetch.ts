@@ -178,9 +178,9 @@ const answering =
 const reasonOf = (error: unknown, deadline: AbortSignal, timeoutMs: number): string => {
   if (deadline.aborted) return `no complete reply within ${timeoutMs / 1000} s`
   if (error instanceof errors.SocketError) return 'the connection was closed before the reply ended'
-  if (!(error instanceof Error)) return String(error)
-  const code = 'code' in error ? String(error.code) : ''
-  return reasons[code] ?? (code === '' ? error.message : code)
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown }
+  if (typeof code === 'string') return reasons[code] ?? code
+  return typeof message === 'string' ? message : 'it failed for an unknown reason'
 }
 
 const reasons: Readonly<Record<string, string>> = {

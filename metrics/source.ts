@@ -40,7 +40,10 @@ export class ProviderError extends Error {
   /** Status code of the reply, if there was one. */
   readonly status: number | undefined
 
-  constructor(message: string, options: { status?: number; cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: { readonly status?: number | undefined; readonly cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.status = options.status
   }

@@ -17,10 +17,10 @@ export interface SecretEntries {
 export interface SourceAccess {
   /** The address of the provider with a path appended to its own. */
   readonly url: (path: string) => URL
-  /** Missing when the provider names no Secret. */
-  readonly secret?: SecretEntries
-  /** Which entry of the Secret the provider names. */
-  readonly secretKey?: string
+  /** `undefined` when the provider names no Secret. */
+  readonly secret: SecretEntries | undefined
+  /** User and password from the address of the provider, if it has them. */
+  readonly login: { readonly user: string; readonly password: string } | undefined
   readonly fetch: (
     request: Omit<FetchRequest, 'insecureSkipTlsVerify'>,
     signal: AbortSignal,

@@ -33,14 +33,12 @@ export const prometheus: OpenSource = (access) => {
   }
 }
 
-const authorization = ({ secret, url }: SourceAccess): Record<string, string> => {
+const authorization = ({ secret, login }: SourceAccess): Record<string, string> => {
   const basic = (user: string, password: string) => ({
     authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
   })
   if (secret === undefined) {
-    const { username, password } = url('')
-    if (username === '') return {}
-    return basic(decodeURIComponent(username), decodeURIComponent(password))
+    return login === undefined ? {} : basic(login.user, login.password)
   }
   const token = secret.find('token')
   if (token !== undefined && secret.find('user') === undefined) {
