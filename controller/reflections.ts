@@ -94,11 +94,11 @@ const cutNamespace = (namespace: Namespace): Namespace => ({
   ...(namespace.status === undefined ? {} : { status: namespace.status }),
 })
 
-/** Our own kinds are kept whole, but for who wrote which field, and kubectl's copy of what was applied. */
+/** Our own kinds are kept whole, but for who wrote which field. */
 const cutOurs = <T extends KubeObject>(object: T): T => {
-  const { managedFields: _, ...metadata } = object.metadata as ObjectMeta & {
-    readonly managedFields?: unknown
-  }
+  const metadata = Object.fromEntries(
+    Object.entries(object.metadata).filter(([field]) => field !== 'managedFields'),
+  ) as unknown as ObjectMeta
   return { ...object, metadata }
 }
 
@@ -143,7 +143,7 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
     }),
     namespaces: start<Namespace>({
       type: Namespace,
-      project: cutNamespace as (object: KubeObject) => Namespace,
+      project: cutNamespace,
     }),
     workloads: ours(KeptnWorkload, lifecycleIndexes.workloads),
     workloadVersions: ours(KeptnWorkloadVersion, {
