@@ -46,7 +46,8 @@ const sumOfParts = (text: string): number | undefined => {
     total += Number(amount) * (unitMs[unit] ?? 0)
     at += whole.length
   }
-  return at === 0 ? undefined : Math.round(total * 1e6) / 1e6
+  // 10.275 s must be 10275 ms, which a product of binary fractions only nearly is.
+  return at === 0 ? undefined : Number(total.toPrecision(15))
 }
 
 /**

@@ -1,0 +1,115 @@
+import { expect, test } from '@jest/globals'
+import { refusal } from '../../../metrics/addresses.ts'
+import { ProviderError } from '../../../metrics/source.ts'
+import { aProvider, askOnce, startSource } from './source-server.ts'
+
+const apiServer = [
+  { address: '10.96.0.1' },
+  { address: '192.168.7.2', port: 6443 },
+  { address: 'fd00::1' },
+]
+const refuse = refusal({ apiServer: () => apiServer })
+
+test.each([
+  ['loopback', '127.0.0.1'],
+  ['all of loopback', '127.8.9.10'],
+  ['this host', '0.0.0.0'],
+  ['link-local, where metadata are', '169.254.169.254'],
+  ['multicast', '224.0.0.1'],
+  ['broadcast', '255.255.255.255'],
+  ['metadata of Alibaba Cloud', '100.100.100.200'],
+  ['the platform address of Azure', '168.63.129.16'],
+  ['IPv6 loopback', '::1'],
+  ['IPv6 loopback in full', '0:0:0:0:0:0:0:1'],
+  ['nothing', '::'],
+  ['IPv6 link-local', 'fe80::1'],
+  ['IPv6 link-local with a zone', 'fe80::1%eth0'],
+  ['metadata of AWS', 'fd00:ec2::254'],
+  ['IPv4 in IPv6', '::ffff:127.0.0.1'],
+  ['IPv4 in IPv6, in hex', '::ffff:a9fe:a9fe'],
+  ['metadata behind NAT64', '64:ff9b::169.254.169.254'],
+  ['zeros behind NAT64', '64:ff9b::'],
+  ["the API server's Service", '10.96.0.1'],
+  ["the API server's Service, in IPv6", '::ffff:10.96.0.1'],
+  ['the API server in IPv6', 'fd00:0::1'],
+  ['a name', 'localhost'],
+])('%s is refused', (_name, address) => {
+  expect(refuse(address, 9090)).toEqual(expect.any(String))
+})
+
+test.each([
+  ['a pod', '10.244.1.7'],
+  ['a Service', '10.96.0.10'],
+  ['a private network', '192.168.7.3'],
+  ['the Internet', '203.0.113.9'],
+  ['the Internet in IPv6', '2001:db8::9'],
+  ['a pod in IPv6', 'fd00:10:244::5'],
+  ['the Internet behind NAT64', '64:ff9b::203.0.113.9'],
+  ['another port of a machine with an API server', '192.168.7.2'],
+])('%s is allowed', (_name, address) => {
+  expect(refuse(address, 9090)).toBeUndefined()
+})
+
+test("the API server's own port is refused on its machine", () => {
+  expect(refuse('192.168.7.2', 6443)).toBe('it is an address of the Kubernetes API server')
+})
+
+test('what an installation allows is allowed, but never the API server', () => {
+  const lax = refusal({
+    allowed: ['127.0.0.0/8', '::1'],
+    apiServer: () => [{ address: '127.0.0.2' }],
+  })
+  expect(lax('127.0.0.1', 80)).toBeUndefined()
+  expect(lax('::1', 80)).toBeUndefined()
+  expect(lax('169.254.169.254', 80)).toBeDefined()
+  expect(lax('127.0.0.2', 80)).toBeDefined()
+})
+
+const reply = '{"status":"success","data":{"resultType":"vector","result":[]}}'
+
+const failureOf = async (asked: Promise<unknown>): Promise<string> => {
+  const error: unknown = await asked.catch((thrown: unknown) => thrown)
+  expect(error).toBeInstanceOf(ProviderError)
+  return (error as ProviderError).message
+}
+
+test.each(['127.0.0.1', '127.1', '2130706433', '0x7f000001', 'localhost', '[::ffff:127.0.0.1]'])(
+  'a source at %s gets no connection in a strict installation',
+  async (host) => {
+    const source = await startSource((_received, response) => response.end(reply))
+    const targetServer = source.url.replace('127.0.0.1', host)
+    const message = await failureOf(
+      askOnce(aProvider({ targetServer }), undefined, { refuse: refusal({}) }),
+    )
+    expect(message).toMatch(/loopback, link-local and metadata addresses are refused$/)
+    expect(source.received).toEqual([])
+    await source.close()
+  },
+)
+
+test('a name that changes its address after the check leads nowhere else: the checked address is used', async () => {
+  const source = await startSource((_received, response) => response.end(reply))
+  const answers = ['127.0.0.1', '169.254.169.254']
+  let looks = 0
+  const resolve = () =>
+    Promise.resolve([{ address: answers[looks++] ?? '169.254.169.254', family: 4 }])
+  const targetServer = source.url.replace('127.0.0.1', 'rebinding.test')
+  await askOnce(aProvider({ targetServer }), undefined, { resolve })
+  expect(looks).toBe(1)
+  expect(source.received).toHaveLength(1)
+  await source.close()
+})
+
+test('one refused address among several refuses the name', async () => {
+  const resolve = () =>
+    Promise.resolve([
+      { address: '127.0.0.1', family: 4 },
+      { address: '169.254.169.254', family: 4 },
+    ])
+  const message = await failureOf(
+    askOnce(aProvider({ targetServer: 'http://both.test:1' }), undefined, { resolve }),
+  )
+  expect(message).toBe(
+    'Cannot connect to "both.test": loopback, link-local and metadata addresses are refused',
+  )
+})
