@@ -26,6 +26,7 @@ export const digestOf = (code: string): string => createHash('sha256').update(co
 
 /** How a reflector of ConfigMaps has to be set up for the controllers of tasks and definitions. */
 export const functionConfigMaps = {
+  type: ConfigMap,
   labelSelector: functionLabel,
   project: ({ apiVersion, kind, metadata, data }: ConfigMap): FunctionConfigMap => {
     const code = data?.[codeKey]

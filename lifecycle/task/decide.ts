@@ -283,7 +283,16 @@ const keepLastWords = (seen: Seen, job: FollowedJob): Decision<Status> => {
   const words = lastWords(seen)
   const isSure = trueCondition(job, 'FailureTarget') !== undefined
   if (!isSure || words === '' || task.status?.message !== undefined) return settled
-  return { ...settled, status: { status: 'Progressing', ...task.status, message: words } }
+  const exitCode = seen.ending?.exitCode
+  return {
+    ...settled,
+    status: {
+      status: 'Progressing',
+      ...task.status,
+      message: words,
+      ...(exitCode === undefined ? {} : { exitCode }),
+    },
+  }
 }
 
 interface Outcome {

@@ -33,6 +33,7 @@ export interface FollowedJob extends KubeObject {
 
 /** How a reflector of Jobs has to be set up for the controller of tasks. */
 export const taskJobs = {
+  type: Job,
   labelSelector: taskLabel,
   project: ({ apiVersion, kind, metadata, spec, status }: Job): FollowedJob => {
     const { ttlSecondsAfterFinished } = spec

@@ -1,0 +1,64 @@
+import { expect, test } from '@jest/globals'
+import type { ContainerStatus, Pod } from '../../../api/kubernetes.ts'
+import { endingOf } from '../../../lifecycle/task/ending.ts'
+
+const aPod = (created: string, state?: ContainerStatus['state'], conditions?: object[]): Pod =>
+  ({
+    metadata: { creationTimestamp: `2026-01-01T${created}Z` },
+    status: {
+      ...(state === undefined ? {} : { containerStatuses: [{ name: 'c', state }] }),
+      ...(conditions === undefined ? {} : { conditions }),
+    },
+  }) as unknown as Pod
+
+const terminated = (exitCode: number, finished: string, message?: string) => ({
+  terminated: {
+    exitCode,
+    finishedAt: `2026-01-01T${finished}Z`,
+    ...(message === undefined ? {} : { message }),
+  },
+})
+
+test('tells the exit code and the output of the try that ended last', () => {
+  const pods = [
+    aPod('10:00:20', terminated(2, '10:00:30', 'second\n')),
+    aPod('10:00:00', terminated(1, '10:00:10', 'first')),
+  ]
+  expect(endingOf(pods, [])).toEqual({ exitCode: 2, output: 'second' })
+  expect(endingOf(pods.toReversed(), [])).toEqual({ exitCode: 2, output: 'second' })
+})
+
+test('tells why a pod could not start', () => {
+  const waiting = { reason: 'ImagePullBackOff', message: 'Back-off pulling image' }
+  expect(endingOf([aPod('10:00:00', { waiting })], [])).toEqual({
+    output: 'ImagePullBackOff: Back-off pulling image',
+  })
+})
+
+test('tells why a pod was not scheduled', () => {
+  const scheduled = {
+    type: 'PodScheduled',
+    status: 'False',
+    reason: 'Unschedulable',
+    message: 'no',
+  }
+  expect(endingOf([aPod('10:00:00', undefined, [scheduled])], [])).toEqual({
+    output: 'Unschedulable: no',
+  })
+})
+
+test('masks secrets, and shows nothing where they cannot be told', () => {
+  const pods = [aPod('10:00:00', terminated(1, '10:00:10', 'token hunter2'))]
+  expect(endingOf(pods, ['hunter2'])).toEqual({ exitCode: 1, output: 'token ***' })
+  const hidden = endingOf(pods, undefined)
+  expect(hidden.exitCode).toBe(1)
+  expect(hidden.output).not.toContain('hunter2')
+})
+
+test.each([
+  ['no pods', []],
+  ['a pod without a status', [aPod('10:00:00')]],
+  ['a pod that runs', [aPod('10:00:00', { running: {} })]],
+])('tells nothing from %s', (_, pods) => {
+  expect(endingOf(pods, [])).toEqual({})
+})
