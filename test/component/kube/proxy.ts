@@ -127,7 +127,7 @@ export const startProxy = async ({ server, ca, cert, key }: Connection): Promise
           'content-type': 'application/json',
           ...treatment.headers,
         })
-        response.end(JSON.stringify(treatment.body))
+        response.end(`${JSON.stringify(treatment.body)}\n`)
         return
       case 'reset':
         if (treatment.after === true) forward(incoming, entry, treatment)
