@@ -85,6 +85,8 @@ const embeddedIPv4 = (address: string): string | undefined => {
   const { hostname } = new URL(`http://[${address.split('%')[0] ?? ''}]`)
   const match = /^\[(?:64:ff9b::|::ffff:)(?:([\da-f]+):)?([\da-f]*)\]$/.exec(hostname)
   if (match === null) return undefined
-  const [high, low] = [match[1] ?? '0', match[2] ?? '0'].map((part) => Number.parseInt(part === '' ? '0' : part, 16))
+  const [high, low] = [match[1] ?? '0', match[2] ?? '0'].map((part) =>
+    Number.parseInt(part === '' ? '0' : part, 16),
+  )
   return [high, low].flatMap((half = 0) => [half >> 8, half & 255]).join('.')
 }

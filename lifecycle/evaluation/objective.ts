@@ -92,7 +92,7 @@ const read = (metric: KeptnMetric, now: Date): Reading | string => {
   const { value = '', rawValue = '', lastUpdated = '' } = metric.status ?? {}
   const { name } = metric.metadata
   if (value === '') return `empty value for: ${name}${because(metric)}`
-  if (rawValue === '') return `empty rawValue for: ${name}${because(metric)}`
+  if (rawValue === '') return `empty rawValue for: ${name}`
   const doubt = doubtOf(metric, now)
   if (doubt !== undefined)
     return `value '${value}' of KeptnMetric '${name}' is out of date: ${doubt}`
