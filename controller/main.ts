@@ -8,6 +8,7 @@
  */
 import closeWithGrace from 'close-with-grace'
 import { pino, type Logger } from 'pino'
+import { startCertificates } from '../certs/index.ts'
 import { gateControllers } from '../gate/index.ts'
 import { createClient, type Client } from '../kube/client.ts'
 import { inCluster, type Connection } from '../kube/connection.ts'
@@ -141,6 +142,10 @@ export const startParts = (process: Process): readonly Started[] => {
   return [
     ...(parts.has('lifecycle') || parts.has('gate') ? [startLifecycle(process)] : []),
     ...(parts.has('metrics') ? [startMetrics(process)] : []),
+    // Every replica keeps the certificates: the webhook must not wait for a leader.
+    ...(parts.has('certs')
+      ? [startCertificates({ ...process, namespace: process.settings.namespace })]
+      : []),
   ]
 }
 
