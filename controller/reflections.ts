@@ -17,7 +17,7 @@ import {
   KeptnWorkload,
   KeptnWorkloadVersion,
 } from '../api/index.ts'
-import { ConfigMap, DaemonSet, Job, Namespace, ReplicaSet, StatefulSet } from '../api/kubernetes.ts'
+import { DaemonSet, Namespace, ReplicaSet, StatefulSet } from '../api/kubernetes.ts'
 import type { KubeObject, ObjectMeta, ResourceType } from '../api/object.ts'
 import { heldPods, ownerIndexes, versionIndexes } from '../gate/index.ts'
 import { keys } from '../identity/keys.ts'
@@ -161,8 +161,8 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
     replicaSets: owner(ReplicaSet),
     statefulSets: owner(StatefulSet),
     daemonSets: owner(DaemonSet),
-    jobs: start({ type: Job, ...taskJobs }),
-    configMaps: start({ type: ConfigMap, ...functionConfigMaps }),
+    jobs: start(taskJobs),
+    configMaps: start(functionConfigMaps),
   }
   return { reflectors, stores }
 }
