@@ -10,7 +10,7 @@ import type { Controller } from '../kube/controller.ts'
 import type { Store } from '../kube/store.ts'
 import type { HeldPod } from './held-pods.ts'
 import { openingController } from './opening/index.ts'
-import { rememberUnmanaged } from './opening/owner.ts'
+import { rememberUnmanaged } from './unmanaged.ts'
 import { releasedController } from './released/index.ts'
 import type { OwnerStores, Sources } from './released/observe.ts'
 

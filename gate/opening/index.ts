@@ -15,7 +15,8 @@ import { revisionIndexKey, type HeldPod } from '../held-pods.ts'
 import { isPassed, revisionsOf } from '../verdict.ts'
 import { decide, type Seen } from './decide.ts'
 import { observe, type Sources } from './observe.ts'
-import { ownerReader, type UnmanagedRevisions } from './owner.ts'
+import type { UnmanagedRevisions } from '../unmanaged.ts'
+import { ownerReader } from './owner.ts'
 
 /** The controller that opens gates. */
 export const openingController = (

@@ -14,7 +14,7 @@ import { carriesGate } from '../../identity/scope.ts'
 import type { Client, ListQuery } from '../../kube/client.ts'
 import type { Store } from '../../kube/store.ts'
 import { projectHeldPod, type HeldPod } from '../held-pods.ts'
-import type { UnmanagedRevisions } from '../opening/owner.ts'
+import type { UnmanagedRevisions } from '../unmanaged.ts'
 import { lacksLabel } from '../scheduling-gate.ts'
 import {
   isExempt,

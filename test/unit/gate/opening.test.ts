@@ -282,3 +282,16 @@ describe('a pod that hangs on its owner', () => {
     }
   })
 })
+
+describe('the owner is asked', () => {
+  test.each([
+    ['for a pod that names no workload', {}, true],
+    ['not where a version lists the revision', { versions: [version({})] }, false],
+    ['not where the pod names its workload', { pod: pod() }, false],
+    ['not where the revision is released', { namespace: managed('v1 web-uid') }, false],
+    ['not where the namespace has left', { namespace: namespace({ labels: {} }) }, false],
+    ['not before the namespace was seen', { namespace: undefined }, false],
+  ])('%s', (_, more: Partial<Seen>, expected) => {
+    expect(needsOwner(seen({ pod: anonymousPod, ...more }))).toBe(expected)
+  })
+})
