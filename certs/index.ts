@@ -1,0 +1,81 @@
+/**
+ * Keeps the certificates in order for as long as the process runs: looks again whenever the Secret or our webhook
+ * configuration changes, and as time passes. Every replica may do so.
+ *
+ * @module
+ */
+import type { Logger } from 'pino'
+import { MutatingWebhookConfiguration, Secret } from '../api/kubernetes.ts'
+import type { KubeObject } from '../api/object.ts'
+import { backOffMs, pause } from '../kube/back-off.ts'
+import type { Client } from '../kube/client.ts'
+import { startReflector } from '../kube/reflector.ts'
+import { ensureCertificates, secretName } from './bootstrap.ts'
+import { configurationName } from './inject.ts'
+
+export { ensureCertificates } from './bootstrap.ts'
+
+// Certificates are renewed weeks before they end; this only has to be shorter than that.
+const lookAgainMs = 12 * 60 * 60 * 1_000
+const retry = { minMs: 1_000, maxMs: 60_000 }
+// Whoever else writes the Secret, over and over, does not make us answer each time.
+const betweenLooksMs = 1_000
+
+/** Starts to keep the certificates of a namespace in order. */
+export const startCertificates = (options: {
+  readonly client: Client
+  readonly namespace: string
+  readonly log: Logger
+  readonly signal: AbortSignal
+}): { readonly isReady: () => boolean; readonly ended: Promise<void> } => {
+  const { client, namespace, signal } = options
+  const log = options.log.child({ part: 'certs' })
+  let isReady = false
+  let wake = new AbortController()
+
+  const watched = { client, log, signal, project: nameOnly }
+  const reflectors = [
+    startReflector({
+      ...watched,
+      type: Secret,
+      namespace,
+      fieldSelector: `metadata.name=${secretName}`,
+    }),
+    startReflector({
+      ...watched,
+      type: MutatingWebhookConfiguration,
+      fieldSelector: `metadata.name=${configurationName}`,
+    }),
+  ]
+  for (const { store } of reflectors) store.subscribe(() => wake.abort())
+
+  const keep = async (): Promise<void> => {
+    let failures = 0
+    while (!signal.aborted) {
+      // Before looking, so that a change meanwhile is not missed.
+      wake = new AbortController()
+      try {
+        await ensureCertificates({ client, namespace, log })
+        isReady = true
+        failures = 0
+        await pause(betweenLooksMs, signal)
+        await pause(lookAgainMs, AbortSignal.any([signal, wake.signal]))
+      } catch (error) {
+        failures++
+        log.warn({ err: error }, 'Certificates could not be brought in order')
+        await pause(backOffMs(failures, retry), signal)
+      }
+    }
+  }
+  return { isReady: () => isReady, ended: keep() }
+}
+
+// The keys have no business in the memory of a store.
+const nameOnly = ({ apiVersion, kind, metadata }: KubeObject): KubeObject => {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata
+  return {
+    apiVersion,
+    kind,
+    metadata: { name, uid, resourceVersion, creationTimestamp, ...(namespace && { namespace }) },
+  }
+}
