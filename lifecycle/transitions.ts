@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { apiVersionOf, type KubeObject } from '../api/object.ts'
+import type { KubeObject } from '../api/object.ts'
 import type { ObjectReference, Transition } from '../kube/decision.ts'
 import { completedPhase } from './phases.ts'
 
@@ -24,17 +24,23 @@ const sentences: Readonly<Record<PhaseFact, string>> = {
   Errored: 'has failed',
 }
 
-/** The longest message that still leaves an event's note below its limit of 1,024 bytes. */
+/** What the API server takes as an event's note, in bytes. */
+const longestNote = 1024
+/** Of a note, what may say where it happened: a version can be as long as its author likes. */
+const longestPlace = 480
+/** The longest message that is shown as it is, in bytes. */
 const longestMessage = 900
 
-/** Cuts a text to what an event can carry, by characters of at most three bytes in the worst case kept in mind. */
-export const cutMessage = (text: string): string => {
+/** Cuts a text to so many bytes, between two characters, and shows that it was cut. */
+export const cutMessage = (text: string, limit = longestMessage): string => {
   const bytes = Buffer.from(text)
-  if (bytes.length <= longestMessage) return text
-  return `${bytes
-    .subarray(0, longestMessage - 3)
+  if (bytes.length <= limit) return text
+  const mark = '…'
+  return bytes
+    .subarray(0, limit - Buffer.byteLength(mark))
     .toString('utf8')
-    .replace(/\uFFFD+$/, '')}…`
+    .replace(/\uFFFD+$/, '')
+    .concat(mark)
 }
 
 /** Names an object by what every stored object says of itself. */
@@ -45,10 +51,6 @@ export const referenceTo = (object: KubeObject): ObjectReference => ({
   uid: object.metadata.uid,
   ...(object.metadata.namespace === undefined ? {} : { namespace: object.metadata.namespace }),
 })
-
-/** Names an object that is about to be created under this type; it has no UID yet, so its owner's stands in the id. */
-export const typeName = (type: { group: string; version: string; kind: string }): string =>
-  `${apiVersionOf(type)} ${type.kind}`
 
 /** What a fact is about and when it became true. */
 export interface Telling {
@@ -61,8 +63,9 @@ export interface Telling {
 
 const message = (telling: Telling, sentence: string): string => {
   const { namespace = '', name } = telling.subject.metadata
-  const place = ` / Namespace: ${namespace}, Name: ${name}, Version: ${telling.version}`
-  return cutMessage(sentence).concat(place).slice(0, 1000)
+  const version = telling.version === '' ? '' : `, Version: ${telling.version}`
+  const place = cutMessage(` / Namespace: ${namespace}, Name: ${name}${version}`, longestPlace)
+  return cutMessage(sentence, longestNote - Buffer.byteLength(place)).concat(place)
 }
 
 /** A phase was entered or left. `detail` says why it failed. */
