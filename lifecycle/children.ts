@@ -44,6 +44,11 @@ export interface Definitions {
   readonly evaluations: ReadonlyMap<string, KeptnEvaluationDefinition>
 }
 
+/** The definitions that a list names, each once: Keptn finds items by the definition's name. */
+export const namesIn = (list: readonly string[] | undefined): readonly string[] => [
+  ...new Set((list ?? []).map((name) => name.trim()).filter((name) => name !== '')),
+]
+
 /** Versions are tried once; a new try of a version comes with its own issue of attempts. */
 const attempt = 1
 

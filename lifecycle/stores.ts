@@ -19,7 +19,7 @@ import type { DaemonSet, ReplicaSet, StatefulSet } from '../api/kubernetes.ts'
 import { controllerOf, type KubeObject } from '../api/object.ts'
 import { revisionOf } from '../identity/revision.ts'
 import type { Store } from '../kube/store.ts'
-import type { Children, Definitions } from './children.ts'
+import { namesIn, type Children, type Definitions } from './children.ts'
 import type { FunctionConfigMap } from './task-definition/function-config-map.ts'
 import type { FollowedJob } from './task/job.ts'
 
@@ -52,15 +52,15 @@ const controllerUid = (object: KubeObject): readonly string[] => {
   return owner === undefined ? [] : [owner.uid]
 }
 
-const definitionsOf = (version: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] => {
-  const { spec } = version
-  return [
-    ...(spec.preDeploymentTasks ?? []),
-    ...(spec.postDeploymentTasks ?? []),
-    ...(spec.preDeploymentEvaluations ?? []),
-    ...(spec.postDeploymentEvaluations ?? []),
-  ]
-}
+const tasksOf = ({ spec }: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] =>
+  namesIn([...(spec.preDeploymentTasks ?? []), ...(spec.postDeploymentTasks ?? [])])
+
+const evaluationsOf = ({ spec }: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] =>
+  namesIn([...(spec.preDeploymentEvaluations ?? []), ...(spec.postDeploymentEvaluations ?? [])])
+
+const definitionsOf = (version: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] => [
+  ...new Set([...tasksOf(version), ...evaluationsOf(version)]),
+]
 
 /** The indexes that the lifecycle needs, by store. */
 export const lifecycleIndexes = {
@@ -142,15 +142,8 @@ export const definitionsFor = (
         return definition === undefined ? [] : [[name, definition] as const]
       }),
     )
-  const { spec } = version
   return {
-    tasks: found(stores.taskDefinitions, [
-      ...(spec.preDeploymentTasks ?? []),
-      ...(spec.postDeploymentTasks ?? []),
-    ]),
-    evaluations: found(stores.evaluationDefinitions, [
-      ...(spec.preDeploymentEvaluations ?? []),
-      ...(spec.postDeploymentEvaluations ?? []),
-    ]),
+    tasks: found(stores.taskDefinitions, tasksOf(version)),
+    evaluations: found(stores.evaluationDefinitions, evaluationsOf(version)),
   }
 }

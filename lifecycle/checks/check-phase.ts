@@ -9,13 +9,14 @@ import {
   createEvaluation,
   createTask,
   nameOfChild,
+  namesIn,
   type Children,
   type Definitions,
   type Parent,
 } from '../children.ts'
 import { describeEvaluation } from '../evaluation/describe.ts'
 import type { CheckPhase } from '../phases.ts'
-import { isTerminal, rollUp } from './roll-up.ts'
+import { isPassed, isTerminal, rollUp } from './roll-up.ts'
 
 /** Where a phase stands, and what has to happen for it to go on. */
 export interface PhaseProgress {
@@ -34,7 +35,8 @@ interface Child {
   readonly state: State
   readonly startTime: string | undefined
   readonly endTime: string | undefined
-  readonly why: string
+  /** What its status says about how it stands, for people. */
+  readonly why: string | undefined
 }
 
 const childrenOf = (phase: CheckPhase, children: Children): readonly Child[] =>
@@ -44,7 +46,7 @@ const childrenOf = (phase: CheckPhase, children: Children): readonly Child[] =>
         state: task.status?.status ?? 'Pending',
         startTime: task.status?.startTime,
         endTime: task.status?.endTime,
-        why: task.status?.message ?? 'it has not begun',
+        why: task.status?.message,
       }))
     : children.evaluations.map((evaluation) => ({
         name: evaluation.metadata.name,
@@ -81,7 +83,7 @@ type Part =
   | {
       readonly kind: 'item'
       readonly item: ItemStatus
-      readonly why: string
+      readonly why: string | undefined
       readonly create?: Action
     }
   | { readonly kind: 'missing'; readonly definition: string }
@@ -92,15 +94,16 @@ const partOf = (seen: CheckPhaseSeen, definition: string, existing: readonly Chi
   // An outcome that is stored stays, whatever has become of the child since.
   if (before !== undefined && isTerminal(before.status)) {
     const child = existing.find(({ name }) => name === before.name)
-    return { kind: 'item', item: before, why: child?.why ?? before.status }
+    return { kind: 'item', item: before, why: child?.why }
   }
   const name = nameOfChild(parent, phase, definition)
-  const child = existing.find((candidate) => candidate.name === name)
+  // What Keptn has begun has a name of Keptn's.
+  const child = existing.find((each) => each.name === name || each.name === before?.name)
   if (child !== undefined) return { kind: 'item', item: itemOf(definition, child), why: child.why }
   const create = createFor(parent, phase, definition, definitions)
   if (create === undefined) return { kind: 'missing', definition }
   const item: ItemStatus = { definitionName: definition, name, status: 'Pending' }
-  return { kind: 'item', item, why: 'it has not begun', create }
+  return { kind: 'item', item, why: undefined, create }
 }
 
 /** What one phase is looked at with. */
@@ -119,31 +122,55 @@ export interface CheckPhaseSeen {
 
 const nounOf = (phase: CheckPhase): string => (phase.runs === 'tasks' ? 'task' : 'evaluation')
 
-const describe = (phase: CheckPhase, parts: readonly Part[]): string => {
-  const sentences = parts.flatMap((part) => {
-    if (part.kind === 'missing')
-      return [`${nounOf(phase)} definition "${part.definition}" does not exist`]
-    if (part.item.status === 'Succeeded') return []
-    return [
-      `${nounOf(phase)} "${part.item.definitionName ?? ''}" ${wordFor(part.item.status)}: ${part.why}`,
-    ]
-  })
-  return sentences.join('; ')
+const sentenceOf = (phase: CheckPhase, part: Part): string => {
+  const noun = nounOf(phase)
+  if (part.kind === 'missing') return `${noun} definition "${part.definition}" does not exist`
+  const { item, why } = part
+  const reason = why === undefined || why === '' ? '' : `: ${why}`
+  return `${noun} "${item.definitionName ?? ''}" ${wordsFor(item.status)}${reason}`
 }
 
-const wordFor = (state: State): string => (state === 'Failed' ? 'failed' : 'is under way')
+const wordsFor = (state: State): string => {
+  switch (state) {
+    case 'Pending':
+      return 'has not begun'
+    case 'Progressing':
+      return 'is under way'
+    case 'Succeeded':
+      return 'has succeeded'
+    case 'Failed':
+      return 'has failed'
+    case 'Unknown':
+    case 'Deprecated':
+    case 'Warning':
+      return `is ${state}`
+  }
+}
+
+const isFailed = (part: Part): boolean =>
+  part.kind === 'item' && (part.item.status === 'Failed' || part.item.status === 'Deprecated')
+
+/** What the phase waits for; where something has failed, that alone, since it decides. */
+const describe = (phase: CheckPhase, parts: readonly Part[]): string => {
+  const open = parts.filter((part) => part.kind === 'missing' || !isPassed(part.item.status))
+  const failed = open.filter(isFailed)
+  return (failed.length > 0 ? failed : open).map((part) => sentenceOf(phase, part)).join('; ')
+}
 
 /**
  * Tells where a phase stands: one item per definition, all of them in parallel, each made once.
  *
- * A definition that does not exist keeps the phase Pending and is named; the others go on.
+ * A definition that does not exist keeps the phase Pending and is named; the others go on. Once the phase has failed
+ * nothing more is begun in it.
  */
 export const checkPhase = (seen: CheckPhaseSeen): PhaseProgress => {
-  // A definition that is listed twice is run once: Keptn finds items by the definition's name.
-  const listed = [...new Set(seen.listed.map((name) => name.trim()).filter((name) => name !== ''))]
+  const listed = namesIn(seen.listed)
   const existing = childrenOf(seen.phase, seen.children)
   const parts = listed.map((definition) => partOf(seen, definition, existing))
-  const items = parts.flatMap((part) => (part.kind === 'item' ? [part.item] : []))
+  const detail = describe(seen.phase, parts)
+  const hasFailed = seen.blocking && parts.some(isFailed)
+  const kept = hasFailed ? parts.filter(isBegun) : parts
+  const items = kept.flatMap((part) => (part.kind === 'item' ? [part.item] : []))
   const state = rollUp(
     items.map((item) => item.status),
     listed.length,
@@ -151,10 +178,12 @@ export const checkPhase = (seen: CheckPhaseSeen): PhaseProgress => {
   return {
     state: state === 'Failed' && !seen.blocking ? 'Warning' : state,
     items,
-    actions: parts.flatMap((part) =>
+    actions: kept.flatMap((part) =>
       part.kind === 'item' && part.create !== undefined ? [part.create] : [],
     ),
-    missing: parts.flatMap((part) => (part.kind === 'missing' ? [part.definition] : [])),
-    detail: describe(seen.phase, parts),
+    missing: kept.flatMap((part) => (part.kind === 'missing' ? [part.definition] : [])),
+    detail,
   }
 }
+
+const isBegun = (part: Part): boolean => part.kind === 'item' && part.create === undefined
