@@ -6,12 +6,13 @@
  */
 import type { Condition, ItemStatus, State } from '../api/index.ts'
 import { conditionTypes } from '../api/index.ts'
-import { withCondition } from '../kube/conditions.ts'
 import type { Action, Decision, Transition } from '../kube/decision.ts'
+import { findCondition, withCondition } from '../kube/conditions.ts'
 import { isPassed } from './checks/roll-up.ts'
 import { completedPhase, type CheckItems, type Phase } from './phases.ts'
 import {
   completedTransition,
+  cutMessage,
   factTransition,
   phaseTransition,
   type Telling,
@@ -61,31 +62,43 @@ interface Step<Status> {
 /** An instant as Kubernetes writes it. */
 export const timeOf = (instant: Date): string => instant.toISOString().replace(/\.\d+Z$/, 'Z')
 
+/** The API server takes 32 KiB of a condition's message; tasks that fail may have much to say. */
+const longestCondition = 4096
+
 const setCondition = <Status extends VersionStatus>(
   status: Status,
   condition: Omit<Condition, 'lastTransitionTime'>,
   now: Date,
-): Status => ({ ...status, conditions: withCondition(status.conditions, condition, now) })
+): Status => {
+  const message = cutMessage(condition.message, longestCondition)
+  return { ...status, conditions: withCondition(status.conditions, { ...condition, message }, now) }
+}
 
-/** Says what holds a version up until a person acts, and takes it back when nothing does any more. */
+const quoted = (definition: string): string => `"${definition}"`
+
+/** Says what holds a version up until a person acts. */
 const withStalled = <Status extends VersionStatus>(
   status: Status,
-  result: PhaseResult<Status>,
+  missing: readonly string[],
   now: Date,
 ): Status => {
+  if (missing.length === 0) return withoutStalled(status, now)
+  const message = `No definition ${missing.map(quoted).join(', ')} exists: create it in this namespace or in the namespace of Gatekept`
+  const stalled = { type: conditionTypes.stalled, status: 'True', message } as const
+  return setCondition(status, { ...stalled, reason: 'DefinitionNotFound' }, now)
+}
+
+/** Takes back that a version is held up, if that was said: nothing holds it up, or nothing can go on any more. */
+export const withoutStalled = <Status extends VersionStatus>(status: Status, now: Date): Status => {
   const type = conditionTypes.stalled
-  if ((result.missing ?? []).length > 0) {
-    const advice = 'create it in the namespace of the workload or in the namespace of Gatekept'
-    const message = `${result.detail ?? ''}; ${advice}`
-    return setCondition(
-      status,
-      { type, status: 'True', reason: 'DefinitionNotFound', message },
-      now,
-    )
-  }
-  const wasStalled = status.conditions?.some((each) => each.type === type) === true
-  if (!wasStalled) return status
+  if (findCondition(status.conditions, type) === undefined) return status
   return setCondition(status, { type, status: 'False', reason: 'Proceeding', message: '' }, now)
+}
+
+/** Whether it was said already that this definition is missing. */
+const isToldMissing = (status: VersionStatus, definition: string): boolean => {
+  const stalled = findCondition(status.conditions, conditionTypes.stalled)
+  return stalled?.status === 'True' && stalled.message.includes(quoted(definition))
 }
 
 const enter = <Status extends VersionStatus>(
@@ -113,7 +126,7 @@ const fail = <StateField extends string, Status extends VersionStatus & Record<S
   const ended: Status = { ...step.status, ...skipped, status: 'Failed', endTime: timeOf(now) }
   const reason = `${failed.name}Failed`
   const status = setCondition(
-    ended,
+    withoutStalled(ended, now),
     { type: conditionTypes.ready, status: 'False', reason, message: detail },
     now,
   )
@@ -140,27 +153,25 @@ const wait = <Status extends VersionStatus>(
     },
     telling.now,
   )
-  const missing = (result.missing ?? []).map((definition) =>
-    factTransition(telling, {
-      reason: `${phase.name}DefinitionNotFound`,
-      what: definition,
-      message: `${phase.longName}: definition "${definition}" does not exist; create it, and the version goes on`,
-      severity: 'Warning',
-    }),
-  )
-  const status = withStalled(waiting, result, telling.now)
-  // Told once: as long as the condition says the same, it is no news.
-  const isNews = stalledMessage(status) !== stalledMessage(step.status)
+  const missing = result.missing ?? []
+  const told = missing
+    // What the condition says already is no news.
+    .filter((definition) => !isToldMissing(step.status, definition))
+    .map((definition) =>
+      factTransition(telling, {
+        reason: `${phase.name}DefinitionNotFound`,
+        what: definition,
+        message: `${phase.longName}: definition "${definition}" does not exist; create it, and the version goes on`,
+        severity: 'Warning',
+      }),
+    )
   return {
-    status,
+    status: withStalled(waiting, missing, telling.now),
     actions: step.actions,
-    transitions: isNews ? [...step.transitions, ...missing] : step.transitions,
+    transitions: [...step.transitions, ...told],
     wakeAt: result.wakeAt,
   }
 }
-
-const stalledMessage = (status: VersionStatus): string | undefined =>
-  status.conditions?.find(({ type }) => type === conditionTypes.stalled)?.message
 
 const complete = <Status extends VersionStatus>(
   step: Step<Status>,
@@ -180,11 +191,7 @@ const complete = <Status extends VersionStatus>(
     message: 'All phases are passed',
   } as const
   return {
-    status: withStalled(
-      setCondition(ended, ready, telling.now),
-      { state: 'Succeeded' },
-      telling.now,
-    ),
+    status: withoutStalled(setCondition(ended, ready, telling.now), telling.now),
     actions: step.actions,
     transitions: [...step.transitions, completedTransition(telling, level)],
   }

@@ -16,7 +16,7 @@ import { isTerminal, rollUp } from '../checks/roll-up.ts'
 import type { Children, Definitions, Parent } from '../children.ts'
 import type { LifecycleConfig } from '../config.ts'
 import { appPhases } from '../phases.ts'
-import { itemsChange, timeOf, walkPhases, type PhaseResult } from '../progress.ts'
+import { itemsChange, timeOf, walkPhases, withoutStalled, type PhaseResult } from '../progress.ts'
 import { factTransition, type Telling } from '../transitions.ts'
 
 export type AppVersionStatus = StatusOf<KeptnAppVersion>
@@ -124,8 +124,9 @@ const deprecate = (seen: AppVersionSeen, telling: Telling): Decision<AppVersionS
     reason: 'Deprecated',
     message,
   } as const
+  const conditions = withCondition(status.conditions, ready, seen.now)
   return {
-    status: { ...deprecated, conditions: withCondition(status.conditions, ready, seen.now) },
+    status: withoutStalled({ ...deprecated, conditions }, seen.now),
     actions: [],
     transitions: [factTransition(telling, { reason: 'Deprecated', what: 'version', message })],
   }
