@@ -7,7 +7,7 @@ import { KeptnAppVersion, type KeptnWorkloadVersion } from '../../api/index.ts'
 import { workloadName, workloadVersionName } from '../../identity/names.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf, parseKey } from '../../kube/keys.ts'
-import { versionNameOf } from '../app/decide.ts'
+import { earlierVersionNames } from '../app/decide.ts'
 import { configOf } from '../config.ts'
 import { childrenOf, definitionsFor, ownerKeys, within, type LifecycleStores } from '../stores.ts'
 import {
@@ -40,7 +40,8 @@ export const appVersionController = (reader: {
   const isReplaced = (version: KeptnAppVersion): boolean => {
     const app = apps.get(version.metadata.namespace, version.spec.appName)
     if (app?.spec.version !== version.spec.version) return false
-    return versionNameOf(app) !== version.metadata.name
+    // Only by an earlier generation: a store of apps that is behind knows nothing of a later one.
+    return earlierVersionNames(app).includes(version.metadata.name)
   }
   return {
     name: 'app-version',

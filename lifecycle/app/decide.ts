@@ -4,7 +4,7 @@
  * @module
  */
 import { KeptnAppVersion, newObject, type KeptnApp, type StatusOf } from '../../api/index.ts'
-import { ownedBy } from '../../api/object.ts'
+import { controllerOf, ownedBy } from '../../api/object.ts'
 import { appVersionName } from '../../identity/names.ts'
 import type { Action, Decision } from '../../kube/decision.ts'
 import type { LifecycleConfig } from '../config.ts'
@@ -24,6 +24,12 @@ export interface AppSeen {
 /** The name of the KeptnAppVersion that an app's present generation has. */
 export const versionNameOf = (app: KeptnApp): string =>
   appVersionName(app.metadata.name, app.spec.version, app.metadata.generation ?? 1)
+
+/** The names that KeptnAppVersions of its present version got from earlier generations. */
+export const earlierVersionNames = ({ metadata, spec }: KeptnApp): readonly string[] =>
+  Array.from({ length: (metadata.generation ?? 1) - 1 }, (_, index) =>
+    appVersionName(metadata.name, spec.version, index + 1),
+  )
 
 const create = (app: KeptnApp): Action => {
   const { metadata, spec, status } = app
@@ -52,19 +58,30 @@ const create = (app: KeptnApp): Action => {
 export const decide = (seen: AppSeen): Decision<AppStatus> => {
   const { app, version, config, now } = seen
   const status = { ...app.status, currentVersion: app.spec.version }
-  if (version !== undefined) return { status, actions: [], transitions: [] }
-  return {
-    status,
-    actions: [create(app)],
-    transitions: [
-      factTransition(
-        { subject: app, version: app.spec.version, eventNames: config.eventNames, now },
-        {
-          reason: 'CreateAppVersion',
-          what: versionNameOf(app),
-          message: `KeptnAppVersion "${versionNameOf(app)}" made`,
-        },
-      ),
-    ],
+  const name = versionNameOf(app)
+  const telling = {
+    subject: app,
+    version: app.spec.version,
+    eventNames: config.eventNames,
+    now,
   }
+  if (version === undefined) {
+    const told = factTransition(telling, {
+      reason: 'CreateAppVersion',
+      what: name,
+      message: `KeptnAppVersion "${name}" made`,
+    })
+    return { status, actions: [create(app)], transitions: [told] }
+  }
+  // Names are parts put together, so a version of another app may have the same.
+  if (controllerOf(version)?.uid === app.metadata.uid) {
+    return { status, actions: [], transitions: [] }
+  }
+  const refusal = factTransition(telling, {
+    reason: 'AppVersionNameTaken',
+    what: version.metadata.uid,
+    message: `KeptnAppVersion "${name}" is that of KeptnApp "${version.spec.appName}": change the version or the revision of this app`,
+    severity: 'Warning',
+  })
+  return { actions: [], transitions: [refusal] }
 }

@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { isDeepStrictEqual } from 'node:util'
 import {
   KeptnWorkloadVersion,
   newObject,
   type KeptnWorkload,
   type StatusOf,
 } from '../../api/index.ts'
-import { ownedBy } from '../../api/object.ts'
+import { controllerOf, ownedBy } from '../../api/object.ts'
 import { workloadVersionName } from '../../identity/names.ts'
 import type { Action, Decision } from '../../kube/decision.ts'
+import { mergePatch } from '../../kube/merge-patch.ts'
 import type { LifecycleConfig } from '../config.ts'
 import { factTransition } from '../transitions.ts'
 
@@ -61,54 +61,64 @@ const create = (workload: KeptnWorkload): Action => {
   }
 }
 
+/** What a version has of its own: the rest of its spec repeats that of its workload. */
+const ownFields = ['workloadName', 'previousVersion', 'traceId', 'revisions'] as const
+
 /** The same version from another revision, or with other checks listed: the version follows, what it has done stays. */
 const follow = (workload: KeptnWorkload, version: KeptnWorkloadVersion): readonly Action[] => {
-  const { spec } = workload
+  const own = Object.fromEntries(ownFields.map((field) => [field, version.spec[field]]))
   const wanted = {
-    ...spec,
-    revisions: revisionsWith(version.spec.revisions ?? [], spec.revision),
+    ...own,
+    ...workload.spec,
+    revisions: revisionsWith(version.spec.revisions ?? [], workload.spec.revision),
   }
-  const before = Object.fromEntries(
-    Object.keys(wanted).map((field) => [field, version.spec[field as keyof typeof version.spec]]),
-  )
-  if (isDeepStrictEqual({ ...before }, { ...wanted })) return []
+  // A difference, since lists and metadata that are no longer there must go, too.
+  const spec = mergePatch(version.spec, wanted)
+  if (spec === undefined) return []
+  const { namespace, name, resourceVersion } = version.metadata
   return [
     {
       kind: 'patch',
       type: KeptnWorkloadVersion,
-      ...(version.metadata.namespace === undefined
-        ? {}
-        : { namespace: version.metadata.namespace }),
-      name: version.metadata.name,
+      ...(namespace === undefined ? {} : { namespace }),
+      name,
       patchType: 'merge',
-      patch: {
-        metadata: { resourceVersion: version.metadata.resourceVersion },
-        spec: wanted,
-      },
+      patch: { metadata: { resourceVersion }, spec },
     },
   ]
 }
 
+/**
+ * Whether the object that has the name is the version that is meant. Names are parts put together, so another workload's
+ * version may have the same; to follow that one would lend this workload its verdict.
+ */
+const isMeant = (workload: KeptnWorkload, version: KeptnWorkloadVersion): boolean =>
+  controllerOf(version)?.uid === workload.metadata.uid &&
+  version.spec.version === workload.spec.version
+
 /** Decides which version object a workload needs, and what its status says. */
 export const decide = (seen: WorkloadSeen): Decision<WorkloadStatus> => {
   const { workload, version, config, now } = seen
+  const { eventNames } = config
   const status = { ...workload.status, currentVersion: workload.spec.version }
-  if (version !== undefined) {
+  const telling = { subject: workload, version: workload.spec.version, eventNames, now }
+  const name = versionNameOf(workload)
+  if (version === undefined) {
+    const told = factTransition(telling, {
+      reason: eventNames === 'keptn' ? 'CreateWorkloadVersion' : 'CreateWorkloadInstance',
+      what: workload.spec.version,
+      message: `KeptnWorkloadVersion "${name}" made`,
+    })
+    return { status, actions: [create(workload)], transitions: [told] }
+  }
+  if (isMeant(workload, version)) {
     return { status, actions: follow(workload, version), transitions: [] }
   }
-  return {
-    status,
-    actions: [create(workload)],
-    transitions: [
-      factTransition(
-        { subject: workload, version: workload.spec.version, eventNames: config.eventNames, now },
-        {
-          reason:
-            config.eventNames === 'keptn' ? 'CreateWorkloadVersion' : 'CreateWorkloadInstance',
-          what: workload.spec.version,
-          message: `KeptnWorkloadVersion "${versionNameOf(workload)}" made`,
-        },
-      ),
-    ],
-  }
+  const refusal = factTransition(telling, {
+    reason: 'WorkloadVersionNameTaken',
+    what: `${workload.spec.version}/${version.metadata.uid}`,
+    message: `KeptnWorkloadVersion "${name}" is that of version "${version.spec.version}" of KeptnWorkload "${version.spec.workloadName}": choose another version, or delete it`,
+    severity: 'Warning',
+  })
+  return { actions: [], transitions: [refusal] }
 }
