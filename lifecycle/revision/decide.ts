@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { isDeepStrictEqual } from 'node:util'
 import { KeptnWorkload, newObject, type KeptnWorkloadVersion } from '../../api/index.ts'
 import type { OwnerReference } from '../../api/object.ts'
 import type { Identity } from '../../identity/identity.ts'
 import { keys } from '../../identity/keys.ts'
 import { appName, workloadName } from '../../identity/names.ts'
 import type { RevisionKey } from '../../identity/revision.ts'
-import { settled, type Action, type Decision } from '../../kube/decision.ts'
+import { mergePatch } from '../../kube/merge-patch.ts'
+import { settled, type Action, type Decision, type MergePatch } from '../../kube/decision.ts'
 import { factTransition } from '../transitions.ts'
 import type { LifecycleConfig } from '../config.ts'
 
@@ -29,6 +29,8 @@ export interface RevisionSeen {
   readonly identity: Identity | 'not-managed' | 'owner-needed'
   /** The KeptnWorkload of that identity, if there is one. */
   readonly workload: KeptnWorkload | undefined
+  /** Whether the revision that the KeptnWorkload has now is what another owner wants now. */
+  readonly hasRival: boolean
   readonly config: LifecycleConfig
 }
 
@@ -75,15 +77,7 @@ const ownerOf = ({ owner }: RevisionSeen): OwnerReference => ({
   uid: owner.uid,
 })
 
-/** Fields that the spec has and the wanted one has not, to be removed by a merge patch. */
-const removed = (before: WorkloadSpec, after: WorkloadSpec): Readonly<Record<string, null>> =>
-  Object.fromEntries(
-    Object.keys(before)
-      .filter((field) => !(field in after))
-      .map((field) => [field, null]),
-  )
-
-const change = (seen: RevisionSeen, workload: KeptnWorkload, spec: WorkloadSpec): Action => ({
+const change = (seen: RevisionSeen, workload: KeptnWorkload, difference: MergePatch): Action => ({
   kind: 'patch',
   type: KeptnWorkload,
   namespace: seen.namespace,
@@ -94,7 +88,7 @@ const change = (seen: RevisionSeen, workload: KeptnWorkload, spec: WorkloadSpec)
       resourceVersion: workload.metadata.resourceVersion,
       ownerReferences: [ownerOf(seen)],
     },
-    spec: { ...removed(workload.spec, spec), ...spec },
+    spec: difference,
   },
 })
 
@@ -112,46 +106,54 @@ const create = (seen: RevisionSeen, name: string, spec: WorkloadSpec, single: bo
   }),
 })
 
-/** Whether two specs say the same: fields that are missing and fields that are undefined are no difference. */
-const isSame = (a: WorkloadSpec, b: WorkloadSpec): boolean =>
-  isDeepStrictEqual(JSON.parse(JSON.stringify(a)), JSON.parse(JSON.stringify(b)))
+/** The KeptnWorkload moves to this revision. */
+const move = (seen: RevisionSeen, workload: KeptnWorkload, spec: WorkloadSpec): Decision<never> => {
+  const telling = {
+    subject: workload,
+    version: spec.version,
+    eventNames: seen.config.eventNames,
+    now: seen.now,
+  }
+  // Names are parts put together: to move another app's workload would lend this one its versions' verdicts.
+  if (workload.spec.app !== spec.app) {
+    const refusal = factTransition(telling, {
+      reason: 'WorkloadNameTaken',
+      what: seen.revision,
+      message: `KeptnWorkload "${workload.metadata.name}" belongs to app "${workload.spec.app}": the pods of ${seen.owner.kind} "${seen.owner.name}" need another workload or app name`,
+      severity: 'Warning',
+    })
+    return { actions: [], transitions: [refusal] }
+  }
+  const difference = mergePatch(workload.spec, spec)
+  if (difference === undefined) return settled
+  const told = factTransition(telling, {
+    reason: 'UpdateWorkload',
+    what: `${seen.revision}/${spec.version}`,
+    message: `KeptnWorkload moved to version "${spec.version}"`,
+  })
+  return { actions: [change(seen, workload, difference)], transitions: [told] }
+}
 
 /**
  * Decides what a held pod's revision makes of its KeptnWorkload: made, moved to this revision, or left alone.
  *
  * Only the owner's current revision decides; its identity is taken from what was recorded, and from the pod only the
- * first time.
+ * first time. Of several owners that say they are the same workload each has its turn once: a revision that is recorded
+ * leaves the KeptnWorkload to whoever has it, or they would take it from each other for ever.
  */
 export const decide = (seen: RevisionSeen): Decision<never> => {
   const { identity, recorded, workload } = seen
   if (!seen.isCurrent) return settled
-  if (recorded === undefined && typeof identity === 'string') return settled
-  const spec =
-    recorded === undefined ? specOf(seen, identity as Identity) : specRecorded(seen, recorded)
-  if (workload !== undefined) {
-    if (isSame(workload.spec, spec)) return settled
-    return {
-      actions: [change(seen, workload, spec)],
-      transitions: [
-        factTransition(
-          {
-            subject: workload,
-            version: spec.version,
-            eventNames: seen.config.eventNames,
-            now: seen.now,
-          },
-          {
-            reason: 'UpdateWorkload',
-            what: `${seen.revision}/${spec.version}`,
-            message: `KeptnWorkload moved to version "${spec.version}"`,
-          },
-        ),
-      ],
-    }
+  if (recorded !== undefined) {
+    if (workload !== undefined && seen.hasRival) return settled
+    const spec = specRecorded(seen, recorded)
+    return workload === undefined
+      ? { actions: [create(seen, recorded.spec.workloadName, spec, false)], transitions: [] }
+      : move(seen, workload, spec)
   }
-  const single = typeof identity !== 'string' && identity.singleService
-  const name =
-    recorded?.spec.workloadName ??
-    workloadName((identity as Identity).app, (identity as Identity).workload)
-  return { actions: [create(seen, name, spec, single)], transitions: [] }
+  if (typeof identity === 'string') return settled
+  const spec = specOf(seen, identity)
+  if (workload !== undefined) return move(seen, workload, spec)
+  const name = workloadName(identity.app, identity.workload)
+  return { actions: [create(seen, name, spec, identity.singleService)], transitions: [] }
 }

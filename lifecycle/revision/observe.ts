@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { KeptnWorkload } from '../../api/index.ts'
 import { ReplicaSet, StatefulSet } from '../../api/kubernetes.ts'
 import { controllerOf, type KubeObject, type OwnerReference } from '../../api/object.ts'
 import { identify, type Identity } from '../../identity/identity.ts'
@@ -18,12 +19,21 @@ import type { RevisionSeen } from './decide.ts'
 export interface RevisionReader {
   readonly stores: Pick<
     LifecycleStores,
-    'pods' | 'workloads' | 'workloadVersions' | 'replicaSets' | 'statefulSets' | 'configs'
+    | 'pods'
+    | 'workloads'
+    | 'workloadVersions'
+    | 'replicaSets'
+    | 'statefulSets'
+    | 'daemonSets'
+    | 'configs'
   >
   readonly client: Client
   /** Our own namespace: the one whose KeptnConfig counts. */
   readonly namespace: string
 }
+
+/** What is known of an owner besides its kind's version. */
+type OwnerName = Pick<OwnerReference, 'kind' | 'name' | 'uid'>
 
 const revisionNumberKey = 'deployment.kubernetes.io/revision'
 
@@ -37,7 +47,7 @@ const revisionNumber = (replicaSet: KubeObject): number =>
 const isNewest = async (
   reader: RevisionReader,
   namespace: string,
-  owner: OwnerReference,
+  owner: OwnerName,
 ): Promise<boolean> => {
   const { replicaSets } = reader.stores
   const held = replicaSets.get(namespace, owner.name)
@@ -58,7 +68,7 @@ const isNewest = async (
 const isUpdateRevision = async (
   reader: RevisionReader,
   namespace: string,
-  owner: OwnerReference,
+  owner: OwnerName,
   hash: string,
 ): Promise<boolean> => {
   const set =
@@ -73,13 +83,31 @@ const isUpdateRevision = async (
 const isCurrent = (
   reader: RevisionReader,
   namespace: string,
-  owner: OwnerReference,
+  owner: OwnerName,
   hash: string,
 ): Promise<boolean> => {
   if (owner.kind === 'ReplicaSet') return isNewest(reader, namespace, owner)
   if (owner.kind === 'StatefulSet') return isUpdateRevision(reader, namespace, owner, hash)
   return Promise.resolve(true)
 }
+
+/** Whether the revision that the workload has now belongs to another owner, and is what that one wants now. */
+const hasRival = async (
+  reader: RevisionReader,
+  workload: KeptnWorkload | undefined,
+  mine: OwnerName,
+): Promise<boolean> => {
+  const other = workload?.spec.resourceReference
+  if (workload === undefined || other === undefined || other.uid === mine.uid) return false
+  const { namespace = '' } = workload.metadata
+  const hash = hashIn(workload.spec.revision ?? '')
+  return other.kind === 'DaemonSet'
+    ? reader.stores.daemonSets.get(namespace, other.name)?.metadata.uid === other.uid
+    : isCurrent(reader, namespace, other, hash)
+}
+
+/** The part of a revision's key after the owner's UID. */
+const hashIn = (revision: string): string => revision.split('/')[1] ?? ''
 
 /** Reads the identity from the pod, and from its owner only where the pod alone can't tell. */
 const identityOf = async (
@@ -111,15 +139,15 @@ export const observeRevision =
     const revision = pod && revisionOf(pod)
     if (pod === undefined || revision === undefined) return undefined
     const [recorded] = workloadVersions.by('revision', key)
-    const hash = revision.key.split('/')[1] ?? ''
     const [current, identity] = await Promise.all([
-      isCurrent(reader, namespace, revision.owner, hash),
+      isCurrent(reader, namespace, revision.owner, hashIn(revision.key)),
       // What is recorded is not asked again.
       recorded === undefined ? identityOf(reader, pod) : ('owner-needed' as const),
     ])
     const name =
       recorded?.spec.workloadName ??
       (isIdentity(identity) ? workloadName(identity.app, identity.workload) : undefined)
+    const workload = name === undefined ? undefined : workloads.get(namespace, name)
     return {
       now,
       namespace,
@@ -128,7 +156,9 @@ export const observeRevision =
       isCurrent: current,
       recorded,
       identity,
-      workload: name === undefined ? undefined : workloads.get(namespace, name),
+      workload,
+      // Only what is recorded gives way.
+      hasRival: recorded !== undefined && (await hasRival(reader, workload, revision.owner)),
       config: configOf(configs.by('namespace', reader.namespace)),
     }
   }
@@ -137,4 +167,25 @@ export const observeRevision =
 export const revisionKeysOf = (pod: KubeObject): readonly string[] => {
   const revision = revisionOf(pod)
   return revision === undefined ? [] : [within(pod.metadata.namespace, revision.key)]
+}
+
+/**
+ * The revisions with held pods that a change of a ReplicaSet concerns: which revision is current follows from the numbers
+ * of all ReplicaSets of a Deployment, and these may be seen after the pods.
+ */
+export const revisionKeysOfReplicaSet =
+  ({ stores }: Pick<RevisionReader, 'stores'>) =>
+  (replicaSet: ReplicaSet): readonly string[] => {
+    const deployment = controllerOf(replicaSet)
+    const siblings =
+      deployment === undefined ? [] : stores.replicaSets.by('controller', deployment.uid)
+    return [replicaSet, ...siblings]
+      .map(({ metadata }) => within(metadata.namespace, metadata.uid))
+      .filter((key) => stores.pods.by('revision', key).length > 0)
+  }
+
+/** The revision that a StatefulSet wants its pods to have. */
+export const revisionKeysOfStatefulSet = ({ metadata, status }: StatefulSet): readonly string[] => {
+  const hash = status?.updateRevision
+  return hash === undefined ? [] : [within(metadata.namespace, `${metadata.uid}/${hash}`)]
 }
