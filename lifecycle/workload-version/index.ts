@@ -9,13 +9,11 @@ import type { KubeObject } from '../../api/object.ts'
 import { workloadName, workloadVersionName } from '../../identity/names.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf, parseKey } from '../../kube/keys.ts'
+import { versionNameOf as appVersionNameOf } from '../app/decide.ts'
 import type { Owner } from '../checks/rollout.ts'
 import { configOf } from '../config.ts'
 import { childrenOf, definitionsFor, ownerKeys, within, type LifecycleStores } from '../stores.ts'
 import { decide, type WorkloadVersionSeen, type WorkloadVersionStatus } from './decide.ts'
-
-const newestFirst = (a: KeptnAppVersion, b: KeptnAppVersion): number =>
-  b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp)
 
 /** Writes the status of KeptnWorkloadVersions and makes their tasks and evaluations. */
 export const workloadVersionController = (reader: {
@@ -32,6 +30,14 @@ export const workloadVersionController = (reader: {
           reference.version,
         ) === version.metadata.name,
     )
+  const isPresent = ({ metadata, spec }: KeptnAppVersion): boolean => {
+    const app = stores.apps.get(metadata.namespace, spec.appName)
+    return app !== undefined && appVersionNameOf(app) === metadata.name
+  }
+  // Times are whole seconds: of two that were made in one, the app knows which is its own now.
+  const newestFirst = (a: KeptnAppVersion, b: KeptnAppVersion): number =>
+    b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp) ||
+    Number(isPresent(b)) - Number(isPresent(a))
   const appVersionOf = (version: KeptnWorkloadVersion): KeptnAppVersion | undefined =>
     appVersions
       .by('app', within(version.metadata.namespace, version.spec.app))
