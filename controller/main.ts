@@ -155,7 +155,8 @@ export const main = (
   environment: Readonly<Record<string, string | undefined>> = process.env,
   connect: () => Connection = () => inCluster(environment),
 ): void => {
-  const settings = readSettings(args, environment)
+  // Two processes outside a cluster must not take themselves for the same holder of a lease.
+  const settings = readSettings(args, { POD_NAME: `gatekept-${process.pid}`, ...environment })
   const log = pino({ level: settings.logLevel, base: { role: 'controller' } })
   const client = createClient(connect(), { userAgent: 'gatekept-controller' })
   const stopping = new AbortController()

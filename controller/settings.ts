@@ -45,10 +45,24 @@ const partsOf = (args: readonly string[]): ReadonlySet<Part> => {
   return new Set(names.filter(isPart))
 }
 
-const port = (name: string, text: string): number => {
-  const value = Number(text)
-  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value
+/** A variable that is empty is one that is not set: that is how a manifest leaves one out. */
+type Read = (name: string, missing: string) => string
+
+const port = (read: Read, name: string, missing: string): number => {
+  const text = read(name, missing)
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (value <= 65_535) return value
   throw new SettingsError(`Cannot start: ${name} is "${text}", and must be a port number`)
+}
+
+const logLevels: readonly string[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
+
+const logLevel = (read: Read): string => {
+  const level = read('LOG_LEVEL', 'info')
+  if (logLevels.includes(level)) return level
+  throw new SettingsError(
+    `Cannot start: LOG_LEVEL is "${level}", and must be one of ${logLevels.join(', ')}`,
+  )
 }
 
 /** Reads the settings. Throws a `SettingsError` that says what to change. */
@@ -57,19 +71,24 @@ export const readSettings = (
   environment: Readonly<Record<string, string | undefined>>,
 ): ControllerSettings => {
   const chosen = partsOf(args)
-  const denoImage = environment['FUNCTION_RUNNER_IMAGE'] ?? ''
-  if (chosen.has('lifecycle') && denoImage === '') {
+  const read: Read = (name, missing) => {
+    const value = environment[name] ?? ''
+    return value === '' ? missing : value
+  }
+  const denoImage = read('FUNCTION_RUNNER_IMAGE', '')
+  // The gate's part comes with the engine, which runs tasks.
+  if ((chosen.has('lifecycle') || chosen.has('gate')) && denoImage === '') {
     throw new SettingsError('Cannot start: FUNCTION_RUNNER_IMAGE must name the image of deno tasks')
   }
   return {
     parts: chosen,
-    namespace: environment['POD_NAMESPACE'] ?? 'keptn-system',
-    podName: environment['POD_NAME'] ?? `gatekept-${process.pid}`,
+    namespace: read('POD_NAMESPACE', 'keptn-system'),
+    podName: read('POD_NAME', 'gatekept'),
     denoImage,
-    logLevel: environment['LOG_LEVEL'] ?? 'info',
-    probePort: port('PROBE_PORT', environment['PROBE_PORT'] ?? '8081'),
-    metricsPort: port('KEPTN_DORA_METRICS_PORT', environment['KEPTN_DORA_METRICS_PORT'] ?? '2222'),
-    allowedSourceRanges: (environment['ALLOWED_SOURCE_RANGES'] ?? '')
+    logLevel: logLevel(read),
+    probePort: port(read, 'PROBE_PORT', '8081'),
+    metricsPort: port(read, 'KEPTN_DORA_METRICS_PORT', '2222'),
+    allowedSourceRanges: read('ALLOWED_SOURCE_RANGES', '')
       .split(',')
       .map((range) => range.trim())
       .filter((range) => range !== ''),
