@@ -7,7 +7,6 @@ import type { Namespace } from '../../api/kubernetes.ts'
 import { keys } from '../../identity/keys.ts'
 import { parseReleased } from '../../identity/released.ts'
 import { systemNamespaces, wantsManaging } from '../../identity/scope.ts'
-import type { Client } from '../../kube/client.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
 import type { Store } from '../../kube/store.ts'
@@ -20,10 +19,7 @@ import { ownerReader } from './owner.ts'
 
 /** The controller that opens gates. */
 export const openingController = (
-  from: Omit<Sources, 'readOwner'> & {
-    readonly client: Pick<Client, 'get'>
-    readonly unmanaged: UnmanagedRevisions
-  },
+  from: Omit<Sources, 'readOwner'> & { readonly unmanaged: UnmanagedRevisions },
 ): Controller<Seen, never> => ({
   name: 'gate/opening',
   wakes: [

@@ -1,38 +1,57 @@
 import type { KeptnWorkloadVersion } from '../../api/keptn-workload-version.ts'
-import type { Namespace } from '../../api/kubernetes.ts'
+import { Namespace } from '../../api/kubernetes.ts'
 import { revisionOf } from '../../identity/revision.ts'
+import type { Client } from '../../kube/client.ts'
 import { parseKey } from '../../kube/keys.ts'
 import type { Store } from '../../kube/store.ts'
 import { revisionIndexKey, type HeldPod } from '../held-pods.ts'
-import { needsOwner, turnAt, type OwnerFinding, type Seen } from './decide.ts'
+import { hasOptedOut, needsOwner, turnAt, type OwnerFinding, type Seen } from './decide.ts'
 
 /** Where the opening of gates looks. */
 export interface Sources {
   readonly pods: Store<HeldPod>
   readonly versions: Store<KeptnWorkloadVersion>
   readonly namespaces: Store<Namespace>
+  readonly client: Pick<Client, 'get'>
   readonly readOwner: (pod: HeldPod) => Promise<OwnerFinding>
   readonly leads: () => boolean
 }
 
-/** Reads what the opening of a pod's gate is decided on: the stores, and the owner live where it matters. */
+/**
+ * Reads what the opening of a pod's gate is decided on: the stores, and live what a store that is behind could have wrong.
+ *
+ * A verdict and a released list stay true once they were, so an old view of them opens nothing that isn't open anyway. A
+ * namespace that opts in stops being one that has not: its watch may be silent while that of the pods is not, and a gate that
+ * was opened on such a view would stay open.
+ */
 export const observe =
-  ({ pods, versions, namespaces, readOwner, leads }: Sources) =>
+  (from: Sources) =>
   async (key: string, now: Date): Promise<Seen | undefined> => {
     const { namespace, name } = parseKey(key)
-    const pod = pods.get(namespace, name)
+    const pod = from.pods.get(namespace, name)
     if (pod === undefined) return undefined
-    const revision = revisionOf(pod)
-    const seen = {
+    const seen: Seen = {
       now,
-      leads: leads(),
+      leads: from.leads(),
       pod,
-      namespace: namespaces.get(undefined, namespace ?? ''),
-      versions:
-        revision === undefined
-          ? []
-          : versions.by('revision', revisionIndexKey(namespace, revision.key)),
+      namespace: from.namespaces.get(undefined, namespace ?? ''),
+      versions: versionsOf(from.versions, pod),
+      owner: 'not-read',
     }
-    const asks = needsOwner(seen) && turnAt(seen, new Date(pod.metadata.creationTimestamp)) <= now
-    return { ...seen, owner: asks ? await readOwner(pod) : 'not-read' }
+    const isOurTurn = turnAt(seen, new Date(pod.metadata.creationTimestamp)) <= now
+    if (!isOurTurn) return seen
+    if (hasOptedOut(seen) !== undefined) {
+      return { ...seen, namespace: await from.client.get(Namespace, { name: namespace ?? '' }) }
+    }
+    return needsOwner(seen) ? { ...seen, owner: await from.readOwner(pod) } : seen
   }
+
+const versionsOf = (
+  versions: Store<KeptnWorkloadVersion>,
+  pod: HeldPod,
+): readonly KeptnWorkloadVersion[] => {
+  const revision = revisionOf(pod)
+  return revision === undefined
+    ? []
+    : versions.by('revision', revisionIndexKey(pod.metadata.namespace, revision.key))
+}
