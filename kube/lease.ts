@@ -250,7 +250,6 @@ const createGuard = (
 
 /** Not ended with `lead`: a renewal that is on its way decides which version the release must name. */
 const renewOnce = async (options: LeaseOptions, term: TermState): Promise<void> => {
-  const { client, namespace, name, holder } = options
   const { renewMs = defaultRenewMs, retryMs = defaultRetryMs } = options
   const leftMs = Math.max(1, term.endsAt - performance.now())
   const request: RequestOptions = {
@@ -259,24 +258,42 @@ const renewOnce = async (options: LeaseOptions, term: TermState): Promise<void> 
     urgent: true,
   }
   const sentAt = performance.now()
-  try {
-    term.lease = await patchLease(client, term.lease, recordOf(options), request)
-    term.endsAt = sentAt + renewMs
-  } catch (error) {
-    if (!isConflict(error) && !isNotFound(error)) throw error
-    // Changed by somebody, perhaps by our own renewal whose answer was lost. A deleted lease is anybody's.
-    const live = await client.get(leases, { namespace, name }, request)
-    if (live === undefined || live.spec?.holderIdentity !== holder) term.isLost = true
-    else term.lease = live
-    throw error
+  const lease = await patchOurs(options, term.lease, { spec: recordOf(options), request })
+  if (lease === undefined) {
+    term.isLost = true
+    return
   }
+  term.lease = lease
+  term.endsAt = sentAt + renewMs
+}
+
+/** Changes the lease as long as it is ours, whoever else touches it meanwhile; `undefined`: it is not ours any more. */
+const patchOurs = async (
+  { client, namespace, name, holder }: LeaseOptions,
+  lease: Lease,
+  change: { readonly spec: NonNullable<Lease['spec']>; readonly request: RequestOptions },
+): Promise<Lease | undefined> => {
+  const { spec, request } = change
+  let live: Lease | undefined = lease
+  // With no bound of its own: the request's signal ends it.
+  while (live?.spec?.holderIdentity === holder) {
+    try {
+      return await patchLease(client, live, spec, request)
+    } catch (error) {
+      if (!isConflict(error) && !isNotFound(error)) throw error
+      // Changed by somebody, perhaps by our own renewal whose answer was lost. A deleted lease is anybody's.
+      live = await client.get(leases, { namespace, name }, request)
+    }
+  }
+  return undefined
 }
 
 const release = async (options: LeaseOptions, lease: Lease): Promise<void> => {
-  const { client, log, retryMs = defaultRetryMs } = options
+  const { log, retryMs = defaultRetryMs } = options
   const spec = { holderIdentity: '', renewTime: microTime(), leaseDurationSeconds: 1 }
+  const request = { signal: AbortSignal.timeout(retryMs), timeoutMs: retryMs, urgent: true }
   try {
-    await patchLease(client, lease, spec, { timeoutMs: retryMs, urgent: true })
+    await patchOurs(options, lease, { spec, request })
   } catch (error) {
     log.warn({ err: error }, 'Lease could not be released, it will expire')
   }
