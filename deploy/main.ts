@@ -11,7 +11,7 @@ import { deliveryTo } from './delivery.ts'
 import { deployGatekept, undeployGatekept } from './install.ts'
 import { connectionTo, readTarget } from './kubeconfig.ts'
 import type { Target } from './kubeconfig.ts'
-import { programFolder, withClusterOptions } from './options.ts'
+import { destinationIn, programFolder, withClusterOptions } from './options.ts'
 import type { ClusterOptions } from './options.ts'
 
 const targetOf = ({ kubeconfig }: ClusterOptions): Target => {
@@ -42,13 +42,7 @@ const up = async (options: ClusterOptions): Promise<void> => {
   const target = targetOf(options)
   const progress = progressOn(process.stderr)
   const { stage, note } = progress
-  const { containerd, kind, registry } = options
-  const destination = {
-    ...(containerd === undefined ? {} : { containerd }),
-    ...(kind === undefined ? {} : { kind }),
-    ...(registry === undefined ? {} : { registry }),
-  }
-  const deliver = await deliveryTo(destination, { binaries: programFolder(), note })
+  const deliver = await deliveryTo(destinationIn(options), { binaries: programFolder(), note })
   note(`Installing Gatekept on ${target.shown}`)
   await timed(progress, 'Gatekept is ready', async () =>
     deployGatekept({ connection: await connectionTo(target), deliver, stage }),

@@ -20,6 +20,13 @@ export const withClusterOptions = (command: Command): Command =>
     .option('--registry <host/path>', 'push images to this registry, from which the cluster pulls')
     .option('--yes', 'do not ask')
 
+/** Where the options say that images go. */
+export const destinationIn = ({ containerd, kind, registry }: ClusterOptions): Destination => ({
+  ...(containerd === undefined ? {} : { containerd }),
+  ...(kind === undefined ? {} : { kind }),
+  ...(registry === undefined ? {} : { registry }),
+})
+
 /** The folder of the programs that clusters of `npm run cluster` are made of, or an empty string if none was built. */
 export const programFolder = (): string => {
   const { cacheFolder } = thisMachine()
