@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { X509Certificate } from 'node:crypto'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { MutatingWebhookConfiguration, Secret } from '../../../api/kubernetes.ts'
+import { ensureCertificates, startCertificates } from '../../../certs/index.ts'
+import { bundleOf, decode, renewalIn, type Contents } from '../../../certs/secret.ts'
+import { createClient, type Client } from '../../../kube/client.ts'
+import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { eventually } from '../../eventually.ts'
+import { keptnPair } from '../../unit/certs/keptn.ts'
+
+const namespace = 'keptn-system'
+const at = { namespace, name: 'keptn-certs' }
+const configuration = { name: 'lifecycle-mutating-webhook-configuration' }
+const log = pino({ level: 'silent' })
+
+let cluster: Cluster
+let client: Client
+const connect = () => {
+  const { ca, cert, key } = cluster.credentials
+  return createClient({ server: new URL(cluster.server), ca, cert, key })
+}
+const install = (file: string) => join(import.meta.dirname, '../../../manifests/install', file)
+
+beforeAll(async () => {
+  cluster = await startCluster({ name: 'certs', node: false, network: 'own' })
+  client = connect()
+  await cluster.kubectl(['apply', '-f', install('namespace.yaml')])
+}, 600_000)
+afterAll(async () => {
+  await client.close()
+  await cluster.down()
+})
+beforeEach(async () => {
+  await cluster.kubectl(['delete', 'secret', at.name, '-n', namespace, '--ignore-not-found'])
+  await cluster.kubectl(['delete', '-f', install('webhook.yaml'), '--ignore-not-found'])
+  await cluster.kubectl(['create', '-f', install('webhook.yaml')])
+})
+
+const ensure = (by = client) => ensureCertificates({ client: by, namespace, log })
+const secret = async (): Promise<Secret> => {
+  const found = await client.get(Secret, at)
+  if (found === undefined) throw new Error('there is no Secret')
+  return found
+}
+const contents = async (): Promise<Contents> => decode((await secret()).data)
+const bundles = async (): Promise<readonly string[]> => {
+  const found = await client.get(MutatingWebhookConfiguration, configuration)
+  return (found?.webhooks ?? []).map(({ clientConfig }) =>
+    Buffer.from(clientConfig.caBundle ?? '', 'base64').toString(),
+  )
+}
+const versions = async () => {
+  const found = await client.get(MutatingWebhookConfiguration, configuration)
+  return [(await secret()).metadata.resourceVersion, found?.metadata.resourceVersion]
+}
+const overwrite = (data: Readonly<Record<string, string | null>>) =>
+  client.patch(Secret, { ...at, patchType: 'merge', patch: { stringData: data } })
+const fingerprints = (bundle: string) =>
+  bundle
+    .split(/(?<=-----END CERTIFICATE-----\n)/)
+    .filter((pem) => pem !== '')
+    .map((pem) => new X509Certificate(pem).fingerprint256)
+const isInOrder = async () => {
+  const now = await contents()
+  expect(renewalIn(now, namespace, new Date())).toBeUndefined()
+  expect(await bundles()).toEqual([bundleOf(now), bundleOf(now)])
+}
+
+describe('a bootstrap', () => {
+  test('makes a Secret, and the API server trust it in both webhooks', async () => {
+    await ensure()
+    await isInOrder()
+  })
+
+  test('changes nothing the second time', async () => {
+    await ensure()
+    const before = await versions()
+    await ensure()
+    expect(await versions()).toEqual(before)
+  })
+
+  test('of many at the same time gives one authority, which is the one that is trusted', async () => {
+    const clients = Array.from({ length: 5 }, connect)
+    try {
+      await Promise.all(clients.map((each) => ensure(each)))
+      await isInOrder()
+      expect((await contents())['ca.crt.old']).toBeUndefined()
+    } finally {
+      await Promise.all(clients.map((each) => each.close()))
+    }
+  })
+
+  test.each([
+    ['a garbled certificate', { 'tls.crt': 'garbage', 'tls.key': 'garbage' }, true],
+    ['a garbled key', { 'tls.key': 'garbage' }, true],
+    ['a garbled authority', { 'ca.crt': 'garbage' }, false],
+  ])('mends %s, and the authority before stays trusted', async (_, damage, keepsAuthority) => {
+    await ensure()
+    const before = fingerprints(bundleOf(await contents()))
+    await overwrite(damage)
+    await ensure()
+    await isInOrder()
+    const after = fingerprints(bundleOf(await contents()))
+    expect(after).toEqual(keepsAuthority ? before : [expect.any(String), before[0]])
+  })
+
+  test('of many at the same time mends a Secret once', async () => {
+    await ensure()
+    const before = fingerprints(bundleOf(await contents()))
+    await overwrite({ 'ca.key': 'garbage' })
+    const clients = Array.from({ length: 5 }, connect)
+    try {
+      await Promise.all(clients.map((each) => ensure(each)))
+      await isInOrder()
+      expect(fingerprints(bundleOf(await contents()))[1]).toBe(before[0])
+    } finally {
+      await Promise.all(clients.map((each) => each.close()))
+    }
+  })
+
+  test('after the Secret is gone still trusts what is being served', async () => {
+    await ensure()
+    const before = fingerprints(bundleOf(await contents()))
+    await client.delete(Secret, at)
+    await ensure()
+    await isInOrder()
+    expect(fingerprints(bundleOf(await contents()))[1]).toBe(before[0])
+  })
+
+  test("takes over Keptn's Secret, and goes on trusting it", async () => {
+    await cluster.kubectl([
+      ...['create', 'secret', 'generic', at.name, '-n', namespace],
+      ...['ca', 'tls'].flatMap((part) => [
+        `--from-literal=${part}.crt=${keptnPair.cert}`,
+        `--from-literal=${part}.key=${keptnPair.key}`,
+      ]),
+    ])
+    await ensure()
+    await isInOrder()
+    expect(fingerprints(bundleOf(await contents()))[1]).toBe(
+      new X509Certificate(keptnPair.cert).fingerprint256,
+    )
+  })
+
+  test('leaves a configuration without the label to whoever else injects', async () => {
+    await cluster.kubectl([
+      ...['label', 'mutatingwebhookconfiguration', configuration.name],
+      'keptn.sh/inject-cert-',
+    ])
+    await ensure()
+    expect(await bundles()).toEqual(['', ''])
+  })
+})
+
+describe("the controller's part", () => {
+  test('mends whatever is damaged, without being asked, and is quiet otherwise', async () => {
+    const stopping = new AbortController()
+    const replicas = [1, 2].map(() =>
+      startCertificates({ client, namespace, log, signal: stopping.signal }),
+    )
+    try {
+      await eventually(() => expect(replicas.every(({ isReady }) => isReady())).toBe(true))
+      await isInOrder()
+
+      await overwrite({ 'tls.crt': 'garbage', 'tls.key': 'garbage' })
+      await eventually(isInOrder)
+
+      await client.delete(Secret, at)
+      await eventually(isInOrder)
+
+      await client.patch(MutatingWebhookConfiguration, {
+        ...configuration,
+        patchType: 'strategic',
+        patch: { webhooks: [{ name: 'mns.keptn.sh', clientConfig: { caBundle: null } }] },
+      })
+      await eventually(isInOrder)
+    } finally {
+      stopping.abort()
+      await Promise.all(replicas.map(({ ended }) => ended))
+    }
+  })
+})
