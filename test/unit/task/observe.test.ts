@@ -1,0 +1,148 @@
+import { expect, test } from '@jest/globals'
+import type { KeptnTask, KeptnTaskDefinition } from '../../../api/index.ts'
+import type { KubeObject } from '../../../api/object.ts'
+import { ApiError } from '../../../kube/errors.ts'
+import { createFeed, type Store } from '../../../kube/store.ts'
+import { decide } from '../../../lifecycle/task/decide.ts'
+import type { FollowedJob } from '../../../lifecycle/task/job.ts'
+import { observe, type Sources } from '../../../lifecycle/task/observe.ts'
+import { aDefinition, aJob, aTask, now, settings } from './objects.ts'
+
+const storeOf = <T extends KubeObject>(...objects: readonly T[]): Store<T> => {
+  const feed = createFeed<T>({
+    project: (object) => object as T,
+    matches: () => true,
+    indexes: {},
+    onError: (error) => {
+      throw error
+    },
+  })
+  for (const object of objects) feed.apply('ADDED', object)
+  return feed.store
+}
+
+/** A cluster of which stores and API server may say different things. */
+interface Cluster {
+  readonly task: KeptnTask
+  readonly live?: Readonly<Record<string, unknown>>
+  readonly definition?: KeptnTaskDefinition
+  readonly job?: FollowedJob
+}
+
+const look = async ({ task, live = {}, definition, job }: Cluster) => {
+  const asked: string[] = []
+  const answer = (kind: string): unknown => {
+    asked.push(kind)
+    if (live[kind] instanceof Error) throw live[kind]
+    return live[kind]
+  }
+  const client = {
+    get: (type: { readonly kind: string }) => Promise.resolve().then(() => answer(type.kind)),
+    list: (type: { readonly kind: string }) => Promise.resolve().then(() => answer(type.kind)),
+  } as unknown as Sources['client']
+  const seen = await observe({
+    tasks: storeOf(task),
+    definitions: definition === undefined ? storeOf() : storeOf(definition),
+    jobs: job === undefined ? storeOf() : storeOf(job),
+    configMaps: storeOf(),
+    client,
+    settings,
+  })(`shop/${task.metadata.name}`, now)
+  return { seen, asked, decision: seen === undefined ? undefined : decide(seen) }
+}
+
+const forbidden = new ApiError('Cannot get', { status: 403, reason: 'Forbidden' })
+const recorded = (extra: object = {}): KeptnTask => {
+  const { name, uid } = aJob(aTask()).metadata
+  return aTask({}, { status: 'Progressing', jobName: name, jobUid: uid, ...extra })
+}
+
+test('a store that is behind never leads to a second Job', async () => {
+  const { seen, decision } = await look({
+    task: aTask(),
+    definition: aDefinition(),
+    live: { KeptnTask: recorded() },
+  })
+  expect(seen?.job.kind).toBe('gone')
+  expect(decision?.actions).toEqual([])
+  expect(decision?.status).toMatchObject({ status: 'Failed', reason: 'JobVanished' })
+})
+
+test('a task that is made anew under its name, or is being deleted, is left to a later look', async () => {
+  const task = aTask()
+  const anew = { ...task, metadata: { ...task.metadata, uid: 'task-2' } }
+  const leaving = { ...task, metadata: { ...task.metadata, deletionTimestamp: 'now' } }
+  for (const live of [anew, leaving, undefined]) {
+    const { seen } = await look({ task, definition: aDefinition(), live: { KeptnTask: live } })
+    expect(seen).toBeUndefined()
+  }
+})
+
+test.each([
+  ['that has ended', { task: recorded({ status: 'Failed' }) }],
+  ['whose Job runs', { task: recorded(), job: aJob(aTask()) }],
+  ['without a definition', { task: aTask() }],
+])('a task %s costs no request', async (_, cluster) => {
+  expect((await look(cluster)).asked).toEqual([])
+})
+
+test('a task that starts costs one request', async () => {
+  const { asked, decision } = await look({
+    task: aTask(),
+    definition: aDefinition(),
+    live: { KeptnTask: aTask() },
+  })
+  expect(asked).toEqual(['KeptnTask'])
+  expect(decision?.actions).toMatchObject([{ kind: 'create', type: { kind: 'Job' } }])
+})
+
+test("a Job with a task's name that the task does not own is not the task's", async () => {
+  const foreign = aJob({ ...aTask(), metadata: { ...aTask().metadata, uid: 'task-2' } })
+  const job = { ...foreign, metadata: { ...foreign.metadata, name: aJob(aTask()).metadata.name } }
+  const live = { KeptnTask: aTask() }
+  const { seen } = await look({ task: aTask(), definition: aDefinition(), job, live })
+  expect(seen?.job.kind).toBe('none')
+})
+
+test('a Job that another took the place of is gone', async () => {
+  const job = aJob(aTask())
+  const other = { ...job, metadata: { ...job.metadata, uid: 'job-2' } }
+  const { seen } = await look({ task: recorded(), job: other, live: { Job: other } })
+  expect(seen?.job.kind).toBe('gone')
+})
+
+test('a Secret that we may not read holds no task up', async () => {
+  const spec = { deno: { inline: { code: 'x' }, secureParameters: { secret: 'token' } } }
+  const { seen, decision } = await look({
+    task: aTask(),
+    definition: aDefinition(spec),
+    live: { KeptnTask: aTask(), Secret: forbidden },
+  })
+  expect(seen?.prerequisites?.secret).toBe('unknown')
+  expect(decision?.actions).toHaveLength(1)
+})
+
+test('pods that we may not read keep no task from ending', async () => {
+  const failed = { type: 'Failed', status: 'True', reason: 'BackoffLimitExceeded', message: 'm' }
+  const job = aJob(aTask(), [failed])
+  const { decision } = await look({ task: recorded(), job, live: { Job: job, Pod: forbidden } })
+  expect(decision?.status).toMatchObject({ status: 'Failed', message: 'm' })
+})
+
+test('output is not shown when the Secret that could be in it cannot be read', async () => {
+  const failed = { type: 'Failed', status: 'True', reason: 'BackoffLimitExceeded', message: 'm' }
+  const job = aJob(aTask(), [failed])
+  const env = [{ name: 'X', valueFrom: { secretKeyRef: { name: 'token', key: 'k' } } }]
+  const liveJob = { ...job, spec: { template: { spec: { containers: [{ name: 'c', env }] } } } }
+  const terminated = { exitCode: 2, message: 'hunter2', finishedAt: '2026-01-01T11:59:59Z' }
+  const pod = {
+    metadata: { creationTimestamp: '2026-01-01T11:59:00Z' },
+    status: { containerStatuses: [{ name: 'c', state: { terminated } }] },
+  }
+  for (const secret of [undefined, forbidden]) {
+    const live = { Job: liveJob, Pod: { items: [pod] }, Secret: secret }
+    const { decision } = await look({ task: recorded(), job, live })
+    expect(decision?.status).toMatchObject({ status: 'Failed', exitCode: 2 })
+    expect(JSON.stringify(decision)).not.toContain('hunter2')
+  }
+})
