@@ -46,27 +46,37 @@ const isObserved = (object: {
   readonly status?: { readonly observedGeneration?: number }
 }): boolean => (object.status?.observedGeneration ?? 0) >= (object.metadata.generation ?? 0)
 
-/** A revision that is not the one to update to has nothing more to come. */
-const isUpdated = ({ status, spec }: StatefulSet, hash: string | undefined): boolean =>
-  hash === undefined ||
-  status?.updateRevision !== hash ||
-  (status.updatedReplicas ?? 0) >= (spec.replicas ?? 1)
+/** How many pods have the revision; one that is not the one to update to has nothing more to come. */
+const updatedOf = ({ status }: StatefulSet, hash: string | undefined, wanted: number): number =>
+  hash === undefined || status?.updateRevision !== hash ? wanted : (status.updatedReplicas ?? 0)
+
+/** The first count that is short of what is wanted says what the rollout waits for. */
+const rolloutOfCounts = (
+  isSeen: boolean,
+  wanted: number,
+  counts: readonly { readonly count: number; readonly words: string }[],
+): Rollout => {
+  if (!isSeen) return { kind: 'progressing', message: 'the change has not been taken up yet' }
+  const short = counts.find(({ count }) => count < wanted)
+  return short === undefined
+    ? ready
+    : { kind: 'progressing', message: `${short.count} of ${wanted} ${short.words}` }
+}
 
 const statefulSetRollout = (set: StatefulSet, hash: string | undefined): Rollout => {
   const wanted = set.spec.replicas ?? 1
-  const available = set.status?.availableReplicas ?? 0
-  return isObserved(set) && available >= wanted && isUpdated(set, hash)
-    ? ready
-    : { kind: 'progressing', message: `${available} of ${wanted} replicas are available` }
+  return rolloutOfCounts(isObserved(set), wanted, [
+    { count: updatedOf(set, hash, wanted), words: 'replicas are updated' },
+    { count: set.status?.availableReplicas ?? 0, words: 'replicas are available' },
+  ])
 }
 
 const daemonSetRollout = (set: DaemonSet): Rollout => {
-  const wanted = set.status?.desiredNumberScheduled ?? 0
-  const running = set.status?.numberReady ?? 0
-  const updated = set.status?.updatedNumberScheduled ?? 0
-  return isObserved(set) && running >= wanted && updated >= wanted
-    ? ready
-    : { kind: 'progressing', message: `${running} of ${wanted} pods are ready` }
+  const { status } = set
+  return rolloutOfCounts(isObserved(set), status?.desiredNumberScheduled ?? 0, [
+    { count: status?.updatedNumberScheduled ?? 0, words: 'pods are updated' },
+    { count: status?.numberReady ?? 0, words: 'pods are ready' },
+  ])
 }
 
 const missing = (kind: string): Rollout => ({
