@@ -144,11 +144,15 @@ export const decide = (seen: AppVersionSeen): Decision<AppVersionStatus> => {
   if (seen.replaced) return deprecate(seen, telling)
   const status = version.status ?? begin
   if (isTerminal(status.status)) return settled
-  return walkPhases({
+  const decision = walkPhases({
     level: 'App',
     phases: appPhases,
     status,
     run: (phase, current) => run(seen, phase as AppPhase, current),
     telling,
   })
+  // Promotion comes after all phases of the table, so no failure leads to it.
+  return decision.status?.status === 'Failed'
+    ? { ...decision, status: { ...decision.status, promotionStatus: 'Deprecated' } }
+    : decision
 }
