@@ -117,7 +117,7 @@ export const decide = (seen: WorkloadSeen): Decision<WorkloadStatus> => {
   const refusal = factTransition(telling, {
     reason: 'WorkloadVersionNameTaken',
     what: `${workload.spec.version}/${version.metadata.uid}`,
-    message: `KeptnWorkloadVersion "${name}" is that of version "${version.spec.version}" of KeptnWorkload "${version.spec.workloadName}": choose another version, or delete it`,
+    message: `KeptnWorkloadVersion "${name}" is that of version "${version.spec.version}" of KeptnWorkload "${version.spec.workloadName}": choose another version`,
     severity: 'Warning',
   })
   return { actions: [], transitions: [refusal] }
