@@ -80,10 +80,14 @@ export const readSettings = (
   if ((chosen.has('lifecycle') || chosen.has('gate')) && denoImage === '') {
     throw new SettingsError('Cannot start: FUNCTION_RUNNER_IMAGE must name the image of deno tasks')
   }
+  const podName = read('POD_NAME', '')
+  if (podName === '') {
+    throw new SettingsError('Cannot start: POD_NAME must tell this replica from the others')
+  }
   return {
     parts: chosen,
     namespace: read('POD_NAMESPACE', 'keptn-system'),
-    podName: read('POD_NAME', 'gatekept'),
+    podName,
     denoImage,
     logLevel: logLevel(read),
     probePort: port(read, 'PROBE_PORT', '8081'),
