@@ -1,0 +1,4 @@
+import { decide } from '../../lifecycle/revision/decide.ts'
+import { goldenCases } from './golden.ts'
+
+goldenCases('revision', decide)

@@ -1,0 +1,4 @@
+import { decide } from '../../lifecycle/workload-version/decide.ts'
+import { goldenCases } from './golden.ts'
+
+goldenCases('workload-version', decide)
