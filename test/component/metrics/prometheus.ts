@@ -1,0 +1,105 @@
+/**
+ * A real Prometheus on loopback that scrapes one target of ours.
+ *
+ * @module
+ */
+import { execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { request } from 'undici'
+import { eventually } from '../../eventually.ts'
+
+const run = promisify(execFile)
+
+/** A running Prometheus and what it scrapes. */
+export interface Prometheus {
+  readonly url: string
+  /** Sets the gauge `available_cpus`; resolves when Prometheus has it. */
+  readonly set: (value: number) => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/** Starts Prometheus with a scrape each 200 ms. */
+export const startPrometheus = async (): Promise<Prometheus> => {
+  const folder = await mkdtemp(join(tmpdir(), 'prometheus-'))
+  const program = await findProgram(folder)
+  let value = 0
+  const target = createServer((_request, response) => {
+    response.setHeader('content-type', 'text/plain; version=0.0.4')
+    response.end(
+      `# TYPE available_cpus gauge\navailable_cpus ${value}\nparts{of="a"} 1\nparts{of="b"} 2\n`,
+    )
+  })
+  const targetPort = await listen(target)
+  const port = await freePort()
+  const config = join(folder, 'prometheus.yml')
+  await writeFile(
+    config,
+    `scrape_configs: [{job_name: target, scrape_interval: 200ms, scrape_timeout: 200ms, static_configs: [{targets: ['127.0.0.1:${targetPort}']}]}]`,
+  )
+  const process = spawn(
+    program,
+    [
+      `--config.file=${config}`,
+      `--storage.tsdb.path=${join(folder, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--log.level=error',
+    ],
+    { stdio: 'ignore' },
+  )
+  const ended = new Promise((resolve) => process.once('exit', resolve))
+  const url = `http://127.0.0.1:${port}`
+  const query = async (text: string): Promise<unknown> => {
+    const { body } = await request(`${url}/api/v1/query?query=${encodeURIComponent(text)}`)
+    return body.json()
+  }
+  return {
+    url,
+    set: async (next) => {
+      value = next
+      await eventually(
+        async () => {
+          const reply = JSON.stringify(await query('available_cpus'))
+          if (!reply.includes(`"${next}"`)) throw new Error(`Prometheus says ${reply}`)
+        },
+        { timeoutMs: 20_000, everyMs: 100 },
+      )
+    },
+    close: async () => {
+      process.kill()
+      await ended
+      target.closeAllConnections()
+      target.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The program as Debian ships it. Its package is unpacked, not installed: that would start a service. */
+const findProgram = async (folder: string): Promise<string> => {
+  if (existsSync('/usr/bin/prometheus')) return '/usr/bin/prometheus'
+  await run('apt-get', ['download', 'prometheus'], { cwd: folder }).catch(async () => {
+    await run('apt-get', ['update'])
+    await run('apt-get', ['download', 'prometheus'], { cwd: folder })
+  })
+  const archive = (await readdir(folder)).find((name) => name.endsWith('.deb')) ?? ''
+  await run('dpkg-deb', ['--extract', join(folder, archive), folder])
+  return join(folder, 'usr/bin/prometheus')
+}
+
+const listen = async (server: ReturnType<typeof createServer>): Promise<number> => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return (server.address() as AddressInfo).port
+}
+
+const freePort = async (): Promise<number> => {
+  const server = createServer()
+  const port = await listen(server)
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

@@ -1,0 +1,133 @@
+/**
+ * A control plane, and the part metrics on it.
+ *
+ * @module
+ */
+import { join } from 'node:path'
+import { pino } from 'pino'
+import {
+  KeptnMetric,
+  KeptnMetricsProvider,
+  newObject,
+  type NewOf,
+  type StatusOf,
+} from '../../../api/index.ts'
+import { Namespace } from '../../../api/kubernetes.ts'
+import type { KubeObject } from '../../../api/object.ts'
+import { reflectMetrics } from '../../../controller/reflections.ts'
+import { createClient, type Client } from '../../../kube/client.ts'
+import { runController } from '../../../kube/controller.ts'
+import type { Transition } from '../../../kube/decision.ts'
+import { metricsControllers, type MetricsSettings } from '../../../metrics/index.ts'
+import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+
+/** A control plane with our kinds. */
+export interface World {
+  readonly cluster: Cluster
+  readonly client: Client
+  readonly namespace: (name: string) => Promise<string>
+  readonly close: () => Promise<void>
+}
+
+/** Starts a control plane; the name must be used by one test file alone. */
+export const startWorld = async (name: string): Promise<World> => {
+  const cluster = await startCluster({ name, node: false, network: 'own' })
+  const crds = join(import.meta.dirname, '../../../manifests/crds')
+  await cluster.kubectl(['apply', '--server-side', `--filename=${crds}`])
+  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  const { ca, cert, key } = cluster.credentials
+  const client = createClient({ server: new URL(cluster.server), ca, cert, key })
+  return {
+    cluster,
+    client,
+    namespace: async (wanted) => {
+      await client.create(Namespace, {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name: wanted },
+      })
+      return wanted
+    },
+    close: async () => {
+      await client.close()
+      await cluster.down()
+    },
+  }
+}
+
+/** The running part metrics. */
+export interface Metrics {
+  readonly told: readonly Transition[]
+  readonly logged: () => string
+  readonly stop: () => Promise<void>
+}
+
+/** Starts the part metrics, with loopback allowed if not said otherwise. */
+export const startMetrics = (
+  client: Client,
+  settings: MetricsSettings = { allowedRanges: ['127.0.0.0/8'] },
+): Metrics => {
+  const ending = new AbortController()
+  const { signal } = ending
+  const lines: string[] = []
+  const log = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) })
+  const { reflectors, stores } = reflectMetrics({ client, log, signal })
+  const told: Transition[] = []
+  const ended = metricsControllers({ client, stores, settings, signal }).map((controller) =>
+    runController(controller, {
+      client,
+      stores: reflectors,
+      announce: (transitions) => void told.push(...transitions),
+      log,
+      signal,
+    }),
+  )
+  return {
+    told,
+    logged: () => lines.join(''),
+    stop: async () => {
+      ending.abort()
+      await Promise.all(ended)
+    },
+  }
+}
+
+/** Makes a provider. */
+export const createProvider = (
+  client: Client,
+  namespace: string,
+  spec: NewOf<typeof KeptnMetricsProvider>['spec'],
+  name = 'prom',
+): Promise<KubeObject> =>
+  client.create<KubeObject>(
+    KeptnMetricsProvider,
+    newObject(KeptnMetricsProvider, { metadata: { namespace, name }, spec }),
+  )
+
+/** Makes a metric that is asked every second. */
+export const createMetric = (
+  client: Client,
+  namespace: string,
+  name: string,
+  spec: Partial<NewOf<typeof KeptnMetric>['spec']> = {},
+): Promise<KubeObject> =>
+  client.create<KubeObject>(
+    KeptnMetric,
+    newObject(KeptnMetric, {
+      metadata: { namespace, name },
+      spec: {
+        provider: { name: 'prom' },
+        query: 'available_cpus',
+        fetchIntervalSeconds: 1,
+        ...spec,
+      },
+    }),
+  )
+
+/** The status of a metric; empty while it has none. */
+export const statusOf = async (
+  client: Client,
+  namespace: string,
+  name: string,
+): Promise<Partial<StatusOf<KeptnMetric>>> =>
+  (await client.get(KeptnMetric, { namespace, name }))?.status ?? {}
