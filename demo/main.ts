@@ -174,8 +174,8 @@ const demo = async (options: ClusterOptions): Promise<void> => {
     await deployGatekept({ ...stage, stage: progress.stage })
     progress.stage('Starting Prometheus and a stand-in for Slack')
     const objects = objectsOf(stage.connection)
-    hook = await startSlack({ ...stage, objects })
     await startPrometheus({ ...stage, objects })
+    hook = await startSlack({ ...stage, objects })
     await objects.close()
   } finally {
     progress.end()

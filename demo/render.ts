@@ -78,24 +78,29 @@ export const render = (view: View, medium: Medium): readonly string[] => {
 const rowsOf = (view: View | undefined): readonly Row[] =>
   view === undefined ? [] : [...view.phases, ...view.pods]
 
-/** What a row says, but for the passing of time. */
-const saying = ({ mark, info = '', lines = [] }: Row): string => [mark, info, ...lines].join('\n')
+/** What a row says, but for the passing of time and what stands below it. */
+const saying = ({ mark, info = '' }: Row): string => `${mark} ${info}`
 
 const pathOf = (row: Row, all: readonly Row[]): string => {
   const above = all.filter((other) => row.key.startsWith(`${other.key}/`)).map(({ name }) => name)
   return [...above, row.name].join(' › ')
 }
 
+const rowChanges = (row: Row, before: Row | undefined, path: string): readonly string[] => {
+  const isSame = before !== undefined && saying(before) === saying(row)
+  const head = `${icons[row.mark]} ${path} ${row.info ?? ''}`.trimEnd()
+  const known = new Set(before?.lines)
+  const added = (row.lines ?? []).filter((line) => !known.has(line))
+  return [...(isSame ? [] : [head]), ...added.map((line) => `  │ ${line}`)]
+}
+
 /** A line for each thing that stands otherwise than before; what still waits is not worth one. */
 export const changes = (before: View | undefined, after: View): readonly string[] => {
-  const known = new Map(rowsOf(before).map((row) => [row.key, saying(row)]))
+  const known = new Map(rowsOf(before).map((row) => [row.key, row]))
   const rows = rowsOf(after)
   const changed = rows
-    .filter((row) => row.mark !== 'waiting' && known.get(row.key) !== saying(row))
-    .flatMap((row) => [
-      `${icons[row.mark]} ${pathOf(row, rows)} ${row.info ?? ''}`.trimEnd(),
-      ...(row.lines ?? []).map((line) => `  │ ${line}`),
-    ])
+    .filter(({ mark }) => mark !== 'waiting')
+    .flatMap((row) => rowChanges(row, known.get(row.key), pathOf(row, rows)))
   const told = after.messages.slice(before?.messages.length ?? 0)
   const title = before?.title === after.title ? [] : [after.title]
   return [...title, ...changed, ...told.map((message) => `Slack was told: ${message}`)]

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { conditionTypes } from '../api/index.ts'
 import type {
   ItemStatus,
   KeptnAppVersion,
@@ -121,28 +122,39 @@ const itemsOf = (phase: CheckPhase, { spec, status }: Version): readonly ItemSta
   status?.[phase.items] ??
   (spec[phase.list] ?? []).map((definitionName) => ({ definitionName, status: 'Pending' as const }))
 
-const phaseName = (phase: Phase): string => phase.longName.replace(/^(App|Workload) /, '')
+/** A workload's phases stand below its name, which need not be said again. */
+const phaseName = (phase: Phase): string => phase.longName.replace(/^Workload /, '')
 
 const stateOf = (version: Version, phase: Phase): State | undefined =>
   new Map(Object.entries(version.status ?? {})).get(phase.state) as State | undefined
-
-/** A phase and its parts; a phase of checks that names none is left out. */
-const checkRows = (phase: CheckPhase, version: Version, at: Place): readonly Row[] => {
-  const items = itemsOf(phase, version)
-  if (items.length === 0) return []
-  const row: Row = {
-    key: `${at.key}/${phase.name}`,
-    depth: at.depth,
-    mark: markOf(stateOf(version, phase)),
-    name: phaseName(phase),
-  }
-  return [row, ...items.map((item) => itemRow(item, row, at.world))]
-}
 
 interface Place {
   readonly world: World
   readonly key: string
   readonly depth: number
+}
+
+const phaseRow = (phase: Phase, version: Version, at: Place): Row => ({
+  key: `${at.key}/${phase.name}`,
+  depth: at.depth,
+  mark: markOf(stateOf(version, phase)),
+  name: phaseName(phase),
+})
+
+/** Gates open on this verdict and on nothing else. */
+const gateOf = ({ status }: KeptnWorkloadVersion): string =>
+  status?.conditions?.some(
+    ({ type, status: is }) => type === conditionTypes.preDeploymentPassed && is === 'True',
+  ) === true
+    ? 'gate opened'
+    : 'pods are held'
+
+/** A phase and its parts; a phase of checks that names none is left out. */
+const checkRows = (phase: CheckPhase, version: Version, at: Place): readonly Row[] => {
+  const items = itemsOf(phase, version)
+  if (items.length === 0) return []
+  const row = phaseRow(phase, version, at)
+  return [row, ...items.map((item) => itemRow(item, row, at.world))]
 }
 
 const workloadRows = (version: KeptnWorkloadVersion, at: Place): readonly Row[] => {
@@ -152,18 +164,11 @@ const workloadRows = (version: KeptnWorkloadVersion, at: Place): readonly Row[] 
     key,
     depth: at.depth,
     mark: markOf(version.status?.status),
-    name: `${version.spec.workloadName} ${version.spec.version}`,
+    name: `${withoutApp(version.spec.workloadName, version.spec.app)} ${version.spec.version}`,
   }
   const phases = workloadPhases.flatMap((phase): readonly Row[] =>
     phase.runs === 'deployment'
-      ? [
-          {
-            key: `${key}/${phase.name}`,
-            depth: below.depth,
-            mark: markOf(stateOf(version, phase)),
-            name: phaseName(phase),
-          },
-        ]
+      ? [{ ...phaseRow(phase, version, below), info: gateOf(version) }]
       : checkRows(phase, version, below),
   )
   return [head, ...phases]
@@ -182,12 +187,7 @@ const appRows = (version: KeptnAppVersion, world: World): readonly Row[] => {
   return appPhases.flatMap((phase): readonly Row[] =>
     phase.runs === 'deployment'
       ? [
-          {
-            key: `${at.key}/${phase.name}`,
-            depth: 0,
-            mark: markOf(stateOf(version, phase)),
-            name: phaseName(phase),
-          },
+          phaseRow(phase, version, at),
           ...workloads.flatMap((each) => workloadRows(each, { ...at, depth: 1 })),
         ]
       : checkRows(phase, version, at),
