@@ -189,8 +189,10 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTFOUND: 'its name is unknown',
   EAI_AGAIN: 'its name could not be resolved for now',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed (see insecureSkipTlsVerify)',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate comes from an unknown authority',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate comes from an unknown authority',
+  SELF_SIGNED_CERT_IN_CHAIN:
+    'its certificate comes from an unknown authority (see insecureSkipTlsVerify)',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    'its certificate comes from an unknown authority (see insecureSkipTlsVerify)',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
   UND_ERR_ABORTED: 'the query was given up',

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { refusal } from '../../../metrics/addresses.ts'
 import { createAsk } from '../../../metrics/ask.ts'
@@ -23,12 +24,13 @@ export interface SourceServer {
   readonly close: () => Promise<void>
 }
 
-/** Starts a source. */
+/** Starts a source; with a key and its certificate it speaks TLS. */
 export const startSource = async (
   answer: (received: Received, response: ServerResponse) => void,
+  tls?: { readonly key: string; readonly cert: string },
 ): Promise<SourceServer> => {
   const received: Received[] = []
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     void bodyOf(request).then((body) => {
       const url = new URL(request.url ?? '/', 'http://source')
       const parameters = new URLSearchParams([...url.searchParams, ...new URLSearchParams(body)])
@@ -41,11 +43,12 @@ export const startSource = async (
       received.push(one)
       answer(one, response)
     })
-  })
+  }
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     received,
     close: async () => {
       server.closeAllConnections()

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import type { KeptnMetricsProvider } from '../../../../api/index.ts'
 import type { FetchOptions } from '../../../../metrics/fetch.ts'
+import { createAuthority, issueServerCertificate } from '../../../../certs/authority.ts'
 import { outcomeOf } from '../../../../metrics/outcome.ts'
 import { ProviderError, type MetricRequest } from '../../../../metrics/source.ts'
 import {
@@ -310,6 +311,30 @@ describe('replies that are no value', () => {
       expect(error.message).toContain('its targetServer is not a URL')
     },
   )
+})
+
+describe('TLS', () => {
+  const start = async (): Promise<SourceServer> => {
+    const now = new Date()
+    const pair = await issueServerCertificate(await createAuthority(now), 'shop', now)
+    source = await startSource(replying(200, four), pair)
+    return source
+  }
+
+  test('an unknown certificate is refused before anything is sent', async () => {
+    const { url, received } = await start()
+    const error = await failureOf(askOnce(aProvider({ targetServer: url }), request))
+    expect(error.message).toContain(
+      'its certificate comes from an unknown authority (see insecureSkipTlsVerify)',
+    )
+    expect(received).toEqual([])
+  })
+
+  test('with insecureSkipTlsVerify it is taken, for Prometheus too', async () => {
+    const { url } = await start()
+    const provider = aProvider({ targetServer: url, insecureSkipTlsVerify: true })
+    expect(await askOnce(provider, request)).toHaveLength(1)
+  })
 })
 
 describe('redirects', () => {
