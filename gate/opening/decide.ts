@@ -27,6 +27,8 @@ export interface Seen {
   readonly now: Date
   /** Whether this replica is the leader. The others wait a little, so that one patch is sent and not one a replica. */
   readonly leads: boolean
+  /** How many pods of the namespace are held; 0 for the leader, who does not mind. */
+  readonly crowd: number
   readonly pod: HeldPod
   readonly namespace: Namespace | undefined
   /** Those of the pod's namespace that list its revision. */
@@ -110,16 +112,10 @@ export const hasNoRevision: Check = ({ pod }) =>
       )
     : undefined
 
-/** Once released, always released. */
-export const isReleased: Check = (seen) => {
-  const revision = revisionOf(seen.pod)
-  const released = parseReleased(seen.namespace?.metadata.annotations?.[keys.released])
-  return revision !== undefined && released?.has(revision.key) === true
-    ? opens(seen, 'AlreadyReleased', `Revision "${revision.key}" was released before`)
-    : undefined
-}
-
-/** The verdict. One version that passed is enough: a version that lists the revision later can't take it back. */
+/**
+ * The verdict. One version that passed is enough: a version that lists the revision later can't take it back. Asked before
+ * the released list, which follows from it: the verdict tells since when the gate could be open, the list does not.
+ */
 export const hasPassed: Check = (seen) => {
   const passed = seen.versions.find(isPassed)
   if (passed === undefined) return undefined
@@ -130,6 +126,15 @@ export const hasPassed: Check = (seen) => {
     message: `The pre-deployment checks of KeptnWorkloadVersion "${passed.metadata.name}" have passed`,
     since: later(decidedAt, createdAt(seen.pod)),
   }
+}
+
+/** Once released, always released. */
+export const isReleased: Check = (seen) => {
+  const revision = revisionOf(seen.pod)
+  const released = parseReleased(seen.namespace?.metadata.annotations?.[keys.released])
+  return revision !== undefined && released?.has(revision.key) === true
+    ? opens(seen, 'AlreadyReleased', `Revision "${revision.key}" was released before`)
+    : undefined
 }
 
 /** A verdict against the version, or a version that will never get one. */
@@ -179,8 +184,8 @@ export const checks: readonly Check[] = [
   namespaceIsUnknown,
   hasOptedOut,
   hasNoRevision,
-  isReleased,
   hasPassed,
+  isReleased,
   hasFailed,
   isWaiting,
   isNotManaged,
@@ -213,11 +218,21 @@ const patienceMs = 1_000
 /** Stored times are cut to whole seconds: what says 12:00:00 may have happened at 12:00:00.999. */
 const precisionMs = 1_000
 
+/**
+ * Where many pods wait, the leader needs longer than a second for all of them, and replicas that go through them in the same
+ * order would send each patch twice. So the turns of the others are spread, by a millisecond a pod and a second at most.
+ */
+const spreadMs = ({ crowd, pod }: Pick<Seen, 'crowd' | 'pod'>): number => {
+  // The last digits of a UID are random.
+  const share = Number.parseInt(pod.metadata.uid.slice(-4), 16) / 0x10000
+  return Number.isNaN(share) ? 0 : Math.floor(share * Math.min(crowd, 1_000))
+}
+
 /** When this replica acts on what has been so since then; its own clock is only compared with stored times. */
-export const turnAt = ({ leads, now }: Pick<Seen, 'leads' | 'now'>, since: Date): Date =>
-  leads || Number.isNaN(since.getTime())
-    ? now
-    : new Date(since.getTime() + precisionMs + patienceMs)
+export const turnAt = (seen: Omit<Seen, 'owner'>, since: Date): Date =>
+  seen.leads || Number.isNaN(since.getTime())
+    ? seen.now
+    : new Date(since.getTime() + precisionMs + patienceMs + spreadMs(seen))
 
 /** Opens the gate, or leaves it alone. */
 export const decide = (seen: Seen): Decision<never> => {

@@ -30,9 +30,11 @@ export const observe =
     const { namespace, name } = parseKey(key)
     const pod = from.pods.get(namespace, name)
     if (pod === undefined) return undefined
+    const leads = from.leads()
     const seen: Seen = {
       now,
-      leads: from.leads(),
+      leads,
+      crowd: leads ? 0 : from.pods.by('namespace', namespace ?? '').length,
       pod,
       namespace: from.namespaces.get(undefined, namespace ?? ''),
       versions: versionsOf(from.versions, pod),

@@ -54,7 +54,12 @@ export const startWorld = async (name: string): Promise<World> => {
     cluster,
     client,
     replica: (leads) => {
-      const started = startReplica(createClient(connection, { userAgent: 'gate-replica' }), leads)
+      const started = startReplica(
+        createClient(connection, {
+          userAgent: leads ? 'gate-replica-leading' : 'gate-replica-following',
+        }),
+        leads,
+      )
       const replica: Replica = {
         told: started.told,
         stop: async () => {

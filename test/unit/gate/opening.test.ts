@@ -5,6 +5,7 @@ import { anonymousPod, managed, namespace, ownerOf, pod, version } from './objec
 const seen = (more: Partial<Seen> = {}): Seen => ({
   now: new Date('2026-03-01T12:00:10Z'),
   leads: true,
+  crowd: 0,
   pod: pod(),
   namespace: managed(),
   versions: [],
@@ -240,6 +241,27 @@ describe('a replica that does not lead', () => {
       transitions: [],
       wakeAt: new Date('2026-03-01T12:00:07Z'),
     })
+  })
+
+  test('does so though the released list has the revision already', () => {
+    const listed = { versions: passed, namespace: managed('v1 web-uid') }
+    const early = follower('2026-03-01T12:00:06.900Z', listed)
+    expect(decide(early).wakeAt).toEqual(new Date('2026-03-01T12:00:07Z'))
+  })
+
+  test.each([
+    ['4000', 1, '2026-03-01T12:00:07.000Z'],
+    ['4000', 100, '2026-03-01T12:00:07.025Z'],
+    ['c000', 100, '2026-03-01T12:00:07.075Z'],
+    ['ffff', 10_000, '2026-03-01T12:00:07.999Z'],
+    ['uid', 10_000, '2026-03-01T12:00:07.000Z'],
+  ])('spreads its turns where many wait: pod …%s of %i', (uid, crowd, wakeAt) => {
+    const early = follower('2026-03-01T12:00:06Z', {
+      versions: passed,
+      crowd,
+      pod: pod({ metadata: { uid } }),
+    })
+    expect(decide(early).wakeAt).toEqual(new Date(wakeAt))
   })
 
   test('opens what is still closed then', () => {

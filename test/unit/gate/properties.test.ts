@@ -128,6 +128,7 @@ const seenPods: fc.Arbitrary<SeenPod> = fc
   .record({
     now,
     leads: fc.boolean(),
+    crowd: fc.constantFrom(0, 1, 5_000),
     pod: pods,
     namespace: maybe(namespaces),
     versions: fc.array(versions, { maxLength: 3 }),
