@@ -113,6 +113,15 @@ test('of several wishes for a key the earliest counts, and one look fulfils them
   expect(await taken()).toBeUndefined()
 })
 
+test('a look for another reason fulfils a wish as well', async () => {
+  queue.addAt('a', inMs(1_000))
+  queue.add('a')
+  expect(await taken()).toBe('a')
+  queue.done('a')
+  jest.advanceTimersByTime(10_000)
+  expect(await taken()).toBeUndefined()
+})
+
 test('a wish for the far future does not fire early', async () => {
   queue.addAt('a', inMs(60 * 86_400_000))
   jest.advanceTimersByTime(59 * 86_400_000)
