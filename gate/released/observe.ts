@@ -12,6 +12,7 @@ import { keys } from '../../identity/keys.ts'
 import type { RevisionKey } from '../../identity/revision.ts'
 import { carriesGate } from '../../identity/scope.ts'
 import type { Client, ListQuery } from '../../kube/client.ts'
+import { ApiError } from '../../kube/errors.ts'
 import type { Store } from '../../kube/store.ts'
 import { projectHeldPod, type HeldPod } from '../held-pods.ts'
 import type { UnmanagedRevisions } from '../unmanaged.ts'
@@ -114,7 +115,20 @@ const listWatcher = () => {
   }
 }
 
+/** What exists; `undefined` if that can't be had, for want of a permission perhaps: tidying up waits, listing what passed does not. */
 const confirmOwners = async (
+  client: Pick<Client, 'list'>,
+  namespace: string,
+): Promise<ConfirmedOwners | undefined> => {
+  try {
+    return await askForOwners(client, namespace)
+  } catch (error) {
+    if (error instanceof ApiError) return undefined
+    throw error
+  }
+}
+
+const askForOwners = async (
   client: Pick<Client, 'list'>,
   namespace: string,
 ): Promise<ConfirmedOwners> => {
