@@ -90,8 +90,7 @@ export const createMeasurements = (options: {
     const at = nextSecond(now(), after)
     count(source, 1)
     try {
-      const both = AbortSignal.any([entry.abort.signal, signal])
-      const outcome = await inquire(at, both)
+      const outcome = await inquire(at, entry.abort.signal)
       entry.measurement = { at, outcome }
     } catch (error) {
       // Kept for the pass that asks for it: the loop logs it and tries again later.
@@ -100,7 +99,7 @@ export const createMeasurements = (options: {
       count(source, -1)
       startWaiting()
     }
-    if (entries.get(key) === entry && !signal.aborted) for (const tell of listeners) tell(key)
+    if (entries.get(key) === entry) for (const tell of listeners) tell(key)
   }
 
   const forget = (key: string): void => {
@@ -110,6 +109,14 @@ export const createMeasurements = (options: {
     waiting.delete(entry)
     entry.abort.abort()
   }
+
+  signal.addEventListener(
+    'abort',
+    () => {
+      for (const key of [...entries.keys()]) forget(key)
+    },
+    { once: true },
+  )
 
   return {
     progress: (key) => {
@@ -125,6 +132,7 @@ export const createMeasurements = (options: {
         : { kind: 'done', id, measurement: entry.measurement }
     },
     ask: (inquiry) => {
+      if (signal.aborted) return
       const before = entries.get(inquiry.key)
       if (before?.inquiry.id === inquiry.id && before.measurement === undefined) return
       forget(inquiry.key)
