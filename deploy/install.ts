@@ -129,6 +129,18 @@ const openGates = async (objects: Objects): Promise<void> => {
   for (const pod of held) await objects.patch(pod, patch)
 }
 
+/** What we noted on namespaces: kept, a later installation would take it for true, though much has happened meanwhile. */
+const forget = async (objects: Objects): Promise<void> => {
+  const notes = [keys.released, keys.managedSince]
+  const annotations = Object.fromEntries(notes.map((key) => [key, null]))
+  for (const namespace of await objects.list({ apiVersion: 'v1', kind: 'Namespace' })) {
+    const noted = namespace.metadata.annotations ?? {}
+    if (notes.some((key) => key in noted)) {
+      await objects.patch(namespace, { metadata: { annotations } })
+    }
+  }
+}
+
 const removeAll = async (objects: Objects, manifests: readonly Named[]): Promise<void> => {
   for (const manifest of manifests) await objects.remove(manifest)
   for (const manifest of manifests) await objects.gone(manifest)
@@ -151,6 +163,7 @@ export const undeployGatekept = async ({
     await removeAll(objects, manifests.filter(isDeployment))
     stage('Letting held pods go')
     await openGates(objects)
+    await forget(objects)
     stage('Removing the kinds and all their objects')
     await removeAll(objects, manifests.filter(isCrd))
     stage('Removing the rest')
