@@ -30,6 +30,8 @@ const clusterName = 'demo'
 interface Stage {
   readonly connection: Connection
   readonly deliver: Deliver
+  /** How to run the demo there again. */
+  readonly again: string
   /** How to run kubectl there. */
   readonly kubectl: string
   /** How to stop it all. */
@@ -56,6 +58,7 @@ const ownStage = async (progress: Progress): Promise<Stage> => {
   return {
     connection: { server: new URL(cluster.server), ca, cert, key },
     deliver: toContainerd(cluster.containerdSocket ?? '', `${programFolder()}/ctr`),
+    again: 'npm run demo',
     kubectl: `npm run cluster -- kubectl --name ${clusterName} --`,
     stop: `npm run cluster -- down --name ${clusterName}`,
   }
@@ -90,6 +93,7 @@ const existingStage = async (
   return {
     connection: await connectionTo(target),
     deliver,
+    again: `npm run demo -- ${process.argv.slice(2).join(' ')}`,
     kubectl: `kubectl --kubeconfig ${file}`,
     stop:
       `kubectl --kubeconfig ${file} delete namespace ${exampleNamespace} monitoring slack && ` +
@@ -153,14 +157,14 @@ const watchRelease = (
 
 class Interrupted extends Error {}
 
-const goodbye = ({ kubectl, stop }: Stage): void => {
+const goodbye = ({ again, kubectl, stop }: Stage): void => {
   const inExample = `-n ${exampleNamespace}`
   say(`
 Look at what there is now:
   ${kubectl} get keptnappversions,keptnworkloadversions,keptntasks,keptnevaluations ${inExample}
   ${kubectl} get events ${inExample} --sort-by .metadata.creationTimestamp
 Release another version, and watch:
-  npm run demo
+  ${again}
 Change what is checked: manifests/examples/simplenode-dev/ (evaluationTarget: '>9' makes the next release fail)
 Stop it all:
   ${stop}`)

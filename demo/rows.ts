@@ -206,6 +206,7 @@ const waitingReason = ({ status }: Pod): string | undefined =>
 const podState = (pod: Pod): { readonly mark: Mark; readonly info: string } => {
   const gates = (pod.spec.schedulingGates ?? []).map(({ name }) => name)
   if (gates.length > 0) return { mark: 'held', info: `held by ${gates.join(' and ')}` }
+  if (pod.metadata.deletionTimestamp !== undefined) return { mark: 'skipped', info: 'ending' }
   if (isReady(pod)) return { mark: 'passed', info: 'ready' }
   return { mark: 'running', info: waitingReason(pod) ?? pod.status?.phase ?? 'Pending' }
 }
