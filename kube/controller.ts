@@ -99,7 +99,7 @@ const defaultWorkers = 8
 const windDownMs = 1_000
 const immediateRetries = 5
 /** While the API server is away: so that a key is looked at soon after its return. */
-const maxBackOffAwayMs = 8_000
+const maxBackOffAwayMs = 5_000
 /** A decision that wakes itself in the past must not keep a processor busy. */
 const minWakeMs = 100
 

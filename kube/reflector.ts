@@ -12,7 +12,7 @@
  *
  * **Failures.** A watch that its server ended is no failure: the next begins at once, unless it ended long before its
  * time and so did the one before. Anything else is a failure, and the next attempt waits 1 to 30 seconds, at random, longer with each failure in a row;
- * at most 8 while the API server is away, so that we have caught up within 10 seconds of its return. A version
+ * at most 5 while the API server is away, so that we have caught up within 10 seconds of its return. A version
  * that is too old (410), a line that is not JSON, and a fifth refusal in a row lead to a new list, which corrects the store
  * and tells its listeners what has changed meanwhile. So does a cluster that was restored from a backup: its API server would take our
  * version, which lies in its future, and tell nothing for ever; after it was away its version is asked for, with one object.
@@ -69,7 +69,7 @@ export interface ReflectorOptions<T extends KubeObject> {
 const pageSize = 500
 const pageTimeoutMs = 30_000
 const maxBackOffMs = 30_000
-const maxBackOffAwayMs = 8_000
+const maxBackOffAwayMs = 5_000
 const failuresUntilRelist = 5
 
 const defaultTiming: ReflectorTiming = {
