@@ -74,8 +74,9 @@ describe("Keptn's names", () => {
   })
 
   test('illegal names that differ only beyond the cut stay different', () => {
-    const start = 'v'.repeat(260)
-    expect(keptnName('a', `${start}1`)).not.toBe(keptnName('a', `${start}2`))
+    const long = 'a'.repeat(260)
+    expect(keptnName(`${long}1`, 'v:1')).not.toBe(keptnName(`${long}2`, 'v:1'))
+    expect(keptnName('a', `${long}1`)).not.toBe(keptnName('a', `${long}2`))
   })
 
   test('every name is legal and the same each time', () => {
