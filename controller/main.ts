@@ -115,13 +115,17 @@ export const startLifecycle = (process: Process): Started => {
 /** Starts the part metrics. */
 export const startMetrics = (process: Process): Started => {
   const { client, settings } = process
+  const { apiServerAddress } = settings
   const { reflectors, stores } = reflectMetrics(process)
   const runtime = runtimeOf(process, reflectors, 'metrics-operator')
   const leading = (term: Term): Promise<void> => {
     const controllers = metricsControllers({
       client,
       stores,
-      settings: { allowedRanges: settings.allowedSourceRanges },
+      settings: {
+        allowedRanges: settings.allowedSourceRanges,
+        apiServer: apiServerAddress === undefined ? [] : [{ address: apiServerAddress }],
+      },
       signal: term.signal,
     })
     const own: Runtime = { ...runtime, signal: term.signal, mayWrite: term.stillLeading }

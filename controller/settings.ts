@@ -24,6 +24,8 @@ export interface ControllerSettings {
   readonly logLevel: string
   readonly probePort: number
   readonly metricsPort: number
+  /** Where this process reaches the API server: no metric source may name it. */
+  readonly apiServerAddress?: string
   /** Ranges (CIDR) that metric sources may have although they are refused by default. */
   readonly allowedSourceRanges: readonly string[]
 }
@@ -84,7 +86,9 @@ export const readSettings = (
   if (podName === '') {
     throw new SettingsError('Cannot start: POD_NAME must tell this replica from the others')
   }
+  const apiServerAddress = environment['KUBERNETES_SERVICE_HOST']
   return {
+    ...(apiServerAddress === undefined ? {} : { apiServerAddress }),
     parts: chosen,
     namespace: read('POD_NAMESPACE', 'keptn-system'),
     podName,

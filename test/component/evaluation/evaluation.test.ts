@@ -59,6 +59,7 @@ const start = (): { readonly told: readonly Transition[]; readonly stop: () => P
       metrics: metrics.store,
       configs: configs.store,
     },
+    client: given.client,
     namespace: home,
   })
   const ended = runController(controller, {
