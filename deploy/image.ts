@@ -117,6 +117,7 @@ const configOf = ({ settings }: ImageRecipe, layers: readonly Blob[]): Blob =>
   jsonBlob({
     architecture: architecture(),
     os: 'linux',
+    created: unchanging.mtime.toISOString(),
     config: {
       User: settings.user,
       Env: Object.entries(settings.env).map(([name, value]) => `${name}=${value}`),
