@@ -48,6 +48,7 @@ export const startCertificates = (options: {
     }),
   ]
   for (const { store } of reflectors) store.subscribe(() => wake.abort())
+  signal.addEventListener('abort', () => wake.abort(), { once: true })
 
   const keep = async (): Promise<void> => {
     let failures = 0
@@ -59,7 +60,7 @@ export const startCertificates = (options: {
         isReady = true
         failures = 0
         await pause(betweenLooksMs, signal)
-        await pause(lookAgainMs, AbortSignal.any([signal, wake.signal]))
+        await pause(lookAgainMs, wake.signal)
       } catch (error) {
         failures++
         log.warn({ err: error }, 'Certificates could not be brought in order')

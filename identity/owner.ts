@@ -24,10 +24,10 @@ interface Templated extends KubeObject {
   readonly spec?: { readonly template?: PodTemplate }
 }
 
-/** Reads an object; `undefined`: there is none of that name. */
+/** Reads an object of the pod's namespace; `undefined`: there is none of that name. */
 export type ReadObject = (
   type: ResourceType<Templated>,
-  at: { readonly namespace: string; readonly name: string },
+  name: string,
 ) => Promise<Templated | undefined>
 
 /** Kinds that can own what owns pods, by group and kind. */
@@ -44,33 +44,33 @@ const typeOf = ({ apiVersion, kind }: OwnerReference): ResourceType<Templated> |
 
 const readOne = async (
   read: ReadObject,
-  namespace: string,
   reference: OwnerReference,
 ): Promise<Templated | undefined> => {
   const type = typeOf(reference)
   if (type === undefined) return undefined
-  const object = await read(type, { namespace, name: reference.name })
+  const object = await read(type, reference.name)
   // A namesake that was made since then is another owner.
   return object?.metadata.uid === reference.uid ? object : undefined
 }
 
 /**
  * What `identify` asks of a pod's owner: the metadata of the topmost one, and the template of the direct one.
- * `undefined`: the pod is not one that is held, or one of its owners does not exist (any more).
+ * `undefined`: the pod is not one that is held, one of its owners does not exist (any more), or it has no template.
  * Throws what `read` throws.
  */
-export const ownerOf = async (pod: KubeObject, read: ReadObject): Promise<Owner | undefined> => {
-  const { namespace } = pod.metadata
+export const ownerOf = async (
+  pod: { readonly metadata: { readonly ownerReferences?: readonly OwnerReference[] } },
+  read: ReadObject,
+): Promise<Owner | undefined> => {
   const reference = heldOwnerOf(pod)
-  if (reference === undefined || namespace === undefined) return undefined
-  const direct = await readOne(read, namespace, reference)
+  const direct = reference && (await readOne(read, reference))
   if (direct === undefined) return undefined
   const above = controllerOf(direct)
   // What stands above and is not known is not asked: the direct owner is the topmost one that can be.
-  const top =
-    above === undefined || typeOf(above) === undefined
-      ? direct
-      : await readOne(read, namespace, above)
-  if (top === undefined) return undefined
-  return { metadata: top.metadata, template: direct.spec?.template ?? { spec: { containers: [] } } }
+  const isKnown = above !== undefined && typeOf(above) !== undefined
+  const top = isKnown ? await readOne(read, above) : direct
+  const template = direct.spec?.template
+  return top === undefined || template === undefined
+    ? undefined
+    : { metadata: top.metadata, template }
 }

@@ -4,27 +4,15 @@
  * @module
  */
 import type { Logger } from 'pino'
-import {
-  DaemonSet,
-  Deployment,
-  Namespace,
-  ReplicaSet,
-  Rollout,
-  StatefulSet,
-  type PodTemplate,
-} from '../api/kubernetes.ts'
-import {
-  controllerOf,
-  type KubeObject,
-  type OwnerReference,
-  type ResourceType,
-} from '../api/object.ts'
+import { Namespace } from '../api/kubernetes.ts'
+import type { KubeObject, OwnerReference } from '../api/object.ts'
 import type { Owner } from '../identity/identity.ts'
 import { keys } from '../identity/keys.ts'
+import { ownerOf } from '../identity/owner.ts'
 import { parseReleased } from '../identity/released.ts'
 import type { RevisionKey } from '../identity/revision.ts'
-import { groupOf, heldOwnerOf } from '../identity/scope.ts'
-import type { Client, RequestOptions } from '../kube/client.ts'
+import { heldOwnerOf } from '../identity/scope.ts'
+import type { Client } from '../kube/client.ts'
 import { startReflector } from '../kube/reflector.ts'
 import type { Cluster } from './app.ts'
 import type { Question } from './review.ts'
@@ -80,12 +68,12 @@ export const ownerReader = (options: {
   const underWay = new Map<string, Promise<Owner | undefined>>()
 
   const start = async (
+    { object, namespace }: Question,
     reference: OwnerReference,
-    namespace: string,
   ): Promise<Owner | undefined> => {
     try {
       const limits = { timeoutMs, signal: AbortSignal.timeout(timeoutMs) }
-      return await readOwner(client, { namespace, reference }, limits)
+      return await ownerOf(object, (type, name) => client.get(type, { namespace, name }, limits))
     } catch (error) {
       const { kind, name } = reference
       log.warn({ err: error, owner: { kind, namespace, name } }, 'Owner of a pod could not be read')
@@ -93,51 +81,16 @@ export const ownerReader = (options: {
     }
   }
 
-  return async ({ object, namespace }: Question) => {
+  return async (question: Question) => {
+    const { object } = question
     const reference = heldOwnerOf(object)
     if (reference === undefined) return undefined
     // The hash too: the owner of a newer version of a StatefulSet may say something else.
     const key = `${reference.uid}/${object.metadata.labels?.[keys.controllerRevisionHash] ?? ''}`
     const running = underWay.get(key)
     if (running !== undefined) return running
-    const reading = start(reference, namespace).finally(() => underWay.delete(key))
+    const reading = start(question, reference).finally(() => underWay.delete(key))
     underWay.set(key, reading)
     return reading
   }
-}
-
-interface Workload extends KubeObject {
-  readonly spec: { readonly template?: PodTemplate }
-}
-
-const directOwners: Readonly<Record<string, ResourceType<Workload>>> = {
-  ReplicaSet,
-  StatefulSet,
-  DaemonSet,
-}
-
-/** Who decides on a ReplicaSet, by group and kind. Whoever else does is not known; then the ReplicaSet speaks for itself. */
-const topOwners: Readonly<Record<string, ResourceType<KubeObject>>> = {
-  'apps/Deployment': Deployment,
-  'argoproj.io/Rollout': Rollout,
-}
-
-const readOwner = async (
-  client: Pick<Client, 'get'>,
-  at: { readonly namespace: string; readonly reference: OwnerReference },
-  limits: RequestOptions,
-): Promise<Owner | undefined> => {
-  const { namespace, reference } = at
-  const type = directOwners[reference.kind]
-  const direct = type && (await client.get(type, { namespace, name: reference.name }, limits))
-  // Another object under the same name is not the owner of this pod.
-  if (direct?.metadata.uid !== reference.uid) return undefined
-  const { template } = direct.spec
-  if (template === undefined) return undefined
-
-  const above = controllerOf(direct)
-  const topType = above && topOwners[`${groupOf(above.apiVersion)}/${above.kind}`]
-  if (above === undefined || topType === undefined) return { metadata: direct.metadata, template }
-  const top = await client.get(topType, { namespace, name: above.name }, limits)
-  return top?.metadata.uid === above.uid ? { metadata: top.metadata, template } : undefined
 }

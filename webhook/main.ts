@@ -10,10 +10,10 @@ import { Server as TlsServer } from 'node:tls'
 import { pino } from 'pino'
 import { createClient } from '../kube/client.ts'
 import { inCluster } from '../kube/connection.ts'
+import { buildProbes } from '../telemetry/probes.ts'
 import { buildWebhook } from './app.ts'
 import { serveCertificate } from './certificate.ts'
 import { watchCluster } from './cluster.ts'
-import { buildProbes } from './probes.ts'
 
 // Below the two seconds that the API server waits, with time left to answer.
 const ownerTimeoutMs = 800

@@ -33,7 +33,8 @@ export const ownerReader = (
 }
 
 const findOut = async (client: Pick<Client, 'get'>, pod: HeldPod): Promise<OwnerFinding> => {
-  const owner = await ownerOf(pod, (type, at) => client.get(type, at))
+  const { namespace = '' } = pod.metadata
+  const owner = await ownerOf(pod, (type, name) => client.get(type, { namespace, name }))
   if (owner === undefined) return 'missing'
   return identify(pod.metadata, owner) === 'not-managed' ? 'not-managed' : 'managed'
 }

@@ -116,7 +116,8 @@ const identityOf = async (
 ): Promise<RevisionSeen['identity']> => {
   const alone = identify(pod.metadata, undefined)
   if (alone !== 'owner-needed') return alone
-  const owner = await ownerOf(pod, (type, at) => reader.client.get(type, at))
+  const { namespace = '' } = pod.metadata
+  const owner = await ownerOf(pod, (type, name) => reader.client.get(type, { namespace, name }))
   return owner === undefined ? alone : identify(pod.metadata, owner)
 }
 
