@@ -5,10 +5,11 @@ import { rememberUnmanaged } from '../../../gate/unmanaged.ts'
 import type { Client } from '../../../kube/client.ts'
 import { anonymousPod, ownerOf, pod } from './objects.ts'
 
-const object = (kind: string, name: string, metadata: object = {}): KubeObject => ({
+const object = (kind: string, name: string, metadata: object = {}) => ({
   apiVersion: 'apps/v1',
   kind,
   metadata: { name, uid: `${name}-uid`, resourceVersion: '1', creationTimestamp: '', ...metadata },
+  spec: { template: { spec: { containers: [] } } },
 })
 
 /** A cluster of these objects that counts how often it was asked. */
