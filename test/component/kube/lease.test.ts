@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import type { Client } from '../../../kube/client.ts'
-import { holdLease, leases, type Lease, type Term } from '../../../kube/lease.ts'
+import { Lease } from '../../../api/kubernetes.ts'
+import { holdLease, type Term } from '../../../kube/lease.ts'
 import { eventually } from '../../eventually.ts'
 import { pass } from './proxy.ts'
 import { readableLog, startWorld, type World } from './world.ts'
@@ -34,7 +35,7 @@ afterEach(async () => {
 })
 
 const name = 'leader'
-const read = (): Promise<Lease | undefined> => world.direct.get(leases, { namespace, name })
+const read = (): Promise<Lease | undefined> => world.direct.get(Lease, { namespace, name })
 
 /** Leads until the term ends, and takes `windDownMs` to stop. */
 const leading =
@@ -149,7 +150,7 @@ test('a leader whose lease another took stops, and does not take it back', async
   replica('a')
   await isLed('a')
   const lease = await read()
-  await world.direct.patch(leases, {
+  await world.direct.patch(Lease, {
     ...{ namespace, name, patchType: 'merge' },
     patch: {
       metadata: { resourceVersion: lease?.metadata.resourceVersion },
@@ -166,9 +167,9 @@ test('somebody who only touches the lease neither ends a term nor keeps a dead h
   const at = { namespace, name }
   const touch = async (): Promise<void> => {
     const patch = { metadata: { annotations: { touched: String(performance.now()) } } }
-    await world.direct.patch(leases, { ...at, patchType: 'merge', patch })
+    await world.direct.patch(Lease, { ...at, patchType: 'merge', patch })
   }
-  await world.direct.create(leases, {
+  await world.direct.create(Lease, {
     ...{ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: at },
     spec: { holderIdentity: 'dead', leaseDurationSeconds: 8 },
   })

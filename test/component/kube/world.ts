@@ -8,6 +8,7 @@ import type { KubeObject, New, ResourceType } from '../../../api/object.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
 import type { Connection } from '../../../kube/connection.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { eventually } from '../../eventually.ts'
 import { startProxy, type Proxy } from './proxy.ts'
 
 /** A kind of Kubernetes' own that nothing reacts to. */
@@ -118,6 +119,11 @@ export const startWorld = async (name: string): Promise<World> => {
     client,
     async namespace(name) {
       await direct.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
+      // Kubernetes itself puts a ConfigMap there; it must not come in the middle of a test.
+      await eventually(async () => {
+        const own = await direct.get(configMaps, { namespace: name, name: 'kube-root-ca.crt' })
+        if (own === undefined) throw new Error(`Namespace "${name}" is not complete`)
+      })
       return name
     },
     async close() {
