@@ -18,30 +18,11 @@
  * @module
  */
 import type { Logger } from 'pino'
-import { apiVersionOf, type KubeObject, type ResourceType } from '../api/object.ts'
+import { Lease } from '../api/kubernetes.ts'
+import { apiVersionOf } from '../api/object.ts'
 import { pause } from './back-off.ts'
 import type { Client, RequestOptions } from './client.ts'
 import { isAlreadyExists, isConflict, isNotFound } from './errors.ts'
-
-/** A Lease of group coordination.k8s.io. */
-export interface Lease extends KubeObject {
-  readonly spec?: {
-    readonly holderIdentity?: string
-    readonly leaseDurationSeconds?: number
-    readonly acquireTime?: string
-    readonly renewTime?: string
-    readonly leaseTransitions?: number
-  }
-}
-
-/** How Leases are named in requests. */
-export const leases: ResourceType<Lease> = {
-  group: 'coordination.k8s.io',
-  version: 'v1',
-  kind: 'Lease',
-  plural: 'leases',
-  namespaced: true,
-}
 
 /** A time of leading. */
 export interface Term {
@@ -123,9 +104,9 @@ const createFollower = (options: LeaseOptions): Follower => {
   const create = async (): Promise<Held> => {
     const renewedAt = performance.now()
     const spec = { ...recordOf(options), acquireTime: microTime(), leaseTransitions: 0 }
-    const naming = { apiVersion: apiVersionOf(leases), kind: leases.kind }
+    const naming = { apiVersion: apiVersionOf(Lease), kind: Lease.kind }
     const object = { ...naming, metadata: { namespace, name }, spec }
-    return { lease: await client.create(leases, object, request), renewedAt }
+    return { lease: await client.create(Lease, object, request), renewedAt }
   }
 
   const take = async (lease: Lease): Promise<Held> => {
@@ -144,7 +125,7 @@ const createFollower = (options: LeaseOptions): Follower => {
   return {
     async tryAcquire() {
       try {
-        const lease = await client.get(leases, { namespace, name }, request)
+        const lease = await client.get(Lease, { namespace, name }, request)
         if (lease === undefined) return await create()
         watchRecord(lease)
         return isFree(lease) ? await take(lease) : undefined
@@ -282,7 +263,7 @@ const patchOurs = async (
     } catch (error) {
       if (!isConflict(error) && !isNotFound(error)) throw error
       // Changed by somebody, perhaps by our own renewal whose answer was lost. A deleted lease is anybody's.
-      live = await client.get(leases, { namespace, name }, request)
+      live = await client.get(Lease, { namespace, name }, request)
     }
   }
   return undefined
@@ -312,7 +293,7 @@ const patchLease = (
   request: RequestOptions,
 ): Promise<Lease> =>
   client.patch(
-    leases,
+    Lease,
     {
       ...(namespace === undefined ? {} : { namespace }),
       name,

@@ -8,8 +8,17 @@ import type { Condition, ItemStatus, State } from '../api/index.ts'
 import { conditionTypes } from '../api/index.ts'
 import type { Action, Decision, Transition } from '../kube/decision.ts'
 import { findCondition, withCondition } from '../kube/conditions.ts'
+import { checkPhase } from './checks/check-phase.ts'
 import { isPassed } from './checks/roll-up.ts'
-import { completedPhase, type CheckItems, type Phase } from './phases.ts'
+import type { Children, Definitions, Parent } from './children.ts'
+import type { LifecycleConfig } from './config.ts'
+import {
+  completedPhase,
+  type CheckItems,
+  type CheckList,
+  type CheckPhase,
+  type Phase,
+} from './phases.ts'
 import {
   completedTransition,
   cutMessage,
@@ -230,9 +239,31 @@ export const walkPhases = <
   return complete(step, level, telling)
 }
 
-/** The items of a phase as a change of the status; an empty list is left out. */
-export const itemsChange = <Field extends CheckItems>(
-  field: Field,
-  items: readonly ItemStatus[],
-): Partial<Record<Field, readonly ItemStatus[]>> =>
-  items.length === 0 ? {} : ({ [field]: items } as Partial<Record<Field, readonly ItemStatus[]>>)
+/** What both kinds of version are looked at with when one of their check phases is run. */
+export interface ChecksSeen {
+  readonly version: { readonly spec: Readonly<Partial<Record<CheckList, readonly string[]>>> }
+  readonly children: Children
+  readonly definitions: Definitions
+  readonly config: LifecycleConfig
+}
+
+/** Runs a phase of tasks or evaluations, for apps and workloads alike. */
+export const runChecks = <Status extends Partial<Record<CheckItems, readonly ItemStatus[]>>>(
+  seen: ChecksSeen,
+  parent: Parent,
+  phase: CheckPhase,
+  status: Status,
+): PhaseResult<Status> => {
+  const { state, actions, detail, missing, items } = checkPhase({
+    parent,
+    phase,
+    listed: seen.version.spec[phase.list] ?? [],
+    recorded: status[phase.items] ?? [],
+    children: seen.children,
+    definitions: seen.definitions,
+    blocking: seen.config.blocking,
+  })
+  // An empty list is left out, as Keptn does.
+  const changes = items.length === 0 ? {} : ({ [phase.items]: items } as Partial<Status>)
+  return { state, actions, detail, missing, changes }
+}

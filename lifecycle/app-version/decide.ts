@@ -11,12 +11,11 @@ import {
 } from '../../api/index.ts'
 import { withCondition } from '../../kube/conditions.ts'
 import { settled, type Decision } from '../../kube/decision.ts'
-import { checkPhase } from '../checks/check-phase.ts'
 import { isTerminal, rollUp } from '../checks/roll-up.ts'
 import type { Children, Definitions, Parent } from '../children.ts'
 import type { LifecycleConfig } from '../config.ts'
 import { appPhases } from '../phases.ts'
-import { itemsChange, timeOf, walkPhases, withoutStalled, type PhaseResult } from '../progress.ts'
+import { runChecks, timeOf, walkPhases, withoutStalled, type PhaseResult } from '../progress.ts'
 import { factTransition, type Telling } from '../transitions.ts'
 
 export type AppVersionStatus = StatusOf<KeptnAppVersion>
@@ -90,20 +89,8 @@ const run = (
   seen: AppVersionSeen,
   phase: AppPhase,
   status: AppVersionStatus,
-): PhaseResult<AppVersionStatus> => {
-  if (phase.runs === 'deployment') return runWorkloads(seen)
-  const progress = checkPhase({
-    parent: parentOf(seen),
-    phase,
-    listed: seen.version.spec[phase.list] ?? [],
-    recorded: status[phase.items] ?? [],
-    children: seen.children,
-    definitions: seen.definitions,
-    blocking: seen.config.blocking,
-  })
-  const { state, actions, detail, missing, items } = progress
-  return { state, actions, detail, missing, changes: itemsChange(phase.items, items) }
-}
+): PhaseResult<AppVersionStatus> =>
+  phase.runs === 'deployment' ? runWorkloads(seen) : runChecks(seen, parentOf(seen), phase, status)
 
 /** An app version that was made again: nothing of it counts any more. `currentPhase` stays where it was. */
 const deprecate = (seen: AppVersionSeen, telling: Telling): Decision<AppVersionStatus> => {

@@ -12,12 +12,11 @@ import {
 } from '../../api/index.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
 import { settled, type Decision } from '../../kube/decision.ts'
-import { checkPhase } from '../checks/check-phase.ts'
 import { rolloutOf, type Owner } from '../checks/rollout.ts'
 import { isPassed, isTerminal } from '../checks/roll-up.ts'
 import type { Children, Definitions, Parent } from '../children.ts'
 import { workloadPhases } from '../phases.ts'
-import { itemsChange, timeOf, walkPhases, type PhaseResult } from '../progress.ts'
+import { runChecks, timeOf, walkPhases, type PhaseResult } from '../progress.ts'
 import type { LifecycleConfig } from '../config.ts'
 
 export type WorkloadVersionStatus = StatusOf<KeptnWorkloadVersion>
@@ -122,20 +121,10 @@ const run = (
   seen: WorkloadVersionSeen,
   phase: WorkloadPhase,
   status: WorkloadVersionStatus,
-): PhaseResult<WorkloadVersionStatus> => {
-  if (phase.runs === 'deployment') return runDeployment(seen, status)
-  const progress = checkPhase({
-    parent: parentOf(seen),
-    phase,
-    listed: seen.version.spec[phase.list] ?? [],
-    recorded: status[phase.items] ?? [],
-    children: seen.children,
-    definitions: seen.definitions,
-    blocking: seen.config.blocking,
-  })
-  const { state, actions, detail, missing, items } = progress
-  return { state, actions, detail, missing, changes: itemsChange(phase.items, items) }
-}
+): PhaseResult<WorkloadVersionStatus> =>
+  phase.runs === 'deployment'
+    ? runDeployment(seen, status)
+    : runChecks(seen, parentOf(seen), phase, status)
 
 const passed = (warned: boolean): Pick<Condition, 'status' | 'reason' | 'message'> =>
   warned
