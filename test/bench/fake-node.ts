@@ -1,0 +1,82 @@
+/**
+ * A node that is only an object: pods are bound to it and cost the machine nothing, so that what is measured is Gatekept
+ * and not a kubelet. Whoever wants a Job to end ends its pods by hand.
+ *
+ * @module
+ */
+import { Lease, Pod } from '../../api/kubernetes.ts'
+import type { New } from '../../api/object.ts'
+import type { Client } from '../../kube/client.ts'
+import type { Reflector } from '../../kube/reflector.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+
+const name = 'bench-node'
+const namespace = 'kube-node-lease'
+/** A node that says nothing for 40 seconds counts as lost. */
+const renewMs = 10_000
+
+const leaseNow = (): New<Lease> => ({
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  metadata: { name, namespace },
+  spec: {
+    holderIdentity: name,
+    leaseDurationSeconds: 40,
+    renewTime: new Date().toISOString().replace('Z', '000Z'),
+  },
+})
+
+/** Makes the node, sends all pods that come from now on to it, and keeps it alive until the signal is aborted. */
+export const startFakeNode = async (
+  cluster: Cluster,
+  client: Client,
+  signal: AbortSignal,
+): Promise<void> => {
+  if (cluster.nodeName !== undefined) await cluster.kubectl(['cordon', cluster.nodeName])
+  await cluster.addFakeNode(name)
+  await client.create(Lease, leaseNow())
+  const timer = setInterval(() => {
+    const { spec } = leaseNow()
+    // Missing one renewal does no harm.
+    client
+      .patch(Lease, { namespace, name, patchType: 'merge', patch: { spec } })
+      .catch(() => undefined)
+  }, renewMs)
+  signal.addEventListener('abort', () => clearInterval(timer), { once: true })
+}
+
+/** Ends a pod well, as a kubelet tells it. */
+const endWell = async (client: Client, pod: Pod): Promise<void> => {
+  const now = new Date().toISOString()
+  const terminated = { exitCode: 0, reason: 'Completed', startedAt: now, finishedAt: now }
+  await client.patch(Pod, {
+    ...pod.metadata,
+    patchType: 'merge',
+    subresource: 'status',
+    patch: {
+      status: {
+        phase: 'Succeeded',
+        containerStatuses: pod.spec.containers.map((container) => ({
+          name: container.name,
+          image: container.image,
+          imageID: '',
+          ready: false,
+          restartCount: 0,
+          state: { terminated },
+        })),
+      },
+    },
+  })
+}
+
+/** Ends the pods of Jobs as soon as they are bound to the node. Resolves never; a pod that cannot be ended is told. */
+export const endJobPods = (
+  client: Client,
+  pods: Reflector<Pod>['store'],
+  options: { readonly signal: AbortSignal; readonly onError: (error: unknown) => void },
+): void => {
+  pods.subscribe(({ now, before }) => {
+    if (now?.spec.nodeName !== name || before?.spec.nodeName === name) return
+    endWell(client, now).catch(options.onError)
+  }, options)
+}

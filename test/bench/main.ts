@@ -1,0 +1,108 @@
+/**
+ * `npm run bench [NAME...] [--json FILE]`: how fast and how small Gatekept is on this machine, as a table and as JSON.
+ *
+ * A limit that is missed is told, and is no failure: figures hang on the machine and on what else runs on it.
+ *
+ * @module
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Argument, Command } from 'commander'
+import { root } from '../../deploy/paths.ts'
+import { admit } from './admit.ts'
+import { gateZero } from './gate-zero.ts'
+import { jobToRelease } from './job-to-release.ts'
+import { loadAverage, machineFacts } from './machine.ts'
+import { memory } from './memory.ts'
+import { detailsTable, figuresTable, isMet, type Result } from './result.ts'
+import { startWorld, type World } from './world.ts'
+
+/** In the order in which they run: `memory` finds the workloads of `gate-zero`, and nothing of what loads the processes. */
+const benchmarks: Readonly<Record<string, (world: World) => Promise<Result>>> = {
+  'gate-zero': gateZero,
+  memory,
+  'job-to-release': jobToRelease,
+  admit,
+}
+
+interface Run extends Result {
+  readonly loadAverage: { readonly before: number; readonly after: number }
+}
+
+const say = (text: string): void => {
+  process.stdout.write(`${text}\n`)
+}
+const stage = (text: string): void => {
+  process.stderr.write(`${text}\n`)
+}
+
+const runAll = async (world: World, names: readonly string[]): Promise<readonly Run[]> => {
+  const runs: Run[] = []
+  for (const [name, run] of Object.entries(benchmarks)) {
+    if (!names.includes(name)) continue
+    const before = loadAverage()
+    stage(`Running ${name} (load average ${before.toFixed(1)})`)
+    const result = await run(world)
+    runs.push({ ...result, loadAverage: { before, after: loadAverage() } })
+  }
+  return runs
+}
+
+const report = (runs: readonly Run[]): void => {
+  say(`\n${figuresTable(runs)}\n`)
+  for (const { name, notes = [], details, loadAverage: load } of runs) {
+    const busy = `Load average ${load.before.toFixed(1)} before, ${load.after.toFixed(1)} after.`
+    say(`${name}: ${[...notes, busy].join(' ')}`)
+    if (details !== undefined) say(`\n${detailsTable(details)}\n`)
+  }
+  const missed = runs.flatMap(({ figures }) => figures.filter((figure) => isMet(figure) === false))
+  say(missed.length === 0 ? 'All limits are met' : `Limits missed: ${missed.length}`)
+}
+
+/** Ends the cluster whatever happens, also when a person has seen enough. */
+const inWorld = async <T>(use: (world: World) => Promise<T>): Promise<T> => {
+  stage('Starting a cluster and installing Gatekept')
+  const world = await startWorld()
+  const interrupted = new Promise<never>((_, reject) => {
+    const stop = (): void => reject(new Error('Interrupted'))
+    process.once('SIGINT', stop).once('SIGTERM', stop)
+  })
+  try {
+    return await Promise.race([use(world), interrupted])
+  } finally {
+    await world.down()
+  }
+}
+
+const bench = async (names: readonly string[], options: { json: string }): Promise<void> => {
+  const asked = names.length === 0 ? Object.keys(benchmarks) : names
+  const measuredAt = new Date().toISOString()
+  const machine = await machineFacts()
+  const runs = await inWorld((world) => runAll(world, asked))
+  await mkdir(dirname(options.json), { recursive: true })
+  await writeFile(
+    options.json,
+    `${JSON.stringify({ measuredAt, machine, benchmarks: runs }, null, 2)}\n`,
+  )
+  report(runs)
+  say(`Written to ${options.json}`)
+}
+
+const program = new Command('bench')
+  .description('Measures how fast and how small Gatekept is, on a cluster of its own')
+  .addArgument(
+    new Argument('[names...]', 'benchmarks to run; all of them if none is named').choices(
+      Object.keys(benchmarks),
+    ),
+  )
+  .option('--json <file>', 'where the figures go', join(root, 'dist', 'bench.json'))
+  .action(bench)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? String(error.stack) : String(error)}\n`)
+  process.exitCode = 1
+}
+// What still waits for an answer belongs to a cluster that is gone.
+process.exit()
