@@ -31,7 +31,22 @@ export interface AppDiscoverySeen {
 /** Times of the API server are whole seconds, cut: what was made "now" may be almost a second younger than it says. */
 const cutOffMs = 999
 
-const isOurs = (app: KeptnApp): boolean => app.metadata.labels?.[keys.managedBy] === 'keptn'
+/** kubectl's copy of what a person applied. */
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
+
+/** What we made, and nobody has taken over: a person who is later than we are finds our label on the app. */
+const isOurs = ({ metadata, spec }: KeptnApp): boolean =>
+  metadata.labels?.[keys.managedBy] === 'keptn' &&
+  metadata.annotations?.[lastApplied] === undefined &&
+  lists.every((list) => (spec[list] ?? []).length === 0)
+
+/** We never list checks. */
+const lists = [
+  'preDeploymentTasks',
+  'preDeploymentEvaluations',
+  'postDeploymentTasks',
+  'postDeploymentEvaluations',
+] as const
 
 const byName = (a: DiscoveredWorkload, b: DiscoveredWorkload): number =>
   a.workload.metadata.name < b.workload.metadata.name ? -1 : 1
