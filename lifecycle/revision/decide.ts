@@ -22,6 +22,8 @@ export interface RevisionSeen {
   readonly namespace: string
   readonly revision: RevisionKey
   readonly owner: OwnerReference
+  /** When the newest of its held pods was made. */
+  readonly since: Date
   /** Whether this is what its owner wants now: pods of an older revision change nothing. */
   readonly isCurrent: boolean
   /** The version that this revision belongs to, if that was recorded already: it is never decided twice. */
@@ -134,6 +136,19 @@ const move = (seen: RevisionSeen, workload: KeptnWorkload, spec: WorkloadSpec): 
   return { actions: [change(seen, workload, difference)], transitions: [told] }
 }
 
+const soonestLookMs = 2_000
+const latestLookMs = 300_000
+
+/**
+ * A revision that no version lists yet looks again: the KeptnWorkload may be taken over by another one of the same name
+ * before the version was made. Usually the version comes first, and wakes it.
+ */
+const untilRecorded = (seen: RevisionSeen, decision: Decision<never>): Decision<never> => {
+  const ageMs = seen.now.getTime() - seen.since.getTime()
+  const waitMs = Math.min(Math.max(ageMs, soonestLookMs), latestLookMs)
+  return { ...decision, wakeAt: new Date(seen.now.getTime() + waitMs) }
+}
+
 /**
  * Decides what a held pod's revision makes of its KeptnWorkload: made, moved to this revision, or left alone.
  *
@@ -153,7 +168,8 @@ export const decide = (seen: RevisionSeen): Decision<never> => {
   }
   if (typeof identity === 'string') return settled
   const spec = specOf(seen, identity)
-  if (workload !== undefined) return move(seen, workload, spec)
+  if (workload !== undefined) return untilRecorded(seen, move(seen, workload, spec))
   const name = workloadName(identity.app, identity.workload)
-  return { actions: [create(seen, name, spec, identity.singleService)], transitions: [] }
+  const action = create(seen, name, spec, identity.singleService)
+  return untilRecorded(seen, { actions: [action], transitions: [] })
 }

@@ -154,6 +154,7 @@ export const observeRevision =
       namespace,
       revision: revision.key,
       owner: revision.owner,
+      since: new Date(pod.metadata.creationTimestamp),
       isCurrent: current,
       recorded,
       identity,
