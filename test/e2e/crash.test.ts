@@ -1,0 +1,145 @@
+/**
+ * The controller dies at every write on a deployment's way, and at moments that nobody chose: every deployment is completed
+ * all the same, each task is run by one Job, and no gate opens early.
+ */
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Orders } from './killable-controller.ts'
+import { writeNames, type CrashPoint, type Moment } from './crash-points.ts'
+import {
+  awaitCompleted,
+  startCrashWorld,
+  type CrashWorld,
+  type NamedDeployment,
+} from './crash-world.ts'
+
+let world: CrashWorld
+
+beforeAll(async () => {
+  world = await startCrashWorld('crash')
+}, 300_000)
+
+afterAll(() => world.down(), 60_000)
+
+const moments: readonly Moment[] = ['answered', 'underway']
+
+const pointsOf = (writes: typeof writeNames): readonly CrashPoint[] =>
+  moments.flatMap((moment) =>
+    writes.map((write) => ({
+      namespace: `${moment}-${writeNames.indexOf(write) + 1}`,
+      write,
+      moment,
+    })),
+  )
+
+const isSame = (a: CrashPoint, b: CrashPoint | undefined): boolean =>
+  a.namespace === b?.namespace && a.write === b.write
+
+const namespacesOf = (deployments: readonly NamedDeployment[]): readonly string[] =>
+  deployments.map(({ namespace }) => namespace)
+
+/** Numbers from 0 to 1 that follow from the seed alone (mulberry32). */
+const randomFrom = (seed: number): (() => number) => {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Starts one controller after the other until one has died at each of the points. */
+const dieAtEach = async (points: readonly CrashPoint[]): Promise<void> => {
+  let left = points
+  let next: Partial<Orders> = {}
+  while (left.length > 0) {
+    const running = world.start({ ...next, dieAt: left })
+    const death = await Promise.race([running.death, delay(60_000, undefined, { ref: false })])
+    if (death === undefined) {
+      await running.kill()
+      throw new Error(`Nobody came to these writes: ${JSON.stringify(left)}`)
+    }
+    left = left.filter((point) => !isSame(point, death))
+    // This once another takes over, which has to wait for the lease; gates of stored verdicts open meanwhile.
+    const isStored = death.write === '14 verdict' && death.moment === 'answered'
+    next = isStored ? { holder: 'other-controller' } : {}
+  }
+}
+
+test('killed at every write: one Job per task, every deployment completed', async () => {
+  const points = pointsOf(writeNames)
+  const deployments = points.map(({ namespace }) => ({ namespace, name: 'web' }))
+  await world.deploy(deployments, '1')
+  await dieAtEach(points)
+  const last = world.start({})
+  await awaitCompleted(world, deployments, ['1'])
+  await last.kill()
+  expect(await world.history.of(namespacesOf(deployments))).toEqual({
+    versions: points.length,
+    tasks: 2 * points.length,
+    jobs: 2 * points.length,
+    opened: points.length,
+    violations: [],
+  })
+}, 300_000)
+
+test('killed at the writes that a second version changes objects with', async () => {
+  const points = pointsOf(writeNames.filter((name) => /^[1245] /.test(name)))
+  const deployments = points.map(({ namespace }) => ({ namespace, name: 'web' }))
+  await world.deploy(deployments, '2')
+  await dieAtEach(points)
+  const last = world.start({})
+  await awaitCompleted(world, deployments, ['1', '2'])
+  await last.kill()
+  expect(await world.history.of(namespacesOf(deployments))).toEqual({
+    versions: 2 * points.length,
+    tasks: 4 * points.length,
+    jobs: 4 * points.length,
+    opened: 2 * points.length,
+    violations: [],
+  })
+}, 120_000)
+
+test('killed at random moments during ten deployments', async () => {
+  const seed = Number(process.env['SEED'] ?? 20_261_122)
+  const random = randomFrom(seed)
+  const deployments = Array.from({ length: 10 }, (_, index) => ({
+    namespace: 'random',
+    name: `web-${index + 1}`,
+  }))
+  for (let kill = 0; kill < 20; kill++) {
+    // Two more now and then, so that however fast it goes there is always something under way.
+    if (kill % 4 === 0) await world.deploy(deployments.slice(kill / 2, kill / 2 + 2), '1')
+    const running = world.start({})
+    // Most have begun to write by then, some have not come to that yet.
+    await delay(100 + 1_000 * random())
+    await running.kill()
+  }
+  const last = world.start({})
+  await awaitCompleted(world, deployments, ['1'])
+  await last.kill()
+  expect({ seed, ...(await world.history.of(['random'])) }).toEqual({
+    seed,
+    versions: 10,
+    tasks: 20,
+    jobs: 20,
+    opened: 10,
+    violations: [],
+  })
+}, 180_000)
+
+test('without the answer to every third write', async () => {
+  const deployments = ['web-1', 'web-2', 'web-3'].map((name) => ({ namespace: 'lost', name }))
+  await world.deploy(deployments, '1')
+  const running = world.start({ loseOneOf: 3 })
+  await awaitCompleted(world, deployments, ['1'])
+  await running.kill()
+  expect(await world.history.of(['lost'])).toEqual({
+    versions: 3,
+    tasks: 6,
+    jobs: 6,
+    opened: 3,
+    violations: [],
+  })
+}, 120_000)
