@@ -81,15 +81,23 @@ const endProcesses = async (record: ClusterRecord, folder: string): Promise<void
 const unescape = (path: string): string =>
   path.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(parseInt(code, 8)))
 
-const unmountBelow = async (folder: string): Promise<void> => {
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+/** The mounts below a folder, deepest first. */
+const mountsBelow = (folder: string): string[] =>
+  readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .map((line) => unescape(line.split(' ')[4] ?? ''))
     .filter((path) => path.startsWith(`${folder}/`))
     .reverse()
+
+const unmountBelow = async (folder: string): Promise<void> => {
+  const mounts = mountsBelow(folder)
   if (mounts.length === 0) return
-  // A mount that is busy for a moment (a dying process) is let go when it no longer is.
-  await run(['umount', ...mounts]).catch(() => run(['umount', '--lazy', ...mounts]))
+  await run(['umount', ...mounts]).catch(async () => {
+    // A mount that is busy for a moment (a dying process) is let go when it no longer is. The others are gone by now.
+    const busy = mountsBelow(folder)
+    if (busy.length === 0) return
+    await run(['umount', '--lazy', ...busy])
+  })
 }
 
 const removeCgroups = async (containers: readonly string[]): Promise<void> => {
