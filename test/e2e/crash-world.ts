@@ -28,7 +28,7 @@ export interface Running {
 export interface CrashWorld extends Installation {
   readonly history: History
   /** Unless told otherwise it comes back under the name of the one before, as a container does in its pod. */
-  readonly start: (orders: Partial<Orders>) => Running
+  readonly start: (orders: Partial<Orders>) => Promise<Running>
   /** Applies Deployments of this version, each with a task before and one after, and what they need. */
   readonly deploy: (deployments: readonly NamedDeployment[], version: string) => Promise<void>
 }
@@ -78,11 +78,11 @@ export const startCrashWorld = async (name: string): Promise<CrashWorld> => {
   const living = new Set<ChildProcess>()
   let deathCount = 0
   let holder = 'controller'
-  const spawn = (): ChildProcess => {
+  const spawn = (): { readonly child: ChildProcess; readonly loaded: Promise<unknown> } => {
     const child = fork(program, { execArgv: [], stdio: ['ignore', output, output, 'ipc'] })
     living.add(child)
     child.once('exit', () => living.delete(child))
-    return child
+    return { child, loaded: once(child, 'message') }
   }
   // The next one is loaded while this one runs, so that a death costs no time.
   let standby = spawn()
@@ -98,9 +98,10 @@ export const startCrashWorld = async (name: string): Promise<CrashWorld> => {
   return {
     ...installation,
     history,
-    start: (orders) => {
-      const child = standby
+    start: async (orders) => {
+      const { child, loaded } = standby
       standby = spawn()
+      await loaded
       const death = awaitDeath(child)
       holder = orders.holder ?? holder
       const complete: Orders = {

@@ -54,7 +54,7 @@ const dieAtEach = async (points: readonly CrashPoint[]): Promise<void> => {
   let left = points
   let next: Partial<Orders> = {}
   while (left.length > 0) {
-    const running = world.start({ ...next, dieAt: left })
+    const running = await world.start({ ...next, dieAt: left })
     const death = await Promise.race([running.death, delay(60_000, undefined, { ref: false })])
     if (death === undefined) {
       await running.kill()
@@ -72,7 +72,7 @@ test('killed at every write: one Job per task, every deployment completed', asyn
   const deployments = points.map(({ namespace }) => ({ namespace, name: 'web' }))
   await world.deploy(deployments, '1')
   await dieAtEach(points)
-  const last = world.start({})
+  const last = await world.start({})
   await awaitCompleted(world, deployments, ['1'])
   await last.kill()
   expect(await world.history.of(namespacesOf(deployments))).toEqual({
@@ -89,7 +89,7 @@ test('killed at the writes that a second version changes objects with', async ()
   const deployments = points.map(({ namespace }) => ({ namespace, name: 'web' }))
   await world.deploy(deployments, '2')
   await dieAtEach(points)
-  const last = world.start({})
+  const last = await world.start({})
   await awaitCompleted(world, deployments, ['1', '2'])
   await last.kill()
   expect(await world.history.of(namespacesOf(deployments))).toEqual({
@@ -111,12 +111,12 @@ test('killed at random moments during ten deployments', async () => {
   for (let kill = 0; kill < 20; kill++) {
     // Two more now and then, so that however fast it goes there is always something under way.
     if (kill % 4 === 0) await world.deploy(deployments.slice(kill / 2, kill / 2 + 2), '1')
-    const running = world.start({})
+    const running = await world.start({})
     // Most have begun to write by then, some have not come to that yet.
     await delay(100 + 1_000 * random())
     await running.kill()
   }
-  const last = world.start({})
+  const last = await world.start({})
   await awaitCompleted(world, deployments, ['1'])
   await last.kill()
   expect({ seed, ...(await world.history.of(['random'])) }).toEqual({
@@ -132,7 +132,7 @@ test('killed at random moments during ten deployments', async () => {
 test('without the answer to every third write', async () => {
   const deployments = ['web-1', 'web-2', 'web-3'].map((name) => ({ namespace: 'lost', name }))
   await world.deploy(deployments, '1')
-  const running = world.start({ loseOneOf: 3 })
+  const running = await world.start({ loseOneOf: 3 })
   await awaitCompleted(world, deployments, ['1'])
   await running.kill()
   expect(await world.history.of(['lost'])).toEqual({

@@ -2,7 +2,7 @@
  * The controller's parts lifecycle and gate, as a process outside of the cluster that kills itself at given writes:
  * right after the answer, or while the write is on its way.
  *
- * Started with an IPC channel, on which it waits for its `Orders`; it tells the point at which it dies in the file
+ * Started with an IPC channel, on which it says that it is loaded and waits for its `Orders`; it tells the point at which it dies in the file
  * `deaths`, a line of JSON each.
  *
  * @module
@@ -120,5 +120,6 @@ const run = (orders: Orders): void => {
 process.once('message', (orders) => {
   run(orders as Orders)
 })
-// Whoever started it must not outlive it.
+process.send?.('loaded')
+// It must not outlive whoever started it.
 process.once('disconnect', () => process.exit())
