@@ -170,6 +170,11 @@ Stop it all:
   ${stop}`)
 }
 
+const outcomes = {
+  passed: 'Completed: the new version runs, and its checks have passed.',
+  failed: 'Checks have failed. Pods that were held stay so; whatever ran before goes on running.',
+} as const
+
 const demo = async (options: ClusterOptions): Promise<void> => {
   const progress = progressOn(process.stderr)
   const stage = await stageFor(options, progress)
@@ -187,6 +192,7 @@ const demo = async (options: ClusterOptions): Promise<void> => {
   say('')
   try {
     const outcome = await watchRelease(stage, hook)
+    say(`\n${outcomes[outcome]}`)
     process.exitCode = outcome === 'passed' ? 0 : 1
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error
