@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto'
 import { createWriteStream, existsSync } from 'node:fs'
-import { mkdir, readFile, realpath, rename } from 'node:fs/promises'
+import { mkdir, readFile, readdir, realpath, rename, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
@@ -190,6 +190,22 @@ const writeArchive = async (file: string, image: Assembled): Promise<void> => {
   await rename(unfinished, file)
 }
 
+/** Longer than bringing an archive to a cluster takes: what another process has just written may be on its way there. */
+const keptMs = 15 * 60_000
+
+/** Removes archives of builds that are past: each has a runtime in it, and together they would fill a disk. */
+const prune = async (folder: string, name: string): Promise<void> => {
+  const archives = (await readdir(folder)).filter(
+    (file) => file.startsWith(`${name}-`) && file.endsWith('.tar'),
+  )
+  for (const archive of archives) {
+    const file = join(folder, archive)
+    // Another process may have removed it.
+    const used = (await stat(file).catch(() => undefined))?.mtimeMs ?? 0
+    if (Date.now() - used > keptMs) await rm(file, { force: true })
+  }
+}
+
 /** Builds an image and writes its archive into the folder, unless one of the same content is there already. */
 export const buildImage = async (recipe: ImageRecipe, folder: string): Promise<Image> => {
   const layers = await Promise.all(recipe.layers.map(layerBlob))
@@ -197,9 +213,12 @@ export const buildImage = async (recipe: ImageRecipe, folder: string): Promise<I
   const tag = config.digest.slice('sha256:'.length, 'sha256:'.length + 12)
   const reference = `localhost/${recipe.name}:${tag}`
   const archive = join(folder, `${recipe.name}-${tag}.tar`)
-  if (!existsSync(archive)) {
+  if (existsSync(archive)) {
+    await utimes(archive, new Date(), new Date())
+  } else {
     await mkdir(folder, { recursive: true })
     await writeArchive(archive, { reference, config, layers })
   }
+  await prune(folder, recipe.name)
   return { reference, archive }
 }

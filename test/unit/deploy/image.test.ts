@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
@@ -137,6 +137,17 @@ describe('an image', () => {
     const settings = { ...recipe, settings: { ...recipe.settings, entrypoint: ['/app/b'] } }
     expect((await buildImage(content, folder)).reference).not.toBe(reference)
     expect((await buildImage(settings, folder)).reference).not.toBe(reference)
+  })
+
+  test('takes the place of what was built long ago, and of nothing that may be in use', async () => {
+    const { archive } = await buildImage(recipe, folder)
+    const files = { old: 'thing-0.tar', fresh: 'thing-1.tar', other: 'thang-0.tar' }
+    for (const name of Object.values(files)) writeFileSync(join(folder, name), '')
+    const longAgo = new Date(Date.now() - 3_600_000)
+    for (const name of [files.old, files.other]) utimesSync(join(folder, name), longAgo, longAgo)
+    utimesSync(archive, longAgo, longAgo)
+    await buildImage(recipe, folder)
+    expect(readdirSync(folder).sort()).toEqual([basename(archive), files.fresh, files.other].sort())
   })
 
   test('leaves no unfinished file behind', async () => {
