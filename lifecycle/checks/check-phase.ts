@@ -53,7 +53,8 @@ const childrenOf = (phase: CheckPhase, children: Children): readonly Child[] =>
         state: evaluation.status?.overallStatus ?? 'Pending',
         startTime: evaluation.status?.startTime,
         endTime: evaluation.status?.endTime,
-        why: describeEvaluation(evaluation),
+        // Until it has a status there is nothing to say about it that its state does not say.
+        why: evaluation.status === undefined ? undefined : describeEvaluation(evaluation),
       }))
 
 const createFor = (
