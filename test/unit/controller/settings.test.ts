@@ -1,0 +1,76 @@
+import { describe, expect, test } from '@jest/globals'
+import { readSettings, SettingsError } from '../../../controller/settings.ts'
+
+const environment = { FUNCTION_RUNNER_IMAGE: 'deno:1', POD_NAME: 'operator-1' }
+const lifecycle = ['--parts', 'lifecycle,gate']
+
+test('what is not set has its default, and what is empty counts as not set', () => {
+  const wanted = {
+    parts: new Set(['lifecycle', 'gate']),
+    namespace: 'keptn-system',
+    podName: 'operator-1',
+    denoImage: 'deno:1',
+    logLevel: 'info',
+    probePort: 8081,
+    metricsPort: 2222,
+    allowedSourceRanges: [],
+  }
+  expect(readSettings(lifecycle, environment)).toEqual(wanted)
+  const empty = {
+    POD_NAMESPACE: '',
+    LOG_LEVEL: '',
+    PROBE_PORT: '',
+    KEPTN_DORA_METRICS_PORT: '',
+    ALLOWED_SOURCE_RANGES: '',
+  }
+  expect(readSettings(lifecycle, { ...environment, ...empty })).toEqual(wanted)
+})
+
+test('what is set counts', () => {
+  const settings = readSettings(['--parts', 'metrics'], {
+    POD_NAMESPACE: 'gatekept',
+    POD_NAME: 'metrics-1',
+    LOG_LEVEL: 'debug',
+    PROBE_PORT: '9000',
+    KEPTN_DORA_METRICS_PORT: '0',
+    ALLOWED_SOURCE_RANGES: ' 10.0.0.0/8, ,192.168.0.0/16 ',
+  })
+  expect(settings).toEqual({
+    parts: new Set(['metrics']),
+    namespace: 'gatekept',
+    podName: 'metrics-1',
+    denoImage: '',
+    logLevel: 'debug',
+    probePort: 9000,
+    metricsPort: 0,
+    allowedSourceRanges: ['10.0.0.0/8', '192.168.0.0/16'],
+  })
+})
+
+describe('a mistake is said in a sentence', () => {
+  test.each([
+    [
+      'no parts',
+      [],
+      environment,
+      'Usage: gatekept controller --parts lifecycle,gate,certs,metrics',
+    ],
+    ['an empty list of parts', ['--parts', ','], environment, 'Usage'],
+    ['an argument too many', [...lifecycle, 'more'], environment, 'Usage'],
+    ['an unknown part', ['--parts', 'gate,dashboard'], environment, 'no part "dashboard"'],
+    ['no image for tasks', lifecycle, { POD_NAME: 'x' }, 'FUNCTION_RUNNER_IMAGE'],
+    ['the gate without it', ['--parts', 'gate'], { POD_NAME: 'x' }, 'FUNCTION_RUNNER_IMAGE'],
+    ['no name of the replica', ['--parts', 'metrics'], {}, 'POD_NAME'],
+    [
+      'a port that is none',
+      lifecycle,
+      { ...environment, PROBE_PORT: '80a' },
+      'PROBE_PORT is "80a"',
+    ],
+    ['a port that is too high', lifecycle, { ...environment, PROBE_PORT: '65536' }, 'PROBE_PORT'],
+    ['a log level that is none', lifecycle, { ...environment, LOG_LEVEL: 'loud' }, 'LOG_LEVEL'],
+  ])('%s', (_, args, given, sentence) => {
+    expect(() => readSettings(args, given)).toThrow(SettingsError)
+    expect(() => readSettings(args, given)).toThrow(sentence)
+  })
+})

@@ -1,0 +1,261 @@
+/**
+ * What holds for every version in every world: worlds are made from few words, so that what must agree sometimes does.
+ */
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import type { KeptnWorkloadVersion, State } from '../../../api/index.ts'
+import { controllerOf } from '../../../api/object.ts'
+import { isPassed, isTerminal } from '../../../lifecycle/checks/roll-up.ts'
+import { nameOfChild } from '../../../lifecycle/children.ts'
+import { defaultConfig } from '../../../lifecycle/config.ts'
+import { workloadPhases } from '../../../lifecycle/phases.ts'
+import {
+  decide,
+  type WorkloadVersionSeen,
+  type WorkloadVersionStatus,
+} from '../../../lifecycle/workload-version/decide.ts'
+import {
+  appVersion,
+  evaluation,
+  evaluationDefinition,
+  metadata,
+  parent,
+  task,
+  taskDefinition,
+  workloadVersion,
+} from './objects.ts'
+
+const states: readonly State[] = [
+  'Pending',
+  'Progressing',
+  'Succeeded',
+  'Failed',
+  'Unknown',
+  'Deprecated',
+  'Warning',
+]
+const taskNames = [
+  'smoke',
+  'lint',
+  'a-definition-with-a-name-that-is-far-too-long-for-a-label'.repeat(2),
+]
+const evaluationNames = ['slo', 'capacity']
+const maybe = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.option(value, { nil: undefined })
+const words = fc.oneof(
+  fc.constantFrom('', 'Exit code 1', '漢字'.repeat(1_000)),
+  fc.string({ unit: 'binary', maxLength: 50 }),
+)
+
+const specs = fc.record({
+  preDeploymentTasks: fc.subarray(taskNames),
+  preDeploymentEvaluations: fc.subarray(evaluationNames),
+  postDeploymentTasks: fc.subarray(taskNames),
+  postDeploymentEvaluations: fc.subarray(evaluationNames),
+})
+
+const [preTasks, preEvaluations, , postTasks, postEvaluations] = workloadPhases
+const childNames = {
+  tasks: [preTasks, postTasks].flatMap((phase) =>
+    taskNames.map((name) => nameOfChild(parent(), phase, name)),
+  ),
+  evaluations: [preEvaluations, postEvaluations].flatMap((phase) =>
+    evaluationNames.map((name) => nameOfChild(parent(), phase, name)),
+  ),
+}
+const someChildren = fc
+  .record({
+    tasks: fc.subarray(childNames.tasks),
+    evaluations: fc.subarray(childNames.evaluations),
+    state: fc.array(fc.constantFrom(...states), { minLength: 12, maxLength: 12 }),
+    message: words,
+  })
+  .map(({ tasks, evaluations, state, message }) => ({
+    tasks: tasks.map((name, index) => task(name, { status: state[index] ?? 'Pending', message })),
+    evaluations: evaluations.map((name, index) =>
+      evaluation(name, {
+        overallStatus: state[index + 6] ?? 'Pending',
+        retryCount: 1,
+        evaluationStatus: {},
+      }),
+    ),
+  }))
+
+const owners = fc
+  .record({ replicas: fc.integer({ min: 0, max: 2 }), available: fc.integer({ min: 0, max: 2 }) })
+  .map(({ replicas, available }): WorkloadVersionSeen['owner'] => ({
+    kind: 'ReplicaSet',
+    object: {
+      apiVersion: 'apps/v1',
+      kind: 'ReplicaSet',
+      metadata: metadata('cart'),
+      spec: { replicas },
+      status: { availableReplicas: available },
+    },
+  }))
+
+/** A version on its way: no status yet, or one that an earlier decision may have stored. */
+const statuses: fc.Arbitrary<KeptnWorkloadVersion['status']> = maybe(
+  fc.record({
+    preDeploymentStatus: fc.constantFrom(...states),
+    preDeploymentEvaluationStatus: fc.constantFrom(...states),
+    deploymentStatus: fc.constantFrom(...states),
+    postDeploymentStatus: fc.constantFrom(...states),
+    postDeploymentEvaluationStatus: fc.constantFrom(...states),
+    status: fc.constantFrom(...states),
+    currentPhase: fc.constantFrom(...workloadPhases.map(({ name }) => name)),
+  }),
+)
+
+const worlds: fc.Arbitrary<WorkloadVersionSeen> = fc
+  .record({
+    spec: specs,
+    status: statuses,
+    verdict: maybe(fc.constantFrom('True' as const, 'False' as const, 'Unknown' as const)),
+    app: maybe(fc.tuple(fc.constantFrom(...states), fc.constantFrom(...states))),
+    owner: owners,
+    children: someChildren,
+    known: fc.record({
+      tasks: fc.subarray(taskNames),
+      evaluations: fc.subarray(evaluationNames),
+    }),
+    blocking: fc.boolean(),
+  })
+  .map(({ spec, status, verdict, app, owner, children, known, blocking }) => ({
+    now: new Date('2026-03-01T12:00:30Z'),
+    version: workloadVersion(spec, withVerdict(status, verdict)),
+    appVersion:
+      app === undefined
+        ? undefined
+        : appVersion({ preDeploymentStatus: app[0], preDeploymentEvaluationStatus: app[1] }),
+    owner,
+    children,
+    definitions: {
+      tasks: new Map(known.tasks.map((name) => [name, taskDefinition(name)])),
+      evaluations: new Map(known.evaluations.map((name) => [name, evaluationDefinition(name)])),
+    },
+    config: { ...defaultConfig, blocking },
+  }))
+
+const withVerdict = (
+  status: KeptnWorkloadVersion['status'],
+  verdict: 'True' | 'False' | 'Unknown' | undefined,
+): KeptnWorkloadVersion['status'] =>
+  status === undefined || verdict === undefined
+    ? status
+    : {
+        ...status,
+        conditions: [
+          {
+            type: 'PreDeploymentPassed',
+            status: verdict,
+            reason: 'Test',
+            message: '',
+            lastTransitionTime: '2026-03-01T12:00:00Z',
+          },
+        ],
+      }
+
+const verdictOf = (status: WorkloadVersionStatus | undefined): string | undefined =>
+  status?.conditions?.find(({ type }) => type === 'PreDeploymentPassed')?.status
+
+/** The world after what was decided has been stored and made. */
+const applied = (seen: WorkloadVersionSeen): WorkloadVersionSeen => {
+  const { status, actions } = decide(seen)
+  const made = actions.flatMap((action) => (action.kind === 'create' ? [action.object] : []))
+  const namesOf = (kind: string): readonly string[] =>
+    made.filter((object) => object.kind === kind).map((object) => object.metadata.name)
+  return {
+    ...seen,
+    version: { ...seen.version, ...(status === undefined ? {} : { status }) },
+    children: {
+      tasks: [...seen.children.tasks, ...namesOf('KeptnTask').map((name) => task(name))],
+      evaluations: [
+        ...seen.children.evaluations,
+        ...namesOf('KeptnEvaluation').map((name) => evaluation(name)),
+      ],
+    },
+  }
+}
+
+const holds = (check: (seen: WorkloadVersionSeen) => void): void => {
+  fc.assert(fc.property(worlds, check), { numRuns: 1_500 })
+}
+
+describe('a workload version', () => {
+  test('that has ended stays as it is, whatever is seen', () => {
+    holds((seen) => {
+      if (!isTerminal(seen.version.status?.status)) return
+      expect(decide(seen)).toEqual({ actions: [], transitions: [] })
+    })
+  })
+
+  test('that was decided on in an unchanged world is settled', () => {
+    holds((seen) => {
+      const once = applied(seen)
+      const again = decide(once)
+      expect(again.actions).toEqual([])
+      expect(again.transitions).toEqual([])
+      expect(again.status ?? once.version.status).toEqual(once.version.status)
+    })
+  })
+
+  test('never loses a verdict that let its pods go', () => {
+    holds((seen) => {
+      if (verdictOf(seen.version.status) !== 'True') return
+      const { status } = decide(seen)
+      if (status !== undefined) expect(verdictOf(status)).toBe('True')
+    })
+  })
+
+  test('gets the verdict only when both phases before the deployment are passed', () => {
+    holds((seen) => {
+      const { status } = decide(seen)
+      if (status === undefined || verdictOf(seen.version.status) === 'True') return
+      const before = [status.preDeploymentStatus, status.preDeploymentEvaluationStatus]
+      expect(verdictOf(status) === 'True').toBe(isBegun(seen) && before.every(isPassed))
+    })
+  })
+
+  test('gets a warning instead of a failure only where failures do not block', () => {
+    holds((seen) => {
+      const { status } = decide(seen)
+      if (status === undefined || !seen.config.blocking) return
+      for (const { state } of workloadPhases) {
+        if (status[state] === 'Warning') expect(seen.version.status?.[state]).toBe('Warning')
+      }
+    })
+  })
+
+  test('makes children that are its own, with names that fit everywhere', () => {
+    holds((seen) => {
+      for (const action of decide(seen).actions) {
+        if (action.kind !== 'create') throw new Error('It only makes children')
+        const { name, namespace } = action.object.metadata
+        expect(name).toMatch(/^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/)
+        expect(namespace).toBe('shop')
+        expect(controllerOf(action.object)?.uid).toBe(seen.version.metadata.uid)
+      }
+    })
+  })
+
+  test('tells each fact once, and short enough for an event and a condition', () => {
+    holds((seen) => {
+      const { transitions, status } = decide(seen)
+      expect(new Set(transitions.map(({ id }) => id)).size).toBe(transitions.length)
+      for (const { id, message } of transitions) {
+        expect(id.startsWith(`${seen.version.metadata.uid}/`)).toBe(true)
+        expect(Buffer.byteLength(message)).toBeLessThanOrEqual(1_024)
+      }
+      for (const { message } of status?.conditions ?? []) {
+        expect(message.length).toBeLessThanOrEqual(32_768)
+      }
+    })
+  })
+})
+
+/** Whether the version is past waiting for its app. */
+const isBegun = ({ version, appVersion: app }: WorkloadVersionSeen): boolean =>
+  version.status?.currentPhase !== undefined ||
+  (isPassed(app?.status?.preDeploymentStatus) &&
+    isPassed(app?.status?.preDeploymentEvaluationStatus))
