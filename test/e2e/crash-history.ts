@@ -7,13 +7,13 @@
  *
  * @module
  */
-import { KeptnTask, KeptnWorkloadVersion } from '../../api/index.ts'
+import { conditionTypes, KeptnTask, KeptnWorkloadVersion } from '../../api/index.ts'
 import { Job, Pod } from '../../api/kubernetes.ts'
 import { controllerOf, type KubeObject, type ResourceType } from '../../api/object.ts'
-import { isPassed } from '../../gate/verdict.ts'
 import { gateName } from '../../identity/keys.ts'
 import { revisionOf } from '../../identity/revision.ts'
 import type { Client } from '../../kube/client.ts'
+import { findCondition } from '../../kube/conditions.ts'
 import { keyOf } from '../../kube/keys.ts'
 import { eventually } from '../eventually.ts'
 
@@ -111,7 +111,7 @@ const find = (states: readonly KubeObject[]): Findings => {
     tasks: firstOf(of(KeptnTask)),
     jobs: firstOf(of(Job)),
     completed: firstOf(of(Job), isComplete),
-    verdicts: firstOf(of(KeptnWorkloadVersion), isPassed),
+    verdicts: firstOf(of(KeptnWorkloadVersion), hasPassed),
   }
   const opened = firstOf(pods, (pod) => !hasGate(pod))
   return {
@@ -139,6 +139,9 @@ const repeated = <T>(objects: readonly T[], by: (object: T) => string): readonly
 
 const isComplete = ({ status }: Job): boolean =>
   (status?.conditions ?? []).some((each) => each.type === 'Complete' && each.status === 'True')
+
+const hasPassed = ({ status }: KeptnWorkloadVersion): boolean =>
+  findCondition(status?.conditions, conditionTypes.preDeploymentPassed)?.status === 'True'
 
 const hasGate = ({ spec }: Pod): boolean =>
   (spec.schedulingGates ?? []).some(({ name }) => name === gateName)
