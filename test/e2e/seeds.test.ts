@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { parseAllDocuments } from 'yaml'
+import { Namespace } from '../../api/kubernetes.ts'
 import { toContainerd } from '../../deploy/delivery.ts'
+import { undeployGatekept } from '../../deploy/install.ts'
 import { programFolder } from '../../deploy/options.ts'
 import { simplenodeImage } from '../../demo/stand-ins.ts'
 import { eventually } from '../eventually.ts'
@@ -158,3 +160,35 @@ test('with all of Gatekept stopped, pods in other namespaces are created as ever
     { timeoutMs: 30_000 },
   )
 }, 120_000)
+
+test('taken away, it leaves nothing, and what was held runs', async () => {
+  const { cluster, client, connection } = installation
+  expectHeld(await lookAt(client, 'simplenode-low').pods('simplenode-'))
+
+  await undeployGatekept({ connection })
+
+  const names = async (...kinds: readonly string[]): Promise<readonly string[]> =>
+    (await cluster.kubectl(['get', kinds.join(','), '-A', '-o', 'name'])).split('\n')
+  const left = await names(
+    'namespaces',
+    'customresourcedefinitions',
+    'clusterroles',
+    'clusterrolebindings',
+    'roles',
+    'rolebindings',
+    'mutatingwebhookconfigurations',
+    'leases',
+  )
+  expect(
+    left.filter((name) => /keptn|lifecycle-(operator|webhook)|metrics-operator/.test(name)),
+  ).toEqual([])
+  const managed = await client.get(Namespace, { name: 'simplenode-dev' })
+  expect(Object.keys(managed?.metadata.annotations ?? {}).join()).not.toContain('gatekept.dev')
+  await eventually(
+    async () => {
+      const pods = await lookAt(client, 'simplenode-low').pods('simplenode-')
+      expect(pods.map(({ status }) => status?.phase)).toEqual(['Running'])
+    },
+    { timeoutMs: 30_000 },
+  )
+}, 180_000)
