@@ -4,14 +4,29 @@
  * A failed check does not keep the tests from running: one run tells everything. The last line is the tests' count; a
  * failed check is counted in the exit code and named before.
  */
+import { buildPrograms, ClusterError } from './cluster/cluster.ts'
+import { progressOn } from './cluster/progress.ts'
 import { checks, runJest, runSteps } from './steps.ts'
 
+/** Before any test waits for a cluster: on a machine that has none of its programs yet, they take minutes to build. */
+const prepare = async (): Promise<void> => {
+  const progress = progressOn(process.stderr)
+  try {
+    await buildPrograms(progress)
+  } finally {
+    progress.end()
+  }
+}
+
 const args = process.argv.slice(2)
-if (args.length > 0) {
-  process.exitCode = await runJest(args)
-} else {
-  const failed = await runSteps(checks)
-  if (failed.length > 0) process.stdout.write(`Failed: ${failed.join(', ')}\n`)
-  const jest = await runJest(['--maxWorkers', '2'])
+const failed = args.length > 0 ? [] : await runSteps(checks)
+if (failed.length > 0) process.stdout.write(`Failed: ${failed.join(', ')}\n`)
+try {
+  await prepare()
+  const jest = await runJest(args.length > 0 ? args : ['--maxWorkers', '2'])
   process.exitCode = failed.length > 0 || jest !== 0 ? 1 : 0
+} catch (error) {
+  if (!(error instanceof ClusterError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = 1
 }
