@@ -20,6 +20,10 @@ const longestName = 253
 /** Events wait here while the API server is slow; what comes on top of that is dropped and counted. */
 const longestQueue = 2000
 const inFlight = 4
+/** Events are sent when nothing more was told for so long: the steps of a release follow each other faster. */
+const quietMs = 50
+/** However much is told, no event waits longer than this for that. */
+const longestWaitMs = 1_000
 
 const cutBytes = (text: string, limit: number): string => {
   const bytes = Buffer.from(text)
@@ -70,7 +74,12 @@ export const eventOf = (
   }
 }
 
-/** Sends events in the order in which they are told, a few at a time. */
+/**
+ * Sends events in the order in which they are told, a few at a time.
+ *
+ * They make way for what they tell of: more than half of all writes of a release are events, and one sent at once competes
+ * with the next step, for this process and for the API server. So they go out when a release pauses or is over.
+ */
 export const createEventSender = (options: {
   readonly client: Pick<Client, 'create'>
   readonly reporter: { readonly controller: string; readonly instance: string }
@@ -79,6 +88,9 @@ export const createEventSender = (options: {
 }): ((transitions: readonly Transition[]) => void) => {
   const { client, reporter, log, signal } = options
   const waiting: Transition[] = []
+  const due: Transition[] = []
+  let timer: NodeJS.Timeout | undefined
+  let latestAt = 0
   let underWay = 0
 
   const send = async (transition: Transition): Promise<void> => {
@@ -93,7 +105,7 @@ export const createEventSender = (options: {
 
   const next = (): void => {
     while (underWay < inFlight) {
-      const transition = waiting.shift()
+      const transition = due.shift()
       if (transition === undefined) return
       underWay += 1
       void send(transition).finally(() => {
@@ -103,12 +115,21 @@ export const createEventSender = (options: {
     }
   }
 
+  const release = (): void => {
+    timer = undefined
+    due.push(...waiting.splice(0))
+    next()
+  }
+
   return (transitions) => {
-    const room = longestQueue - waiting.length
+    const room = longestQueue - waiting.length - due.length
     waiting.push(...transitions.slice(0, room))
     if (transitions.length > room) {
       log.warn({ dropped: transitions.length - room }, 'Events were dropped')
     }
-    next()
+    const now = performance.now()
+    if (timer === undefined) latestAt = now + longestWaitMs
+    clearTimeout(timer)
+    timer = setTimeout(release, Math.min(quietMs, latestAt - now))
   }
 }
