@@ -36,14 +36,20 @@ const stage = (text: string): void => {
   process.stderr.write(`${text}\n`)
 }
 
+/** Runs one after the other. One that could not be run is told, and does not take the figures of the others with it. */
 const runAll = async (world: World, names: readonly string[]): Promise<readonly Run[]> => {
   const runs: Run[] = []
   for (const [name, run] of Object.entries(benchmarks)) {
     if (!names.includes(name)) continue
     const before = loadAverage()
     stage(`Running ${name} (load average ${before.toFixed(1)})`)
-    const result = await run(world)
-    runs.push({ ...result, loadAverage: { before, after: loadAverage() } })
+    try {
+      const result = await run(world)
+      runs.push({ ...result, loadAverage: { before, after: loadAverage() } })
+    } catch (error) {
+      stage(`Cannot run ${name}: ${String((error as Error).stack)}`)
+      process.exitCode = 1
+    }
   }
   return runs
 }
@@ -105,4 +111,4 @@ try {
   process.exitCode = 1
 }
 // What still waits for an answer belongs to a cluster that is gone.
-process.exit()
+process.exit(process.exitCode)
