@@ -406,8 +406,9 @@ const laterInMs = (error: ApiError, askedMs: number, tries: Tries): number | und
 /** A server error may follow a write that was carried out, so that a repeated one meets its own traces. */
 const withRepetition = (error: unknown, tries: Tries): unknown => {
   if (!(error instanceof ApiError) || !tries.isDoubtful) return error
-  const { status, reason, retryAfterMs, cause } = error
-  return new ApiError(error.message, { status, reason, retryAfterMs, cause, repeated: true })
+  const { status, reason, causes, retryAfterMs, cause } = error
+  const details = { status, reason, causes, retryAfterMs, cause, repeated: true }
+  return new ApiError(error.message, details)
 }
 
 const waitFor = async (ms: number, signal: AbortSignal | undefined): Promise<void> => {
@@ -495,7 +496,7 @@ interface Status {
   readonly message?: unknown
   readonly reason?: unknown
   readonly code?: unknown
-  readonly details?: { readonly retryAfterSeconds?: unknown } | null
+  readonly details?: { readonly retryAfterSeconds?: unknown; readonly causes?: unknown } | null
 }
 
 const maxMessageLength = 2_000
@@ -513,12 +514,20 @@ const statusOf = (text: string): Status => {
   return {}
 }
 
+const causesOf = ({ details }: Status): readonly string[] =>
+  Array.isArray(details?.causes)
+    ? details.causes
+        .map((cause: { readonly reason?: unknown } | null) => textOf(cause?.reason))
+        .filter((reason) => reason !== '')
+    : []
+
 const refusal = (call: Call, response: Dispatcher.ResponseData, text: string): ApiError => {
   const status = statusOf(text)
   const why = textOf(status.message) || `HTTP status ${response.statusCode}`
   return new ApiError(`Cannot ${call.attempt}: ${why}`, {
     status: response.statusCode,
     reason: textOf(status.reason),
+    causes: causesOf(status),
     retryAfterMs: retryAfterOf(response),
   })
 }

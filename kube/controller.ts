@@ -26,6 +26,7 @@ import {
   ApiError,
   isAlreadyExists,
   isConflict,
+  isNamespaceTerminating,
   isNotFound,
   isRefused,
   isUnavailable,
@@ -223,8 +224,16 @@ const pass = async <Seen, Status>(loop: Loop<Seen, Status>, key: string): Promis
   } catch (error) {
     if (error instanceof MovedError) return met(loop, key, error)
     conflicts.delete(key)
+    if (isNamespaceTerminating(error)) return over(loop, key)
     return failed(loop, key, error)
   }
+}
+
+/** The key's namespace is being deleted, and its object with it: one line for each object of it would tell nobody anything. */
+const over = <Seen, Status>({ queue, log }: Loop<Seen, Status>, key: string): PassOutcome => {
+  queue.succeed(key)
+  log.debug({ key }, 'Namespace is being deleted')
+  return 'gone'
 }
 
 const decideAndApply = async <Seen, Status>(
@@ -259,6 +268,7 @@ const afterFailure = <Seen, Status>(
   // A name that is taken reaches this place only when the object that has it is somebody else's.
   const isFinal = isRefused(error) || isAlreadyExists(error)
   if (controller.refused === undefined || !isFinal || !(error instanceof ApiError)) throw error
+  if (isNamespaceTerminating(error)) throw error
   return controller.refused(seen, action, error)
 }
 

@@ -10,6 +10,7 @@ export interface ApiErrorDetails {
   readonly reason: string
   readonly retryAfterMs?: number | undefined
   readonly repeated?: boolean | undefined
+  readonly causes?: readonly string[] | undefined
   readonly cause?: unknown
 }
 
@@ -27,6 +28,8 @@ export class ApiError extends Error {
    * `Unreachable`, `ConnectionReset` or `Timeout`; for an answer that cannot be understood, `Malformed` or `TooLarge`.
    */
   readonly reason: string
+  /** One word for each cause that the Status names, such as `NamespaceTerminating`. */
+  readonly causes: readonly string[]
   /** How long the API server asks to be left alone. */
   readonly retryAfterMs?: number
   /** Whether an earlier attempt of this same request may have been carried out: then a 409 may be our own doing. */
@@ -37,6 +40,7 @@ export class ApiError extends Error {
     this.status = details.status
     this.reason = details.reason
     this.repeated = details.repeated ?? false
+    this.causes = details.causes ?? []
     if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs
   }
 }
@@ -59,6 +63,13 @@ export const isAlreadyExists = has(409, 'AlreadyExists')
 
 /** The resource version or page is too old to go on from: list again. */
 export const isGone = has(410)
+
+/**
+ * The namespace is being deleted, so nothing can be created in it any more. That never changes again: what was wanted
+ * there is over.
+ */
+export const isNamespaceTerminating = (error: unknown): boolean =>
+  error instanceof ApiError && error.causes.includes('NamespaceTerminating')
 
 /** The API server will not take this request however often it is sent: it is invalid, or we may not. */
 export const isRefused = (error: unknown): boolean =>

@@ -12,7 +12,7 @@ import { Event } from '../api/kubernetes.ts'
 import type { New } from '../api/object.ts'
 import type { Client } from '../kube/client.ts'
 import type { ObjectReference, Transition } from '../kube/decision.ts'
-import { ApiError, isAlreadyExists } from '../kube/errors.ts'
+import { ApiError, isAlreadyExists, isNamespaceTerminating } from '../kube/errors.ts'
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ */
 const longestNote = 1024
@@ -99,7 +99,9 @@ export const createEventSender = (options: {
     } catch (error) {
       if (isAlreadyExists(error) || signal.aborted) return
       const status = error instanceof ApiError ? error.status : undefined
-      log.warn({ err: error, status, reason: transition.reason }, 'Event was not stored')
+      // What is told of a namespace's end by its objects can be stored nowhere: expected, so not worth a person's time.
+      const level = isNamespaceTerminating(error) ? 'debug' : 'warn'
+      log[level]({ err: error, status, reason: transition.reason }, 'Event was not stored')
     }
   }
 

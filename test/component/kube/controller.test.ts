@@ -394,6 +394,25 @@ describe('children', () => {
     await isComplete()
   })
 
+  test('a namespace that is being deleted takes nothing, and nobody is told', async () => {
+    await make('a', 1)
+    const hold = (finalizers: readonly string[] | null): Promise<Widget> => {
+      const patch = { metadata: { finalizers } }
+      return world.direct.patch(widgets, { namespace, name: 'a', patchType: 'merge', patch })
+    }
+    await hold(['test.gatekept.dev/stays'])
+    const found = await world.direct.get(namespaces, { name: namespace })
+    const uid = found?.metadata.uid ?? ''
+    await world.direct.delete(namespaces, { name: namespace, uid })
+    const { outcomes, lines } = start(setUp(), { refused: () => settled })
+    await eventually(() => {
+      expect(outcomes).not.toEqual([])
+    })
+    expect(new Set(outcomes)).toEqual(new Set(['gone']))
+    expect(lines.filter((line) => line.includes('"level":40'))).toEqual([])
+    await hold(null)
+  })
+
   test('what a person should know of a refusal is stored on the object', async () => {
     const { metadata } = await make('a', 1)
     world.proxy.treat = ({ method, path }) =>

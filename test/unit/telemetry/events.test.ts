@@ -131,6 +131,23 @@ describe('the sender of events', () => {
     expect(most()).toBe(4)
   })
 
+  test('does not warn of what a namespace that is being deleted refuses', async () => {
+    const details = { status: 403, reason: 'Forbidden', causes: ['NamespaceTerminating'] }
+    const [first] = many(2).map((each) => eventOf(each, reporter).metadata.name)
+    const { client, stored } = fakeClient((name) =>
+      name === first ? new ApiError('It ends', details) : undefined,
+    )
+    const { log, lines } = logged()
+    const { signal } = new AbortController()
+    createEventSender({ client, reporter, log, signal })(many(2))
+    await eventually(() => {
+      expect(stored).toEqual(['1'])
+    })
+    expect(lines.map((line) => (JSON.parse(line) as { readonly level: number }).level)).toEqual([
+      20,
+    ])
+  })
+
   test('takes an event that is there for one that was sent, and says so of none other', async () => {
     const taken = new ApiError('There', { status: 409, reason: 'AlreadyExists' })
     const full = new ApiError('Full', { status: 500, reason: 'InternalError' })
