@@ -18,7 +18,9 @@ const terminalScreen = (stream: NodeJS.WriteStream): Screen => {
   return {
     show: (view) => {
       // The last row is left free: writing its line feed would scroll the first one away.
-      const medium = { columns: stream.columns, rows: stream.rows - 1, colour: true }
+      // A terminal that does not know its size says 0.
+      const { columns, rows } = stream
+      const medium = { columns: columns || 80, rows: (rows || 25) - 1, colour: true }
       const lines = render(view, medium)
       const back = drawn === 0 ? '' : `\u001b[${drawn}A`
       stream.write(`${back}\r\u001b[J${lines.join('\n')}\n`)
