@@ -13,6 +13,7 @@ import type { Client } from '../../kube/client.ts'
 import { install, type Installation } from '../e2e/installation.ts'
 import { startFakeNode } from './fake-node.ts'
 import { watchGates, type Gates } from './gates.ts'
+import { claimAsOthers, processesOf } from './processes.ts'
 
 /** What a benchmark may use. */
 export interface World extends Installation {
@@ -104,6 +105,9 @@ export const startWorld = async (): Promise<World> => {
     await installation.down()
   }
   try {
+    for (const container of ['lifecycle-webhook', 'lifecycle-operator', 'metrics-operator']) {
+      for (const pid of await processesOf(cluster, container)) claimAsOthers(pid)
+    }
     await startFakeNode(cluster, client, signal)
     await prepare(client)
     const log = pino({ level: 'silent' })
