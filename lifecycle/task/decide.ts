@@ -55,6 +55,8 @@ export type SecretState = 'usable' | 'missing' | 'key-missing' | 'unknown'
 /** What was found of the things that a pod would hang on. */
 export interface Prerequisites {
   readonly secret?: SecretState
+  /** The resource versions of the Secrets that the task is given, by name, as far as we may read them. */
+  readonly secretVersions?: Readonly<Record<string, string>>
   /** The code in a user's ConfigMap, or `missing`. */
   readonly code?: { readonly text: string } | 'missing'
   /** Whether the copy of the code is in the task's namespace. */
@@ -198,13 +200,18 @@ const copyNeeded = (
   return createFunctionConfigMap(task, plan.code.copy, text)
 }
 
-const makeJob = ({ task, settings }: Seen, plan: Runnable, { salt = 0 }: Prerequisites): Action =>
+const makeJob = (
+  { task, settings }: Seen,
+  plan: Runnable,
+  { salt = 0, secretVersions = {} }: Prerequisites,
+): Action =>
   createJob({
     task,
     definition: plan.definition,
     program: programOf(plan, settings),
     name: jobName(task, salt),
     timeoutSeconds: plan.timeoutSeconds,
+    secretVersions,
   })
 
 const programOf = (plan: Runnable, { denoImage }: Settings): Program => {

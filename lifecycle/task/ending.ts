@@ -4,7 +4,7 @@
  * @module
  */
 import type { ContainerStatus, Pod } from '../../api/kubernetes.ts'
-import { maskedTail } from './masking.ts'
+import { maskedTail, type Traces } from './masking.ts'
 
 /** Why a task failed, besides what its Job says. */
 export interface Ending {
@@ -13,29 +13,28 @@ export interface Ending {
   readonly output?: string
 }
 
+/** What of a task's output may be shown: all but the traces of its secrets, or nothing, and why. */
+export type Masking =
+  | { readonly kind: 'traces'; readonly traces: Traces }
+  | { readonly kind: 'withheld'; readonly because: string }
+
 /** As much of a log as the kubelet keeps. */
 const maxOutputBytes = 2048
 
-/**
- * Reads the last try of a task from the pods of its Job.
- *
- * `traces` are what must not be shown; `undefined`: nobody could tell, so that no output is shown at all.
- */
-export const endingOf = (pods: readonly Pod[], traces: readonly string[] | undefined): Ending => {
+/** Reads the last try of a task from the pods of its Job. */
+export const endingOf = (pods: readonly Pod[], masking: Masking): Ending => {
   const [last] = [...pods].sort((a, b) => lastInstant(b).localeCompare(lastInstant(a)))
   if (last === undefined) return {}
   const { exitCode, message } = tellingOf(last)
   return {
     ...(exitCode === undefined ? {} : { exitCode }),
-    ...(message === undefined ? {} : outputOf(message, traces)),
+    ...(message === undefined ? {} : outputOf(message, masking)),
   }
 }
 
-const outputOf = (message: string, traces: readonly string[] | undefined): Ending => {
-  if (traces === undefined) {
-    return { output: 'The output is not shown, because the secrets in it cannot be told' }
-  }
-  const output = maskedTail(message.trim(), traces, maxOutputBytes)
+const outputOf = (message: string, masking: Masking): Ending => {
+  if (masking.kind === 'withheld') return { output: `Output withheld: ${masking.because}` }
+  const output = maskedTail(message.trim(), masking.traces, maxOutputBytes)
   return output === '' ? {} : { output }
 }
 

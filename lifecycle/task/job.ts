@@ -25,6 +25,23 @@ export const taskLabel = 'gatekept.dev/task-uid'
 /** Annotation of our Jobs: how many seconds one may stay after its outcome is stored. A Job must not know it before. */
 export const ttlAnnotation = 'gatekept.dev/ttl-seconds-after-finished'
 
+/**
+ * Annotation of our Jobs: the resource versions that its Secrets had when it was made, as a JSON object by name. Whether the
+ * values that are read at its end are those that it was given follows from it.
+ */
+export const secretVersionsAnnotation = 'gatekept.dev/secret-versions'
+
+/** The versions that a Job's Secrets had when it was made; a Secret whose version is not known is left out. */
+export const secretVersionsOf = ({ metadata }: KubeObject): Readonly<Record<string, unknown>> => {
+  try {
+    const found: unknown = JSON.parse(metadata.annotations?.[secretVersionsAnnotation] ?? '{}')
+    return typeof found === 'object' && found !== null ? { ...found } : {}
+  } catch {
+    // Somebody has changed it: then no version is known.
+    return {}
+  }
+}
+
 /** What is kept in memory of a Job: enough to follow it. */
 export interface FollowedJob extends KubeObject {
   readonly spec: { readonly ttlSecondsAfterFinished?: number }
@@ -91,6 +108,8 @@ export interface JobPlan {
   readonly program: Program
   readonly name: string
   readonly timeoutSeconds: number
+  /** Of the Secrets that the task is given. */
+  readonly secretVersions: Readonly<Record<string, string>>
 }
 
 /**
@@ -100,7 +119,7 @@ export interface JobPlan {
  * tell whether the check passed.
  */
 export const createJob = (plan: JobPlan): Create => {
-  const { task, definition, name } = plan
+  const { task, definition, name, secretVersions } = plan
   const { namespace, labels = {} } = task.metadata
   const annotations = annotationsOf(task)
   return {
@@ -117,6 +136,9 @@ export const createJob = (plan: JobPlan): Create => {
           ...annotations,
           ...contextAnnotations(task),
           [ttlAnnotation]: String(definition.spec.ttlSecondsAfterFinished),
+          ...(Object.keys(secretVersions).length === 0
+            ? {}
+            : { [secretVersionsAnnotation]: JSON.stringify(secretVersions) }),
         },
         ownerReferences: [ownedBy(task)],
       },

@@ -1,27 +1,43 @@
 /**
  * Keeps secrets out of what is stored and told.
  *
+ * A script reads its secret in pieces and may print any of them, so a value is recognised whole, by what it is made of
+ * (lines, values after a key, words, members of JSON), and by any run of six of its characters; each as it is and as it is
+ * commonly written elsewhere. Masking too much costs a word of an output, masking too little a secret.
+ *
  * @module
  */
 
 const mask = '***'
 
-/** A piece of a secret this short, at the cut edge of an output, is left: it says nothing, and everything looks like it. */
-const shortestPiece = 4
+/** A part of a secret shorter than this is left: it says nothing, and everything looks like it. */
+const shortestPart = 4
+/** So many characters in a row that a secret has, too, are taken for a piece of it. */
+const runLength = 6
 
-/**
- * The texts by which a secret can be recognised: its value, the strings and numbers in it if it is JSON, and each of these
- * as JSON and as part of a URL.
- */
-export const tracesOf = (values: readonly string[]): readonly string[] => {
-  const traces = values.flatMap((value) => [value, value.trim(), ...leavesOf(parsed(value))])
-  const forms = traces.flatMap((text) => [
-    text,
-    JSON.stringify(text).slice(1, -1),
-    encodeURIComponent(text.toWellFormed()),
-  ])
-  return [...new Set(forms)].filter((text) => text !== '').sort((a, b) => b.length - a.length)
+/** By what secrets can be recognised. */
+export interface Traces {
+  /** Masked wherever they are, however short. */
+  readonly exact: readonly string[]
+  /** Of these each run of characters is masked. */
+  readonly texts: readonly string[]
 }
+
+/** The traces that these values leave. */
+export const tracesOf = (values: readonly string[]): Traces => {
+  const wholes = unique(
+    values.flatMap((value) => [value, value.trim(), ...leavesOf(parsed(value))]),
+  )
+  const parts = unique(wholes.flatMap(partsOf))
+  return {
+    exact: unique([...wholes, ...parts].flatMap(formsOf)),
+    texts: unique(wholes.flatMap((whole) => [...formsOf(whole), ...withinBase64(whole)])),
+  }
+}
+
+const unique = (texts: readonly string[]): readonly string[] => [
+  ...new Set(texts.filter((text) => text !== '')),
+]
 
 const parsed = (text: string): unknown => {
   try {
@@ -33,43 +49,109 @@ const parsed = (text: string): unknown => {
 }
 
 const leavesOf = (value: unknown): readonly string[] => {
-  if (typeof value === 'string') return [value]
+  // A string in JSON may be JSON itself.
+  if (typeof value === 'string') return [value, ...leavesOf(parsed(value))]
   if (typeof value === 'number') return numberLeaf(String(value))
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(leavesOf) : []
 }
 
 /** A number of few digits is a port, a count or a flag more often than a secret. */
 const numberLeaf = (digits: string): readonly string[] =>
-  digits.length < shortestPiece ? [] : [digits]
+  digits.length < shortestPart ? [] : [digits]
+
+/** What a script gets that takes a value apart: its lines, what follows a key in them, its words. */
+const partsOf = (whole: string): readonly string[] => {
+  const lines = whole.split(/[\r\n]+/).map((line) => line.trim())
+  const sides = lines.flatMap((line) => [afterFirst(line, '='), afterFirst(line, ':')])
+  const words = [...whole.split(/[\s,;&=:"']+/), ...whole.split(/[^\p{L}\p{N}]+/u)]
+  return [...lines, ...sides, ...words].filter((part) => part.length >= shortestPart)
+}
+
+const afterFirst = (line: string, separator: string): string =>
+  line.slice(line.indexOf(separator) + 1).trim()
+
+/** How a text is written as it is, within JSON, in a URL, in a form and as base64. */
+const formsOf = (text: string): readonly string[] => [
+  text,
+  JSON.stringify(text).slice(1, -1),
+  encodeURIComponent(text.toWellFormed()),
+  new URLSearchParams([['', text]]).toString().slice(1),
+  ...(text.length < shortestPart ? [] : base64Of(Buffer.from(text))),
+]
+
+/** Both alphabets, without what fills the last group up. */
+const base64Of = (bytes: Buffer): readonly string[] => [
+  bytes.toString('base64').replace(/=+$/, ''),
+  bytes.toString('base64url'),
+]
+
+/** How a text looks within the base64 of a longer one: it may begin at any of the three bytes of a group. */
+const withinBase64 = (text: string): readonly string[] =>
+  [1, 2].flatMap((before) =>
+    base64Of(Buffer.concat([Buffer.alloc(before), Buffer.from(text)])).map((encoded) =>
+      encoded.slice(before + 1),
+    ),
+  )
 
 /**
  * The output with every trace of a secret replaced, and at most so many bytes from its end.
  *
  * What was kept of the output may begin or end within a secret, so pieces of traces at its edges are masked, too.
  */
-export const maskedTail = (output: string, traces: readonly string[], maxBytes: number): string => {
-  let masked = output
-  for (const trace of traces) masked = masked.replaceAll(trace, mask)
-  return tail(withMaskedEdges(masked, traces), maxBytes)
-}
-
-const withMaskedEdges = (text: string, traces: readonly string[]): string => {
-  const start = Math.max(0, ...traces.map((trace) => overlap(trace, text)))
-  const end = Math.max(0, ...traces.map((trace) => overlap(text, trace)))
-  const kept = text.slice(start, Math.max(start, text.length - end))
-  return `${start > 0 ? mask : ''}${kept}${end > 0 ? mask : ''}`
-}
-
-/** How long the longest end of one text is with which the other begins. */
-const overlap = (ending: string, beginning: string): number => {
-  for (
-    let length = Math.min(ending.length, beginning.length);
-    length >= shortestPiece;
-    length -= 1
-  ) {
-    if (beginning.startsWith(ending.slice(-length))) return length
+export const maskedTail = (output: string, traces: Traces, maxBytes: number): string => {
+  const isHidden = new Uint8Array(output.length)
+  const hide = (start: number, length: number): void => {
+    isHidden.fill(1, start, start + length)
   }
-  return 0
+  hideExact(output, traces.exact, hide)
+  hideRuns(output, traces.texts, hide)
+  hideEdges(output, traces.exact, hide)
+  return tail(render(output, isHidden), maxBytes)
+}
+
+type Hide = (start: number, length: number) => void
+
+const hideExact = (output: string, exact: readonly string[], hide: Hide): void => {
+  for (const trace of exact) {
+    let at = output.indexOf(trace)
+    while (at !== -1) {
+      hide(at, trace.length)
+      at = output.indexOf(trace, at + 1)
+    }
+  }
+}
+
+const hideRuns = (output: string, texts: readonly string[], hide: Hide): void => {
+  const runs = Map.groupBy(
+    Array.from({ length: output.length }, (_, at) => at),
+    (at) => output.slice(at, at + runLength),
+  )
+  for (const text of texts) {
+    for (let at = 0; at + runLength <= text.length; at += 1) {
+      for (const start of runs.get(text.slice(at, at + runLength)) ?? []) hide(start, runLength)
+    }
+  }
+}
+
+/** Longer pieces than these are runs. */
+const pieceLengths = [shortestPart, shortestPart + 1]
+
+const hideEdges = (output: string, exact: readonly string[], hide: Hide): void => {
+  for (const length of pieceLengths.filter((each) => each <= output.length)) {
+    const [first, last] = [output.slice(0, length), output.slice(-length)]
+    if (exact.some((trace) => trace.endsWith(first))) hide(0, length)
+    if (exact.some((trace) => trace.startsWith(last))) hide(output.length - length, length)
+  }
+}
+
+const render = (output: string, isHidden: Uint8Array): string => {
+  let shown = ''
+  for (let at = 0; at < output.length; at += 1) {
+    if (isHidden[at] === 0) shown += output.charAt(at)
+    else if (isHidden[at - 1] !== 1) shown += mask
+  }
+  // A run may end within a character of two units.
+  return shown.toWellFormed()
 }
 
 const tail = (text: string, maxBytes: number): string => {

@@ -13,14 +13,13 @@ import {
   isFailing,
   nameTaken,
   type Prerequisites,
-  type SecretState,
   type Seen,
   type SeenJob,
   type Settings,
 } from './decide.ts'
-import { endingOf, type Ending } from './ending.ts'
+import { endingOf, type Ending, type Masking } from './ending.ts'
 import { secureDataKey } from './environment.ts'
-import { jobNames, taskJobs, type FollowedJob } from './job.ts'
+import { jobNames, secretVersionsOf, taskJobs, type FollowedJob } from './job.ts'
 import { tracesOf } from './masking.ts'
 import { planOf, type CodeAt, type Plan } from './plan.ts'
 
@@ -145,6 +144,7 @@ const prerequisitesOf = async (
   return {
     ...(salt === undefined ? {} : { salt }),
     ...(plan.kind === 'script' ? await needsOf(sources, task, plan) : {}),
+    ...(plan.kind === 'container' ? await secretsFor(sources, task, plan.container) : {}),
   }
 }
 
@@ -154,10 +154,30 @@ const needsOf = async (
   { code, secret }: Extract<Plan, { kind: 'script' }>,
 ): Promise<Omit<Prerequisites, 'salt'>> => {
   const found = 'name' in code ? await findCode(sources, task, code) : {}
-  return secret === undefined
-    ? found
-    : { ...found, secret: await secretState(sources, task, secret) }
+  return secret === undefined ? found : { ...found, ...(await secretState(sources, task, secret)) }
 }
+
+/** The kubelet waits for the Secrets of a user's container, as it would for any pod's: they are read for their versions. */
+const secretsFor = async (
+  { client }: Sources,
+  { metadata: { namespace = '' } }: KeptnTask,
+  container: Container,
+): Promise<Pick<Prerequisites, 'secretVersions'>> => {
+  const found = await Promise.all(
+    secretsOf([container]).map((name) => readSecret(client, { namespace, name })),
+  )
+  return found.every((secret) => secret === undefined) ? {} : versionsOf(found)
+}
+
+const versionsOf = (
+  secrets: readonly (Secret | undefined)[],
+): Required<Pick<Prerequisites, 'secretVersions'>> => ({
+  secretVersions: Object.fromEntries(
+    secrets
+      .filter((secret) => secret !== undefined)
+      .map(({ metadata }) => [metadata.name, metadata.resourceVersion]),
+  ),
+})
 
 const findCode = async (
   { client, configMaps }: Sources,
@@ -192,14 +212,16 @@ const secretState = async (
   { client }: Sources,
   { metadata: { namespace = '' } }: KeptnTask,
   name: string,
-): Promise<SecretState> => {
+): Promise<Pick<Prerequisites, 'secret' | 'secretVersions'>> => {
   try {
     const secret = await client.get(Secret, { namespace, name })
-    if (secret === undefined) return 'missing'
-    return secret.data?.[secureDataKey] === undefined ? 'key-missing' : 'usable'
+    if (secret === undefined) return { secret: 'missing' }
+    return secret.data?.[secureDataKey] === undefined
+      ? { secret: 'key-missing' }
+      : { secret: 'usable', ...versionsOf([secret]) }
   } catch (error) {
     // An installation may give us Secrets of some namespaces only; the kubelet can read them all.
-    if (isForbidden(error)) return 'unknown'
+    if (isForbidden(error)) return { secret: 'unknown' }
     throw error
   }
 }
@@ -224,7 +246,7 @@ const readEnding = async ({ client }: Sources, followed: FollowedJob): Promise<E
     const labelSelector = `${podsOfJob}=${uid}`
     const { items } = await client.list(Pod, { namespace, labelSelector })
     if (items.length === 0) return {}
-    return endingOf(items, await tracesFor(client, namespace, job.spec.template.spec.containers))
+    return endingOf(items, await maskingFor(client, job))
   } catch (error) {
     // The outcome is known without it; that we may not read pods must not keep a task from ending.
     if (isForbidden(error)) return {}
@@ -232,36 +254,49 @@ const readEnding = async ({ client }: Sources, followed: FollowedJob): Promise<E
   }
 }
 
-/** More than this many recognisable texts would keep the process busy; their output is not shown. */
-const maxTraces = 2_000
+/** Values longer than this together would keep the process busy; their output is not shown. */
+const maxSecretLength = 64 * 1024
 
-/** What must not be seen of the Secrets that the containers were given; `undefined`: it cannot be told. */
-const tracesFor = async (
-  client: Sources['client'],
-  namespace: string,
-  containers: readonly Container[],
-): Promise<readonly string[] | undefined> => {
+/** How what must not be seen of the Secrets that the containers were given is kept out of the output. */
+const maskingFor = async (client: Sources['client'], job: Job): Promise<Masking> => {
+  const { namespace = '' } = job.metadata
+  const before = secretVersionsOf(job)
   const values: string[] = []
-  for (const name of new Set(containers.flatMap(secretsOf))) {
+  for (const name of secretsOf(job.spec.template.spec.containers)) {
     const secret = await readSecret(client, { namespace, name })
-    if (secret === undefined) return undefined
+    const version = before[name]
+    // Without both looks nobody can say what the task was given.
+    if (secret === undefined || version === undefined) {
+      return withheld(`what Secret "${name}" held while the task ran cannot be told`)
+    }
+    if (secret.metadata.resourceVersion !== version) {
+      return withheld(`Secret "${name}" changed while the task ran`)
+    }
     for (const value of Object.values(secret.data ?? {})) {
       values.push(Buffer.from(value, 'base64').toString('utf8'))
     }
   }
-  const traces = tracesOf(values)
-  return traces.length > maxTraces ? undefined : traces
+  const length = values.reduce((sum, value) => sum + value.length, 0)
+  return length > maxSecretLength
+    ? withheld('its Secrets are too large to be recognised in it')
+    : { kind: 'traces', traces: tracesOf(values) }
 }
+
+const withheld = (because: string): Masking => ({ kind: 'withheld', because })
 
 interface EnvFrom {
   readonly secretRef?: { readonly name?: string }
 }
 
-const secretsOf = (container: Container & { readonly envFrom?: readonly EnvFrom[] }) =>
-  [
-    ...(container.env ?? []).map(({ valueFrom }) => valueFrom?.secretKeyRef?.name),
-    ...(container.envFrom ?? []).map(({ secretRef }) => secretRef?.name),
-  ].filter((name) => name !== undefined)
+type WithEnvFrom = Container & { readonly envFrom?: readonly EnvFrom[] }
+
+const secretsOf = (containers: readonly WithEnvFrom[]): readonly string[] => {
+  const names = containers.flatMap(({ env = [], envFrom = [] }) => [
+    ...env.map(({ valueFrom }) => valueFrom?.secretKeyRef?.name),
+    ...envFrom.map(({ secretRef }) => secretRef?.name),
+  ])
+  return [...new Set(names.filter((name) => name !== undefined))]
+}
 
 const readSecret = async (
   client: Sources['client'],

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { KeptnTask } from '../../../api/index.ts'
 import { KeptnTaskDefinition } from '../../../api/index.ts'
-import { ConfigMap, Job } from '../../../api/kubernetes.ts'
+import { ConfigMap, Job, Secret } from '../../../api/kubernetes.ts'
 import { controllerOf } from '../../../api/object.ts'
 import { jobName } from '../../../lifecycle/task/job.ts'
 import { eventually } from '../../eventually.ts'
@@ -81,7 +81,7 @@ describe('a task', () => {
     await makeSecret(
       world,
       { namespace, name: 'token' },
-      { SECURE_DATA: JSON.stringify({ hook: canary }) },
+      { SECURE_DATA: `user=bob\npassword=${canary}\n` },
     )
     await makeDefinition(
       world,
@@ -97,6 +97,27 @@ describe('a task', () => {
     const everything = [JSON.stringify(told), logged(), JSON.stringify(status)].join('')
     expect(everything).not.toContain(canary)
     expect(told.at(-1)).toMatchObject({ reason: 'ReconcileTask', severity: 'Warning' })
+  })
+
+  test('shows no output when its Secret changed while it ran', async () => {
+    const namespace = await aNamespace()
+    const { told } = start()
+    const at = { namespace, name: 'token' }
+    await makeSecret(world, at, { SECURE_DATA: 'c4n4ry-s3cr3t' })
+    await makeDefinition(
+      world,
+      { namespace, name: 'check' },
+      { deno: { inline: { code: 'x' }, secureParameters: { secret: 'token' } } },
+    )
+    const task = await makeTask(world, { namespace, name: 'pre-check-1' })
+    await reaches(task, { status: 'Progressing' })
+    const patch = { data: { SECURE_DATA: btoa('another') } }
+    await world.client.patch(Secret, { ...at, patchType: 'merge', patch })
+    await endPod(world, task, { exitCode: 3, message: 'cannot post to c4n4ry-s3cr3t' })
+    const { status } = await reaches(task, { status: 'Failed', exitCode: 3 })
+    const why = 'Output withheld: Secret "token" changed while the task ran'
+    expect(status?.message).toContain(why)
+    expect(JSON.stringify([told, status])).not.toContain('c4n4ry')
   })
 
   test('fails when its Job is deleted, and gets no other', async () => {

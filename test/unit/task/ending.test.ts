@@ -1,6 +1,9 @@
 import { expect, test } from '@jest/globals'
 import type { ContainerStatus, Pod } from '../../../api/kubernetes.ts'
-import { endingOf } from '../../../lifecycle/task/ending.ts'
+import { endingOf, type Masking } from '../../../lifecycle/task/ending.ts'
+import { tracesOf } from '../../../lifecycle/task/masking.ts'
+
+const shown: Masking = { kind: 'traces', traces: tracesOf([]) }
 
 const aPod = (created: string, state?: ContainerStatus['state'], conditions?: object[]): Pod =>
   ({
@@ -24,13 +27,13 @@ test('tells the exit code and the output of the try that ended last', () => {
     aPod('10:00:20', terminated(2, '10:00:30', 'second\n')),
     aPod('10:00:00', terminated(1, '10:00:10', 'first')),
   ]
-  expect(endingOf(pods, [])).toEqual({ exitCode: 2, output: 'second' })
-  expect(endingOf(pods.toReversed(), [])).toEqual({ exitCode: 2, output: 'second' })
+  expect(endingOf(pods, shown)).toEqual({ exitCode: 2, output: 'second' })
+  expect(endingOf(pods.toReversed(), shown)).toEqual({ exitCode: 2, output: 'second' })
 })
 
 test('tells why a pod could not start', () => {
   const waiting = { reason: 'ImagePullBackOff', message: 'Back-off pulling image' }
-  expect(endingOf([aPod('10:00:00', { waiting })], [])).toEqual({
+  expect(endingOf([aPod('10:00:00', { waiting })], shown)).toEqual({
     output: 'ImagePullBackOff: Back-off pulling image',
   })
 })
@@ -42,17 +45,20 @@ test('tells why a pod was not scheduled', () => {
     reason: 'Unschedulable',
     message: 'no',
   }
-  expect(endingOf([aPod('10:00:00', undefined, [scheduled])], [])).toEqual({
+  expect(endingOf([aPod('10:00:00', undefined, [scheduled])], shown)).toEqual({
     output: 'Unschedulable: no',
   })
 })
 
 test('masks secrets, and shows nothing where they cannot be told', () => {
   const pods = [aPod('10:00:00', terminated(1, '10:00:10', 'token hunter2'))]
-  expect(endingOf(pods, ['hunter2'])).toEqual({ exitCode: 1, output: 'token ***' })
-  const hidden = endingOf(pods, undefined)
+  expect(endingOf(pods, { kind: 'traces', traces: tracesOf(['hunter2']) })).toEqual({
+    exitCode: 1,
+    output: 'token ***',
+  })
+  const hidden = endingOf(pods, { kind: 'withheld', because: 'nobody knows' })
   expect(hidden.exitCode).toBe(1)
-  expect(hidden.output).not.toContain('hunter2')
+  expect(hidden.output).toBe('Output withheld: nobody knows')
 })
 
 test.each([
@@ -60,5 +66,5 @@ test.each([
   ['a pod without a status', [aPod('10:00:00')]],
   ['a pod that runs', [aPod('10:00:00', { running: {} })]],
 ])('tells nothing from %s', (_, pods) => {
-  expect(endingOf(pods, [])).toEqual({})
+  expect(endingOf(pods, shown)).toEqual({})
 })

@@ -17,6 +17,36 @@ test.each([
   ['a secret in a URL', 'https://x/?t=a%2Fb%3D', ['a/b='], 'https://x/?t=***'],
   ['the end of a secret where the log was cut', 'ter2 was wrong', ['hunter2'], '*** was wrong'],
   ['the start of a secret at the end', 'password: hunt', ['hunter2'], 'password: ***'],
+  ['a line', 'login failed for s3cr3t!', ['bob\ns3cr3t!\n'], 'login failed for ***'],
+  [
+    'what follows a key',
+    'login failed … CANARY-hunter2-XYZ',
+    ['user=bob\npassword=CANARY-hunter2-XYZ\n'],
+    'login failed … ***',
+  ],
+  ['what follows a key and a colon', 'pw is a b c', ['pin:a b c'], 'pw is ***'],
+  ['a short word', 'pin is 4711.', ['user=bob,pin=4711'], 'pin is ***.'],
+  ['a short word in a URL', 'pw x9y8', ['https://bob:x9y8@db.local/shop'], 'pw ***'],
+  [
+    'a piece of a word',
+    'in two: hunter2, er2-XYZ!',
+    ['pw=CANARY-hunter2-XYZ'],
+    'in two: ***, ***!',
+  ],
+  [
+    'JSON within JSON',
+    'got ab1!',
+    [JSON.stringify({ a: JSON.stringify({ b: 'ab1!' }) })],
+    'got ***',
+  ],
+  [
+    'the whole as base64',
+    `got ${btoa('user=bob\npw=x9y8\n')}`,
+    ['user=bob\npw=x9y8\n'],
+    'got ***=',
+  ],
+  ['a word as base64', `got ${btoa('x9y8')}`, ['user=bob\npw=x9y8\n'], 'got ***=='],
+  ['a word in a form', 'got a+b%21c', ['{"pw":"a b!c"}'], 'got ***'],
 ])('masks %s', (_, output, secrets, masked) => {
   expect(mask(output, ...secrets)).toBe(masked)
 })
@@ -27,10 +57,60 @@ test('leaves short numbers of JSON alone', () => {
 
 test('keeps the end of a long output, in whole characters', () => {
   const output = `${'é'.repeat(3000)}end`
-  const kept = maskedTail(output, [], 2048)
+  const kept = maskedTail(output, tracesOf([]), 2048)
   expect(kept.endsWith('éend')).toBe(true)
   expect(Buffer.byteLength(kept)).toBeLessThanOrEqual(2048)
   expect(kept).not.toContain('\uFFFD')
+})
+
+/** Every run of six characters in a row. */
+const runsOf = (text: string): readonly string[] =>
+  Array.from({ length: Math.max(0, text.length - 5) }, (_, at) => text.slice(at, at + 6))
+
+const words = fc.stringMatching(/^[A-Za-z0-9!#$%@/+._-]{4,24}$/)
+const settings = fc.array(fc.tuple(fc.stringMatching(/^[a-z]{2,9}$/), words), {
+  minLength: 1,
+  maxLength: 5,
+})
+const secrets = fc.oneof(
+  words,
+  settings.map((all) => all.map(([key, value]) => `${key}=${value}`).join('\n')),
+  settings.map((all) => all.map(([key, value]) => `${key}: ${value}\r\n`).join('')),
+  settings.map((all) => all.map(([key, value]) => `${key}='${value}'`).join('; ')),
+  settings.map((all) => JSON.stringify({ deep: [Object.fromEntries(all)] })),
+)
+const forms: readonly ((text: string) => string)[] = [
+  (text) => text,
+  JSON.stringify,
+  encodeURIComponent,
+  (text) => JSON.stringify({ text }),
+  (text) => new URLSearchParams({ text }).toString(),
+]
+const bounds = fc.tuple(fc.nat(120), fc.nat(120))
+const noise = fc.stringMatching(/^[ -)]{0,9}$/)
+
+test('of no secret more than five characters in a row are left, however it was taken apart', () => {
+  const pieces = fc.tuple(secrets, bounds, fc.constantFrom(...forms), noise)
+  fc.assert(
+    fc.property(pieces, ([secret, [start, length], form, around]) => {
+      const piece = secret.slice(start % secret.length, (start % secret.length) + length)
+      const masked = mask(`${around}${form(piece)}${around}`, secret)
+      for (const run of runsOf(secret)) expect(masked).not.toContain(run)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test('of no secret in base64 more than what shares a group with other bytes is left', () => {
+  fc.assert(
+    fc.property(secrets, noise, noise, (secret, before, after) => {
+      const masked = mask(btoa(`${before}${secret}${after}`), secret)
+      for (const at of [0, 1, 2]) {
+        const known = btoa(secret.slice(at, secret.length - ((secret.length - at) % 3)))
+        for (const run of runsOf(known)) expect(masked).not.toContain(run)
+      }
+    }),
+  )
 })
 
 test('no output holds a secret, nor the end of one that the log was cut in', () => {

@@ -4,7 +4,7 @@ import type { KubeObject } from '../../../api/object.ts'
 import { ApiError } from '../../../kube/errors.ts'
 import { createFeed, type Store } from '../../../kube/store.ts'
 import { decide } from '../../../lifecycle/task/decide.ts'
-import type { FollowedJob } from '../../../lifecycle/task/job.ts'
+import { secretVersionsAnnotation, type FollowedJob } from '../../../lifecycle/task/job.ts'
 import { observe, type Sources } from '../../../lifecycle/task/observe.ts'
 import { aDefinition, aJob, aTask, now, settings } from './objects.ts'
 
@@ -133,16 +133,47 @@ test('output is not shown when the Secret that could be in it cannot be read', a
   const failed = { type: 'Failed', status: 'True', reason: 'BackoffLimitExceeded', message: 'm' }
   const job = aJob(aTask(), [failed])
   const env = [{ name: 'X', valueFrom: { secretKeyRef: { name: 'token', key: 'k' } } }]
-  const liveJob = { ...job, spec: { template: { spec: { containers: [{ name: 'c', env }] } } } }
+  const liveJob = {
+    ...job,
+    metadata: { ...job.metadata, annotations: { [secretVersionsAnnotation]: '{"token":"7"}' } },
+    spec: { template: { spec: { containers: [{ name: 'c', env }] } } },
+  }
   const terminated = { exitCode: 2, message: 'hunter2', finishedAt: '2026-01-01T11:59:59Z' }
   const pod = {
     metadata: { creationTimestamp: '2026-01-01T11:59:00Z' },
     status: { containerStatuses: [{ name: 'c', state: { terminated } }] },
   }
-  for (const secret of [undefined, forbidden]) {
+  const rotated = { metadata: { name: 'token', resourceVersion: '8' }, data: {} }
+  const secrets = [
+    { secret: undefined, because: 'what Secret "token" held while the task ran cannot be told' },
+    { secret: forbidden, because: 'what Secret "token" held while the task ran cannot be told' },
+    { secret: rotated, because: 'Secret "token" changed while the task ran' },
+  ]
+  for (const { secret, because } of secrets) {
     const live = { Job: liveJob, Pod: { items: [pod] }, Secret: secret }
     const { decision } = await look({ task: recorded(), job, live })
     expect(decision?.status).toMatchObject({ status: 'Failed', exitCode: 2 })
+    expect(decision?.status?.message).toContain(`Output withheld: ${because}`)
     expect(JSON.stringify(decision)).not.toContain('hunter2')
+  }
+  // A Job that was made without its versions being known, by Keptn perhaps.
+  const unknown = { ...liveJob, metadata: job.metadata }
+  const live = { Job: unknown, Pod: { items: [pod] }, Secret: rotated }
+  const { decision } = await look({ task: recorded(), job, live })
+  expect(decision?.status?.message).toContain('cannot be told')
+})
+
+test('a Job knows which versions its Secrets had', async () => {
+  const env = [{ name: 'X', valueFrom: { secretKeyRef: { name: 'token', key: 'SECURE_DATA' } } }]
+  const definitions = [
+    { deno: { inline: { code: 'x' }, secureParameters: { secret: 'token' } } },
+    { container: { name: 'c', image: 'i', env } },
+  ]
+  const secret = { metadata: { name: 'token', resourceVersion: '8' }, data: { SECURE_DATA: '' } }
+  for (const spec of definitions) {
+    const live = { KeptnTask: aTask(), Secret: secret }
+    const { decision } = await look({ task: aTask(), definition: aDefinition(spec), live })
+    const annotations = { [secretVersionsAnnotation]: '{"token":"8"}' }
+    expect(decision?.actions).toMatchObject([{ object: { metadata: { annotations } } }])
   }
 })
