@@ -154,7 +154,14 @@ export const ReplicaSet = resource<ReplicaSet>({
 })
 
 export interface StatefulSet extends KubeObject {
-  readonly spec: { readonly replicas?: number; readonly template: PodTemplate }
+  readonly spec: {
+    readonly replicas?: number
+    readonly updateStrategy?: {
+      readonly type?: string
+      readonly rollingUpdate?: { readonly partition?: number }
+    }
+    readonly template: PodTemplate
+  }
   readonly status?: {
     readonly observedGeneration?: number
     readonly availableReplicas?: number
@@ -172,7 +179,10 @@ export const StatefulSet = resource<StatefulSet>({
 })
 
 export interface DaemonSet extends KubeObject {
-  readonly spec: { readonly template: PodTemplate }
+  readonly spec: {
+    readonly updateStrategy?: { readonly type?: string }
+    readonly template: PodTemplate
+  }
   readonly status?: {
     readonly observedGeneration?: number
     readonly desiredNumberScheduled?: number

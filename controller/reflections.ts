@@ -61,16 +61,20 @@ const cutMetadata = (metadata: ObjectMeta, kept: ReadonlySet<string>): ObjectMet
     : { ownerReferences: metadata.ownerReferences.filter((owner) => owner.controller === true) }),
 })
 
-/** Owners of pods: how many replicas, and how far they are. No template: that is read live, once per revision. */
-const cutOwner = (object: ReplicaSet | StatefulSet | DaemonSet): KubeObject => ({
+/** Owners of pods: how many replicas, which of them are updated, and how far they are. No template: that is read live, once per revision. */
+export const cutOwner = (object: ReplicaSet | StatefulSet | DaemonSet): KubeObject => ({
   apiVersion: object.apiVersion,
   kind: object.kind,
   metadata: cutMetadata(object.metadata, ownerAnnotations),
   ...{
-    spec: 'replicas' in object.spec ? { replicas: object.spec.replicas } : {},
+    spec: Object.fromEntries(
+      Object.entries(object.spec).filter(([field]) => ownerSpecFields.includes(field)),
+    ),
     status: object.status === undefined ? undefined : cutOwnerStatus(object.status),
   },
 })
+
+const ownerSpecFields = ['replicas', 'updateStrategy']
 
 const ownerStatusFields = [
   'observedGeneration',

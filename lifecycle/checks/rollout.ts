@@ -46,6 +46,18 @@ const isObserved = (object: {
   readonly status?: { readonly observedGeneration?: number }
 }): boolean => (object.status?.observedGeneration ?? 0) >= (object.metadata.generation ?? 0)
 
+/**
+ * How many of the wanted pods will be of the new revision without anybody's help: those below the partition keep the old
+ * one, and with `OnDelete` each pod does until somebody deletes it.
+ */
+const toUpdate = (
+  { updateStrategy = {} }: Pick<StatefulSet['spec'], 'updateStrategy'>,
+  wanted: number,
+): number =>
+  updateStrategy.type === 'OnDelete'
+    ? 0
+    : Math.max(0, wanted - (updateStrategy.rollingUpdate?.partition ?? 0))
+
 /** How many pods have the revision; one that is not the one to update to has nothing more to come. */
 const updatedOf = ({ status }: StatefulSet, hash: string | undefined, wanted: number): number =>
   hash === undefined || status?.updateRevision !== hash ? wanted : (status.updatedReplicas ?? 0)
@@ -53,29 +65,37 @@ const updatedOf = ({ status }: StatefulSet, hash: string | undefined, wanted: nu
 /** The first count that is short of what is wanted says what the rollout waits for. */
 const rolloutOfCounts = (
   isSeen: boolean,
-  wanted: number,
-  counts: readonly { readonly count: number; readonly words: string }[],
+  counts: readonly { readonly count: number; readonly wanted: number; readonly words: string }[],
 ): Rollout => {
   if (!isSeen) return { kind: 'progressing', message: 'the change has not been taken up yet' }
-  const short = counts.find(({ count }) => count < wanted)
+  const short = counts.find(({ count, wanted }) => count < wanted)
   return short === undefined
     ? ready
-    : { kind: 'progressing', message: `${short.count} of ${wanted} ${short.words}` }
+    : { kind: 'progressing', message: `${short.count} of ${short.wanted} ${short.words}` }
 }
 
 const statefulSetRollout = (set: StatefulSet, hash: string | undefined): Rollout => {
   const wanted = set.spec.replicas ?? 1
-  return rolloutOfCounts(isObserved(set), wanted, [
-    { count: updatedOf(set, hash, wanted), words: 'replicas are updated' },
-    { count: set.status?.availableReplicas ?? 0, words: 'replicas are available' },
+  return rolloutOfCounts(isObserved(set), [
+    {
+      count: updatedOf(set, hash, wanted),
+      wanted: toUpdate(set.spec, wanted),
+      words: 'replicas are updated',
+    },
+    { count: set.status?.availableReplicas ?? 0, wanted, words: 'replicas are available' },
   ])
 }
 
 const daemonSetRollout = (set: DaemonSet): Rollout => {
   const { status } = set
-  return rolloutOfCounts(isObserved(set), status?.desiredNumberScheduled ?? 0, [
-    { count: status?.updatedNumberScheduled ?? 0, words: 'pods are updated' },
-    { count: status?.numberReady ?? 0, words: 'pods are ready' },
+  const wanted = status?.desiredNumberScheduled ?? 0
+  return rolloutOfCounts(isObserved(set), [
+    {
+      count: status?.updatedNumberScheduled ?? 0,
+      wanted: toUpdate(set.spec, wanted),
+      words: 'pods are updated',
+    },
+    { count: status?.numberReady ?? 0, wanted, words: 'pods are ready' },
   ])
 }
 

@@ -20,26 +20,46 @@ const replicaSet = (
   return { kind: 'ReplicaSet', object }
 }
 
-const statefulSet = (replicas: number, status: StatefulSet['status']): Owner => ({
+const statefulSet = (
+  replicas: number,
+  status: StatefulSet['status'],
+  updateStrategy?: StatefulSet['spec']['updateStrategy'],
+): Owner => ({
   kind: 'StatefulSet',
   object: {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
     metadata: metadata('db', { generation: 2 }),
-    spec: { replicas, template: { spec: { containers: [] } } },
+    spec: {
+      replicas,
+      ...(updateStrategy === undefined ? {} : { updateStrategy }),
+      template: { spec: { containers: [] } },
+    },
     ...(status === undefined ? {} : { status }),
   },
 })
 
-const daemonSet = (status: DaemonSet['status']): Owner => ({
+const daemonSet = (
+  status: DaemonSet['status'],
+  updateStrategy?: DaemonSet['spec']['updateStrategy'],
+): Owner => ({
   kind: 'DaemonSet',
   object: {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
     metadata: metadata('log', { generation: 2 }),
-    spec: { template: { spec: { containers: [] } } },
+    spec: {
+      ...(updateStrategy === undefined ? {} : { updateStrategy }),
+      template: { spec: { containers: [] } },
+    },
     ...(status === undefined ? {} : { status }),
   },
+})
+
+const partition = (at: number) => ({ type: 'RollingUpdate', rollingUpdate: { partition: at } })
+const onDelete = { type: 'OnDelete' }
+const ofSet = (availableReplicas: number, updatedReplicas: number) => ({
+  ...{ observedGeneration: 2, availableReplicas, updatedReplicas, updateRevision: 'db-2' },
 })
 
 const progressing = (message: string) => ({ kind: 'progressing', message })
@@ -74,6 +94,36 @@ const sentences: Readonly<Record<string, readonly [Owner, string | undefined, ob
     statefulSet(3, { ...seen, availableReplicas: 3, updatedReplicas: 1, updateRevision: 'db-2' }),
     'db-2',
     progressing('1 of 3 replicas are updated'),
+  ],
+  'a StatefulSet with a partition is ready when the pods above it are updated': [
+    statefulSet(3, ofSet(3, 2), partition(1)),
+    'db-2',
+    ready,
+  ],
+  'a StatefulSet with a partition waits for the pods above it': [
+    statefulSet(3, ofSet(3, 1), partition(1)),
+    'db-2',
+    progressing('1 of 2 replicas are updated'),
+  ],
+  'a StatefulSet with a partition waits until all are available': [
+    statefulSet(3, ofSet(2, 2), partition(1)),
+    'db-2',
+    progressing('2 of 3 replicas are available'),
+  ],
+  'a StatefulSet with a partition above all pods updates none': [
+    statefulSet(3, ofSet(3, 0), partition(5)),
+    'db-2',
+    ready,
+  ],
+  'a StatefulSet whose pods somebody has to delete is not waited for': [
+    statefulSet(3, ofSet(3, 1), onDelete),
+    'db-2',
+    ready,
+  ],
+  'a DaemonSet whose pods somebody has to delete is not waited for': [
+    daemonSet({ ...seen, desiredNumberScheduled: 2, numberReady: 2 }, onDelete),
+    '5d8',
+    ready,
   ],
   'a revision that the StatefulSet has left behind has nothing more to come': [
     statefulSet(3, { ...seen, availableReplicas: 3, updatedReplicas: 1, updateRevision: 'db-3' }),
