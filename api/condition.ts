@@ -38,4 +38,6 @@ export const conditionTypes = {
   ready: 'Ready',
   /** `True`: nothing will happen until a person changes what the message says. */
   stalled: 'Stalled',
+  /** `True`: the message names checks that were added when it was too late to run them. */
+  checksAddedTooLate: 'ChecksAddedTooLate',
 } as const

@@ -70,6 +70,12 @@ export const KeptnWorkloadVersion = defineResource({
     appContextMetadata: Type.Optional(
       stringMap("The metadata of the app's KeptnAppContext, as it was when this version began."),
     ),
+    writtenAppUID: Type.Optional(
+      Type.String({
+        description:
+          'UID of the KeptnApp that a user wrote for this version. Once there is one, no app that was made automatically lets the version begin.',
+      }),
+    ),
     conditions: Type.Optional(conditions),
   }),
 })

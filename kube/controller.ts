@@ -4,6 +4,7 @@
  * ```
  * take key → observe (gone? forget) → decide
  *   → apply actions            AlreadyExists and ours: fine; NotFound: fine
+ *        AlreadyExists, and nobody controls it: look at the live object, decide again at once
  *   → patch status             only if different; carries the resourceVersion it was decided on
  *        conflict: look at the live object, decide again at once
  *   → announce transitions     a failure here is logged, and nothing else
@@ -416,12 +417,18 @@ const applyCreate = async (writer: Writer, { type, object }: Create): Promise<vo
   }
 }
 
-/** The name is taken: fine when the object that has it is the one that was wanted, left by an earlier pass. */
+/**
+ * The name is taken: fine when the object that has it is the one that was wanted, left by an earlier pass. Where nobody
+ * controls it, it may as well have been made for something else: the live one is decided on.
+ */
 const adopt = async (writer: Writer, { type, object }: Create, cause: unknown): Promise<void> => {
   const { namespace, name } = object.metadata
   const live = await writer.refresh(type, atOf(namespace, name))
   const obstacle = obstacleTo(object, live)
-  if (obstacle === undefined) return
+  if (obstacle === undefined) {
+    if (controllerOf(object) === undefined) throw new MovedError(type, atOf(namespace, name), cause)
+    return
+  }
   const message = `Cannot create ${type.kind} "${joinKey(namespace, name)}": ${obstacle.message}`
   throw obstacle.isPassing
     ? new Error(message, { cause })

@@ -9,7 +9,10 @@ import type { KubeObject, New, ResourceType } from '../api/object.ts'
 /** A JSON merge patch (RFC 7386): `null` removes a member. */
 export type MergePatch = Readonly<Record<string, unknown>>
 
-/** Makes an object. `409 AlreadyExists` with the same controlling owner (or none wanted) means that it is already done. */
+/**
+ * Makes an object. `409 AlreadyExists` with the same controlling owner means that it is already done; where none is wanted,
+ * that the world has moved: it is decided again on the object that is there.
+ */
 export interface Create {
   readonly kind: 'create'
   readonly type: ResourceType<KubeObject>

@@ -17,6 +17,8 @@ import type {
 } from '../api/index.ts'
 import type { DaemonSet, ReplicaSet, StatefulSet } from '../api/kubernetes.ts'
 import { controllerOf, type KubeObject } from '../api/object.ts'
+import { identify } from '../identity/identity.ts'
+import { workloadName } from '../identity/names.ts'
 import { revisionOf } from '../identity/revision.ts'
 import type { Store } from '../kube/store.ts'
 import { namesIn, type Children, type Definitions } from './children.ts'
@@ -62,6 +64,16 @@ const definitionsOf = (version: KeptnAppVersion | KeptnWorkloadVersion): readonl
   ...new Set([...tasksOf(version), ...evaluationsOf(version)]),
 ]
 
+/** What stands in the index of held pods for those whose workload their owner alone knows. */
+export const unknownWorkload = ''
+
+/** The name of the KeptnWorkload that a held pod is of. */
+const workloadOf = (pod: KubeObject): readonly string[] => {
+  const identity = identify(pod.metadata, undefined)
+  if (identity === 'owner-needed') return [unknownWorkload]
+  return identity === 'not-managed' ? [] : [workloadName(identity.app, identity.workload)]
+}
+
 /** The indexes that the lifecycle needs, by store. */
 export const lifecycleIndexes = {
   pods: {
@@ -69,6 +81,8 @@ export const lifecycleIndexes = {
       const revision = revisionOf(pod)
       return revision === undefined ? [] : [within(pod.metadata.namespace, revision.key)]
     },
+    workload: (pod: KubeObject): readonly string[] =>
+      workloadOf(pod).map((name) => within(pod.metadata.namespace, name)),
   },
   workloads: {
     app: (workload: KeptnWorkload): readonly string[] => [

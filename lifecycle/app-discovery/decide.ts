@@ -8,13 +8,22 @@ import { KeptnApp, newObject, type KeptnWorkload, type WorkloadReference } from 
 import { keys } from '../../identity/keys.ts'
 import { automaticAppVersion } from '../../identity/names.ts'
 import { settled, type Action, type Decision } from '../../kube/decision.ts'
+import { automaticLabels, isAutomatic } from '../checks/automatic-app.ts'
+import { isLeaving } from '../checks/leaving.ts'
 import type { LifecycleConfig } from '../config.ts'
 
-/** A workload of the app, and since when its present version is known. */
+/** What a version of a workload still needs of an app. `nothing`: it has begun, and goes its way without one. */
+export type AppNeeded = 'any' | 'written' | 'nothing'
+
+/** A workload of the app at one version, and since when that is known. */
 export interface DiscoveredWorkload {
   readonly workload: KeptnWorkload
+  /** Its present version, or one that another owner of the same workload wants. */
+  readonly version: string
   /** When its KeptnWorkloadVersion was made; `undefined`: it is not there yet. */
   readonly versionSince: Date | undefined
+  /** `written`: a user wrote an app for it, and only a user's lets it begin. */
+  readonly needs: AppNeeded
 }
 
 /** Everything that one decision needs. */
@@ -31,39 +40,26 @@ export interface AppDiscoverySeen {
 /** Times of the API server are whole seconds, cut: what was made "now" may be almost a second younger than it says. */
 const cutOffMs = 999
 
-/** kubectl's copy of what a person applied. */
-const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
-
-/** What we made, and nobody has taken over: a person who is later than we are finds our label on the app. */
-const isOurs = ({ metadata, spec }: KeptnApp): boolean =>
-  metadata.labels?.[keys.managedBy] === 'keptn' &&
-  metadata.annotations?.[lastApplied] === undefined &&
-  lists.every((list) => (spec[list] ?? []).length === 0)
-
-/** We never list checks. */
-const lists = [
-  'preDeploymentTasks',
-  'preDeploymentEvaluations',
-  'postDeploymentTasks',
-  'postDeploymentEvaluations',
-] as const
-
 const byName = (a: DiscoveredWorkload, b: DiscoveredWorkload): number =>
-  a.workload.metadata.name < b.workload.metadata.name ? -1 : 1
+  compare(a.workload.metadata.name, b.workload.metadata.name) || compare(a.version, b.version)
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** The name by which an app lists a workload. */
+export const nameWithin = (app: string, { metadata: { name } }: KeptnWorkload): string =>
+  name.startsWith(`${app}-`) ? name.slice(app.length + 1) : name
 
 const referencesOf = (seen: AppDiscoverySeen): readonly WorkloadReference[] =>
-  seen.workloads.toSorted(byName).map(({ workload }) => ({
-    name: workload.metadata.name.startsWith(`${seen.name}-`)
-      ? workload.metadata.name.slice(seen.name.length + 1)
-      : workload.metadata.name,
-    version: workload.spec.version,
+  seen.workloads.toSorted(byName).map(({ workload, version }) => ({
+    name: nameWithin(seen.name, workload),
+    version,
   }))
 
 const automaticVersion = ({ workloads }: AppDiscoverySeen): string =>
   automaticAppVersion(
     workloads
       .toSorted(byName)
-      .map(({ workload }) => ({ name: workload.metadata.name, version: workload.spec.version })),
+      .map(({ workload, version }) => ({ name: workload.metadata.name, version })),
   )
 
 /** An app that was named after its only workload: there is nothing to wait for. */
@@ -98,7 +94,7 @@ const create = (seen: AppDiscoverySeen, workloads: readonly WorkloadReference[])
     metadata: {
       name: seen.name,
       namespace: seen.namespace,
-      labels: { [keys.managedBy]: 'keptn' },
+      labels: automaticLabels,
     },
     spec: { version: automaticVersion(seen), workloads },
   }),
@@ -120,15 +116,24 @@ const change = (
   },
 })
 
+/** Whether a version waits for an app that we may make. Without one, an app that is gone is not missed. */
+const isWaitedFor = ({ workloads }: AppDiscoverySeen): boolean =>
+  workloads.some(({ needs }) => needs === 'any')
+
+/** An app that a user wrote, or one on its way out, is none that we may change. */
+const isUntouchable = (app: KeptnApp): boolean => isLeaving(app) || !isAutomatic(app)
+
 /**
  * Decides whether the app is made or changed now, later or not at all.
  *
- * An app that a user wrote is never touched; one without workloads is never made.
+ * An app that a user wrote is never touched; one without workloads is never made. A version that a user wrote an app for
+ * gets none from us when that one is deleted: it would let go what the user's checks hold.
  */
-export const decide = (seen: AppDiscoverySeen): Decision<never> => {
-  const { app, workloads, now } = seen
-  if (workloads.length === 0) return settled
-  if (app !== undefined && !isOurs(app)) return settled
+export const decide = (all: AppDiscoverySeen): Decision<never> => {
+  const { app, now } = all
+  const seen = { ...all, workloads: all.workloads.filter(({ needs }) => needs !== 'written') }
+  if (seen.workloads.length === 0) return settled
+  if (app === undefined ? !isWaitedFor(seen) : isUntouchable(app)) return settled
   const references = referencesOf(seen)
   if (app !== undefined && isDeepStrictEqual(app.spec.workloads, references)) return settled
   if (!isSingleService(seen)) {

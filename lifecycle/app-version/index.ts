@@ -8,6 +8,7 @@ import { workloadName, workloadVersionName } from '../../identity/names.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf, parseKey } from '../../kube/keys.ts'
 import { earlierVersionNames } from '../app/decide.ts'
+import { isLeaving } from '../checks/leaving.ts'
 import { configOf } from '../config.ts'
 import { childrenOf, definitionsFor, ownerKeys, within, type LifecycleStores } from '../stores.ts'
 import {
@@ -29,14 +30,18 @@ export const appVersionController = (reader: {
   const ofDefinition = (definition: { readonly metadata: { readonly name: string } }) =>
     appVersions.by('definition', definition.metadata.name).map(keyOf)
   const listed = (version: KeptnAppVersion): readonly ListedWorkload[] =>
-    (version.spec.workloads ?? []).map((reference) => ({
-      name: reference.name,
-      version: reference.version,
-      found: workloadVersions.get(
+    (version.spec.workloads ?? []).map((reference) => {
+      const found = workloadVersions.get(
         version.metadata.namespace,
         workloadVersionName(workloadName(version.spec.appName, reference.name), reference.version),
-      ),
-    }))
+      )
+      return {
+        name: reference.name,
+        version: reference.version,
+        // One that is being deleted is made anew.
+        found: found === undefined || isLeaving(found) ? undefined : found,
+      }
+    })
   const isReplaced = (version: KeptnAppVersion): boolean => {
     const app = apps.get(version.metadata.namespace, version.spec.appName)
     if (app?.spec.version !== version.spec.version) return false

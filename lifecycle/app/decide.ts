@@ -6,7 +6,9 @@
 import { KeptnAppVersion, newObject, type KeptnApp, type StatusOf } from '../../api/index.ts'
 import { controllerOf, ownedBy } from '../../api/object.ts'
 import { appVersionName } from '../../identity/names.ts'
-import type { Action, Decision } from '../../kube/decision.ts'
+import { settled, type Action, type Decision } from '../../kube/decision.ts'
+import { automaticLabels, isAutomatic } from '../checks/automatic-app.ts'
+import { isOnItsWayOut } from '../checks/leaving.ts'
 import type { LifecycleConfig } from '../config.ts'
 import { factTransition } from '../transitions.ts'
 
@@ -41,6 +43,7 @@ const create = (app: KeptnApp): Action => {
       metadata: {
         name: versionNameOf(app),
         ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+        ...(isAutomatic(app) ? { labels: automaticLabels } : {}),
         ownerReferences: [ownedBy(app)],
       },
       spec: {
@@ -73,6 +76,7 @@ export const decide = (seen: AppSeen): Decision<AppStatus> => {
     })
     return { status, actions: [create(app)], transitions: [told] }
   }
+  if (isOnItsWayOut(version, app)) return settled
   // Names are parts put together, so a version of another app may have the same.
   if (controllerOf(version)?.uid === app.metadata.uid) {
     return { status, actions: [], transitions: [] }

@@ -12,6 +12,7 @@ import type { RevisionKey } from '../../identity/revision.ts'
 import { mergePatch } from '../../kube/merge-patch.ts'
 import { settled, type Action, type Decision, type MergePatch } from '../../kube/decision.ts'
 import { factTransition } from '../transitions.ts'
+import { isLeaving } from '../checks/leaving.ts'
 import type { LifecycleConfig } from '../config.ts'
 
 type WorkloadSpec = KeptnWorkload['spec']
@@ -154,11 +155,13 @@ const untilRecorded = (seen: RevisionSeen, decision: Decision<never>): Decision<
  *
  * Only the owner's current revision decides; its identity is taken from what was recorded, and from the pod only the
  * first time. Of several owners that say they are the same workload each has its turn once: a revision that is recorded
- * leaves the KeptnWorkload to whoever has it, or they would take it from each other for ever.
+ * leaves the KeptnWorkload to whoever has it, or they would take it from each other for ever. One that is being deleted is
+ * waited out: what is written to it goes with it, and its name is free once it is gone, which wakes the revision.
  */
 export const decide = (seen: RevisionSeen): Decision<never> => {
   const { identity, recorded, workload } = seen
   if (!seen.isCurrent) return settled
+  if (workload !== undefined && isLeaving(workload)) return settled
   if (recorded !== undefined) {
     if (workload !== undefined && seen.hasRival) return settled
     const spec = specRecorded(seen, recorded)

@@ -1,18 +1,18 @@
 /**
  * From held pods to their KeptnWorkload. Woken by held pods, by the owners whose newest revision theirs may be,
- * and by the versions that record their revisions.
+ * by the versions that record their revisions, and by KeptnWorkloads that are gone.
  *
  * @module
  */
-import type { KeptnWorkloadVersion } from '../../api/index.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
-import { lifecycleIndexes } from '../stores.ts'
 import { decide, type RevisionSeen } from './decide.ts'
 import {
   observeRevision,
   revisionKeysOf,
   revisionKeysOfReplicaSet,
   revisionKeysOfStatefulSet,
+  revisionKeysOfVersion,
+  revisionKeysOfWorkload,
   type RevisionReader,
 } from './observe.ts'
 
@@ -23,10 +23,8 @@ export const revisionController = (reader: RevisionReader): Controller<RevisionS
     wake(reader.stores.pods, revisionKeysOf),
     wake(reader.stores.replicaSets, revisionKeysOfReplicaSet(reader)),
     wake(reader.stores.statefulSets, revisionKeysOfStatefulSet),
-    wake<KeptnWorkloadVersion>(
-      reader.stores.workloadVersions,
-      lifecycleIndexes.workloadVersions.revision,
-    ),
+    wake(reader.stores.workloads, revisionKeysOfWorkload(reader)),
+    wake(reader.stores.workloadVersions, revisionKeysOfVersion(reader)),
   ],
   observe: observeRevision(reader),
   decide,

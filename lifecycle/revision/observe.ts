@@ -3,16 +3,18 @@
  *
  * @module
  */
-import type { KeptnWorkload } from '../../api/index.ts'
+import type { KeptnWorkload, KeptnWorkloadVersion } from '../../api/index.ts'
 import { ReplicaSet, StatefulSet } from '../../api/kubernetes.ts'
-import { controllerOf, type KubeObject, type OwnerReference } from '../../api/object.ts'
+import { controllerOf, type KubeObject } from '../../api/object.ts'
 import { identify, type Identity } from '../../identity/identity.ts'
 import { workloadName } from '../../identity/names.ts'
 import { ownerOf } from '../../identity/owner.ts'
 import { revisionOf } from '../../identity/revision.ts'
 import type { Client } from '../../kube/client.ts'
+import { isLeaving } from '../checks/leaving.ts'
 import { configOf } from '../config.ts'
-import { within, type LifecycleStores } from '../stores.ts'
+import { hashIn, isNewest, type OwnerName } from '../owners.ts'
+import { lifecycleIndexes, unknownWorkload, within, type LifecycleStores } from '../stores.ts'
 import type { RevisionSeen } from './decide.ts'
 
 /** What `observeRevision` reads from. */
@@ -32,19 +34,8 @@ export interface RevisionReader {
   readonly namespace: string
 }
 
-/** What is known of an owner besides its kind's version. */
-type OwnerName = Pick<OwnerReference, 'kind' | 'name' | 'uid'>
-
-const revisionNumberKey = 'deployment.kubernetes.io/revision'
-
-const revisionNumber = (replicaSet: KubeObject): number =>
-  Number(replicaSet.metadata.annotations?.[revisionNumberKey] ?? 0)
-
-/**
- * Whether this ReplicaSet is the newest of its Deployment: a rollback raises the number of the old one. A stale store can
- * only be behind, and the newer one's pods put right what an older one's did.
- */
-const isNewest = async (
+/** Whether this ReplicaSet is what its Deployment wants now. */
+const isNewestReplicaSet = async (
   reader: RevisionReader,
   namespace: string,
   owner: OwnerName,
@@ -56,13 +47,7 @@ const isNewest = async (
     held?.metadata.uid === owner.uid
       ? held
       : await reader.client.get(ReplicaSet, { namespace, name: owner.name })
-  if (replicaSet?.metadata.uid !== owner.uid) return false
-  const deployment = controllerOf(replicaSet)
-  if (deployment === undefined) return true
-  const mine = revisionNumber(replicaSet)
-  return replicaSets
-    .by('controller', deployment.uid)
-    .every((sibling) => revisionNumber(sibling) <= mine)
+  return replicaSet?.metadata.uid === owner.uid && isNewest(reader.stores, replicaSet)
 }
 
 const isUpdateRevision = async (
@@ -86,7 +71,7 @@ const isCurrent = (
   owner: OwnerName,
   hash: string,
 ): Promise<boolean> => {
-  if (owner.kind === 'ReplicaSet') return isNewest(reader, namespace, owner)
+  if (owner.kind === 'ReplicaSet') return isNewestReplicaSet(reader, namespace, owner)
   if (owner.kind === 'StatefulSet') return isUpdateRevision(reader, namespace, owner, hash)
   return Promise.resolve(true)
 }
@@ -105,9 +90,6 @@ const hasRival = async (
     ? reader.stores.daemonSets.get(namespace, other.name)?.metadata.uid === other.uid
     : isCurrent(reader, namespace, other, hash)
 }
-
-/** The part of a revision's key after the owner's UID. */
-const hashIn = (revision: string): string => revision.split('/')[1] ?? ''
 
 /** Reads the identity from the pod, and from its owner only where the pod alone can't tell. */
 const identityOf = async (
@@ -139,7 +121,7 @@ export const observeRevision =
       .toSorted(newestFirst)
     const revision = pod && revisionOf(pod)
     if (pod === undefined || revision === undefined) return undefined
-    const [recorded] = workloadVersions.by('revision', key)
+    const [recorded] = recordedIn(workloadVersions, key)
     const [current, identity] = await Promise.all([
       isCurrent(reader, namespace, revision.owner, hashIn(revision.key)),
       // What is recorded is not asked again.
@@ -164,6 +146,47 @@ export const observeRevision =
       config: configOf(configs.by('namespace', reader.namespace)),
     }
   }
+
+/** The versions that record a revision. One that is being deleted does not any more. */
+const recordedIn = (
+  versions: RevisionReader['stores']['workloadVersions'],
+  key: string,
+): readonly KeptnWorkloadVersion[] =>
+  versions.by('revision', key).filter((version) => !isLeaving(version))
+
+/** The revisions with held pods of a KeptnWorkload that no version records: those that have something to do yet. */
+const unrecorded = (
+  { pods, workloadVersions }: RevisionReader['stores'],
+  namespace: string | undefined,
+  workload: string,
+): readonly string[] => {
+  const held = [workload, unknownWorkload].flatMap((name) =>
+    pods.by('workload', within(namespace, name)),
+  )
+  const revisions = new Set(held.flatMap(revisionKeysOf))
+  return [...revisions].filter((key) => recordedIn(workloadVersions, key).length === 0)
+}
+
+/**
+ * The revisions that wait for a KeptnWorkload to be gone. Other changes of it are left to those who made them: two
+ * revisions that took turns on each other's changes would keep at it.
+ */
+export const revisionKeysOfWorkload =
+  ({ stores }: Pick<RevisionReader, 'stores'>) =>
+  (workload: KeptnWorkload): readonly string[] => {
+    const { namespace, name, uid } = workload.metadata
+    const present = stores.workloads.get(namespace, name)
+    const isThere = present?.metadata.uid === uid && !isLeaving(present)
+    return isThere ? [] : unrecorded(stores, namespace, name)
+  }
+
+/** The revisions that a version records, and those whose turn it is once it has recorded another one. */
+export const revisionKeysOfVersion =
+  ({ stores }: Pick<RevisionReader, 'stores'>) =>
+  (version: KeptnWorkloadVersion): readonly string[] => [
+    ...lifecycleIndexes.workloadVersions.revision(version),
+    ...unrecorded(stores, version.metadata.namespace, version.spec.workloadName),
+  ]
 
 /** The key of the revision that a pod belongs to. */
 export const revisionKeysOf = (pod: KubeObject): readonly string[] => {

@@ -6,18 +6,24 @@
 import {
   conditionTypes,
   type Condition,
+  type KeptnApp,
   type KeptnAppVersion,
   type KeptnWorkloadVersion,
   type StatusOf,
 } from '../../api/index.ts'
+import { controllerOf } from '../../api/object.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
-import { settled, type Decision } from '../../kube/decision.ts'
+import { settled, type Decision, type Transition } from '../../kube/decision.ts'
+import { isAutomatic, isAutomaticVersion } from '../checks/automatic-app.ts'
+import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
+import { isLeaving } from '../checks/leaving.ts'
 import { rolloutOf, type Owner } from '../checks/rollout.ts'
 import { isPassed, isTerminal } from '../checks/roll-up.ts'
 import type { Children, Definitions, Parent } from '../children.ts'
 import { workloadPhases } from '../phases.ts'
 import { runChecks, timeOf, walkPhases, type PhaseResult } from '../progress.ts'
 import type { LifecycleConfig } from '../config.ts'
+import { factTransition, type Telling } from '../transitions.ts'
 
 export type WorkloadVersionStatus = StatusOf<KeptnWorkloadVersion>
 
@@ -25,6 +31,8 @@ export type WorkloadVersionStatus = StatusOf<KeptnWorkloadVersion>
 export interface WorkloadVersionSeen {
   readonly now: Date
   readonly version: KeptnWorkloadVersion
+  /** The KeptnApp of its name that is there now, whoever made it. */
+  readonly app: KeptnApp | undefined
   /** The app version that this workload version belongs to: the newest one that is not deprecated. */
   readonly appVersion: KeptnAppVersion | undefined
   readonly owner: Owner
@@ -56,31 +64,73 @@ const withVerdict = (
   return { ...status, conditions: withCondition(status.conditions, { type, ...verdict }, now) }
 }
 
-const waitForApp = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
-  const { appVersion, now } = seen
-  const status = seen.version.status ?? begin
-  const app = `KeptnAppVersion "${appVersion?.metadata.name ?? ''}"`
-  const failed = appVersion?.status?.status === 'Failed'
-  const verdict =
-    appVersion === undefined
-      ? {
-          reason: 'WaitingForApp',
-          message: `No version of app "${seen.version.spec.app}" has this workload version yet`,
-        }
-      : failed
-        ? {
-            reason: 'AppFailed',
-            message: `${app} has failed: a new version or revision of the app is needed`,
-          }
-        : {
-            reason: 'WaitingForApp',
-            message: `${app} has not passed its checks before the deployment`,
-          }
-  return {
-    status: withVerdict(status, { status: 'Unknown', ...verdict }, now),
-    actions: [],
-    transitions: [],
+const tellingOf = ({ version, config, now }: WorkloadVersionSeen): Telling => ({
+  subject: version,
+  version: version.spec.version,
+  eventNames: config.eventNames,
+  now,
+})
+
+/** The UID of the KeptnApp that a user wrote for this version, as far as one is known by now. */
+const writtenAppOf = ({ version, app, appVersion }: WorkloadVersionSeen): string | undefined => {
+  if (app !== undefined && !isAutomatic(app)) return app.metadata.uid
+  // The app may be gone already, and its versions wait for garbage collection.
+  const isOfWritten =
+    app === undefined && appVersion !== undefined && !isAutomaticVersion(appVersion)
+  return version.status?.writtenAppUID ?? (isOfWritten ? controllerOf(appVersion)?.uid : undefined)
+}
+
+type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>
+
+const appDeleted = 'AppDeleted'
+
+/** What a version waits for that has not begun. */
+const waitingFor = (
+  { version, app: written }: WorkloadVersionSeen,
+  appVersion: KeptnAppVersion | undefined,
+  writtenApp: string | undefined,
+): Verdict => {
+  const status = 'Unknown'
+  const name = version.spec.app
+  if (appVersion === undefined) {
+    const isThere = written !== undefined && !isLeaving(written) && !isAutomatic(written)
+    if (writtenApp !== undefined && !isThere) {
+      const message = `KeptnApp "${name}" was deleted: apply it again, or delete this KeptnWorkloadVersion to go on without it`
+      return { status, reason: appDeleted, message }
+    }
+    const message = `No version of app "${name}" has this workload version yet`
+    return { status, reason: 'WaitingForApp', message }
   }
+  const app = `KeptnAppVersion "${appVersion.metadata.name}"`
+  if (appVersion.status?.status === 'Failed') {
+    const message = `${app} has failed: a new version or revision of the app is needed`
+    return { status, reason: 'AppFailed', message }
+  }
+  const message = `${app} has not passed its checks before the deployment`
+  return { status, reason: 'WaitingForApp', message }
+}
+
+const waitForApp = (
+  seen: WorkloadVersionSeen,
+  appVersion: KeptnAppVersion | undefined,
+  writtenAppUID: string | undefined,
+): Decision<WorkloadVersionStatus> => {
+  const before = seen.version.status ?? begin
+  const status = { ...before, ...(writtenAppUID === undefined ? {} : { writtenAppUID }) }
+  const verdict = waitingFor(seen, appVersion, writtenAppUID)
+  const said = findCondition(before.conditions, conditionTypes.preDeploymentPassed)?.reason
+  const told: readonly Transition[] =
+    verdict.reason === appDeleted && said !== appDeleted
+      ? [
+          factTransition(tellingOf(seen), {
+            reason: appDeleted,
+            what: writtenAppUID ?? '',
+            message: verdict.message,
+            severity: 'Warning',
+          }),
+        ]
+      : []
+  return { status: withVerdict(status, verdict, seen.now), actions: [], transitions: told }
 }
 
 const metadataOf = (seen: WorkloadVersionSeen): Readonly<Record<string, string>> => ({
@@ -152,38 +202,55 @@ const verdictOf = (
     : { status: 'Unknown', reason: 'ChecksRunning', message }
 }
 
-/**
- * Decides what a workload version does next.
- *
- * A version that has ended answers itself, whatever else was seen. The verdict `PreDeploymentPassed` becomes true here
- * and nowhere else, from stored outcomes alone; gates open in another pass, on the stored verdict.
- */
-export const decide = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
-  const { version, now, config } = seen
-  const status = version.status ?? begin
-  if (isTerminal(status.status)) return settled
-  const begun = status.currentPhase !== undefined
-  if (!begun && !hasAppPassed(seen)) return waitForApp(seen)
+/** Walks on through the phases; one that begins takes the metadata of its app along. */
+const proceed = (
+  seen: WorkloadVersionSeen,
+  status: WorkloadVersionStatus,
+): Decision<WorkloadVersionStatus> => {
   const decision = walkPhases({
     level: 'Workload',
     phases: workloadPhases,
-    status: begun ? status : { ...status, ...contextOf(seen) },
+    status,
     run: (phase, current) => run(seen, phase as WorkloadPhase, current),
-    telling: {
-      subject: version,
-      version: version.spec.version,
-      eventNames: config.eventNames,
-      now,
-    },
+    telling: tellingOf(seen),
   })
   const next = decision.status ?? status
-  return { ...decision, status: withVerdict(next, verdictOf(next), now) }
+  return { ...decision, status: withVerdict(next, verdictOf(next), seen.now) }
 }
 
-const hasAppPassed = ({ appVersion }: WorkloadVersionSeen): boolean =>
+/** The app's metadata, as they are when the version begins. */
+const contextOf = (appVersion: KeptnAppVersion | undefined): Partial<WorkloadVersionStatus> =>
+  appVersion?.spec.metadata === undefined ? {} : { appContextMetadata: appVersion.spec.metadata }
+
+const hasAppPassed = (appVersion: KeptnAppVersion | undefined): boolean =>
   isPassed(appVersion?.status?.preDeploymentStatus) &&
   isPassed(appVersion?.status?.preDeploymentEvaluationStatus)
 
-/** The app's metadata, as they are when the version begins. */
-const contextOf = ({ appVersion }: WorkloadVersionSeen): Partial<WorkloadVersionStatus> =>
-  appVersion?.spec.metadata === undefined ? {} : { appContextMetadata: appVersion.spec.metadata }
+/**
+ * A version that has not begun: it waits for its app. Once a user has written that one, no automatic app will do: else to
+ * delete the app would let go what its checks hold.
+ */
+const beginOrWait = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
+  const writtenApp = writtenAppOf(seen)
+  const { appVersion: found } = seen
+  const isBarred = writtenApp !== undefined && found !== undefined && isAutomaticVersion(found)
+  const appVersion = isBarred ? undefined : found
+  return hasAppPassed(appVersion)
+    ? proceed(seen, { ...(seen.version.status ?? begin), ...contextOf(appVersion) })
+    : waitForApp(seen, appVersion, writtenApp)
+}
+
+/**
+ * Decides what a workload version does next.
+ *
+ * A version that has ended answers itself, whatever else was seen; it says at most that a check came too late. The verdict
+ * `PreDeploymentPassed` becomes true here and nowhere else, from stored outcomes alone; gates open in another pass, on the
+ * stored verdict.
+ */
+export const decide = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
+  const { status = begin } = seen.version
+  if (status.currentPhase === undefined && !isTerminal(status.status)) return beginOrWait(seen)
+  const decision = isTerminal(status.status) ? settled : proceed(seen, status)
+  const late = addedTooLate(seen.version.spec, decision.status ?? status, workloadPhases)
+  return withLateChecks(decision, { status, late, telling: tellingOf(seen) })
+}

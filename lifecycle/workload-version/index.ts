@@ -4,12 +4,13 @@
  *
  * @module
  */
-import { KeptnWorkloadVersion, type KeptnAppVersion } from '../../api/index.ts'
+import { KeptnWorkloadVersion, type KeptnApp, type KeptnAppVersion } from '../../api/index.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { workloadName, workloadVersionName } from '../../identity/names.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf, parseKey } from '../../kube/keys.ts'
 import { versionNameOf as appVersionNameOf } from '../app/decide.ts'
+import { isLeaving, isOnItsWayOut } from '../checks/leaving.ts'
 import type { Owner } from '../checks/rollout.ts'
 import { configOf } from '../config.ts'
 import { childrenOf, definitionsFor, ownerKeys, within, type LifecycleStores } from '../stores.ts'
@@ -34,6 +35,11 @@ export const workloadVersionController = (reader: {
     const app = stores.apps.get(metadata.namespace, spec.appName)
     return app !== undefined && appVersionNameOf(app) === metadata.name
   }
+  /** Its app was made again, or it is being deleted: what it comes to says nothing about the app that is there now. */
+  const isGoing = (candidate: KeptnAppVersion): boolean => {
+    const app = stores.apps.get(candidate.metadata.namespace, candidate.spec.appName)
+    return app === undefined ? isLeaving(candidate) : isOnItsWayOut(candidate, app)
+  }
   // Times are whole seconds: of two that were made in one, the app knows which is its own now.
   const newestFirst = (a: KeptnAppVersion, b: KeptnAppVersion): number =>
     b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp) ||
@@ -41,7 +47,7 @@ export const workloadVersionController = (reader: {
   const appVersionOf = (version: KeptnWorkloadVersion): KeptnAppVersion | undefined =>
     appVersions
       .by('app', within(version.metadata.namespace, version.spec.app))
-      .filter((candidate) => candidate.status?.status !== 'Deprecated')
+      .filter((candidate) => candidate.status?.status !== 'Deprecated' && !isGoing(candidate))
       .filter((candidate) => lists(candidate, version))
       .toSorted(newestFirst)[0]
   const ownerOf = (version: KeptnWorkloadVersion): Owner => {
@@ -72,6 +78,7 @@ export const workloadVersionController = (reader: {
     wakes: [
       wake(workloadVersions, (version) => [keyOf(version)]),
       wake(appVersions, ofApp),
+      wake<KeptnApp>(stores.apps, (app) => workloadVersions.by('app', keyOf(app)).map(keyOf)),
       wake(stores.tasks, ownerKeys),
       wake(stores.evaluations, ownerKeys),
       wake(stores.replicaSets, ofOwner),
@@ -89,6 +96,7 @@ export const workloadVersionController = (reader: {
       return {
         now,
         version,
+        app: stores.apps.get(namespace, version.spec.app),
         appVersion: appVersionOf(version),
         owner: ownerOf(version),
         children: childrenOf(stores, version),

@@ -11,8 +11,9 @@ import {
 } from '../../api/index.ts'
 import { controllerOf, ownedBy } from '../../api/object.ts'
 import { workloadVersionName } from '../../identity/names.ts'
-import type { Action, Decision } from '../../kube/decision.ts'
+import { settled, type Action, type Decision } from '../../kube/decision.ts'
 import { mergePatch } from '../../kube/merge-patch.ts'
+import { isOnItsWayOut } from '../checks/leaving.ts'
 import type { LifecycleConfig } from '../config.ts'
 import { factTransition } from '../transitions.ts'
 
@@ -111,6 +112,7 @@ export const decide = (seen: WorkloadSeen): Decision<WorkloadStatus> => {
     })
     return { status, actions: [create(workload)], transitions: [told] }
   }
+  if (isOnItsWayOut(version, workload)) return settled
   if (isMeant(workload, version)) {
     return { status, actions: follow(workload, version), transitions: [] }
   }

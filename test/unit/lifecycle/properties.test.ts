@@ -124,6 +124,7 @@ const worlds: fc.Arbitrary<WorkloadVersionSeen> = fc
   .map(({ spec, status, verdict, app, owner, children, known, blocking }) => ({
     now: new Date('2026-03-01T12:00:30Z'),
     version: workloadVersion(spec, withVerdict(status, verdict)),
+    app: undefined,
     appVersion:
       app === undefined
         ? undefined
@@ -186,7 +187,10 @@ describe('a workload version', () => {
   test('that has ended stays as it is, whatever is seen', () => {
     holds((seen) => {
       if (!isTerminal(seen.version.status?.status)) return
-      expect(decide(seen)).toEqual({ actions: [], transitions: [] })
+      const { actions, status = seen.version.status, transitions } = decide(seen)
+      expect(actions).toEqual([])
+      expect(transitions.every(({ reason }) => reason === 'ChecksAddedTooLate')).toBe(true)
+      expect(withoutLate(status)).toEqual(withoutLate(seen.version.status))
     })
   })
 
@@ -211,6 +215,7 @@ describe('a workload version', () => {
   test('gets the verdict only when both phases before the deployment are passed', () => {
     holds((seen) => {
       const { status } = decide(seen)
+      if (isTerminal(seen.version.status?.status)) return
       if (status === undefined || verdictOf(seen.version.status) === 'True') return
       const before = [status.preDeploymentStatus, status.preDeploymentEvaluationStatus]
       expect(verdictOf(status) === 'True').toBe(isBegun(seen) && before.every(isPassed))
@@ -252,6 +257,12 @@ describe('a workload version', () => {
       }
     })
   })
+})
+
+/** A version that has ended still says which checks came too late. */
+const withoutLate = (status: WorkloadVersionStatus | undefined) => ({
+  ...status,
+  conditions: (status?.conditions ?? []).filter(({ type }) => type !== 'ChecksAddedTooLate'),
 })
 
 /** Whether the version is past waiting for its app. */

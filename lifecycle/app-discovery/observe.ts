@@ -1,0 +1,144 @@
+/**
+ * Reads which workloads an app has, and at which versions.
+ *
+ * @module
+ */
+import type { KeptnApp, KeptnWorkload, KeptnWorkloadVersion } from '../../api/index.ts'
+import type { KubeObject } from '../../api/object.ts'
+import { revisionOf } from '../../identity/revision.ts'
+import { parseKey } from '../../kube/keys.ts'
+import { isLeaving } from '../checks/leaving.ts'
+import { isTerminal } from '../checks/roll-up.ts'
+import { configOf } from '../config.ts'
+import { wantsNow } from '../owners.ts'
+import { within, type LifecycleStores } from '../stores.ts'
+import { versionNameOf } from '../workload/decide.ts'
+import {
+  nameWithin,
+  type AppDiscoverySeen,
+  type AppNeeded,
+  type DiscoveredWorkload,
+} from './decide.ts'
+
+/** What `observeApp` reads from. */
+export interface AppDiscoveryReader {
+  readonly stores: Pick<
+    LifecycleStores,
+    | 'workloads'
+    | 'workloadVersions'
+    | 'apps'
+    | 'configs'
+    | 'pods'
+    | 'replicaSets'
+    | 'statefulSets'
+    | 'daemonSets'
+  >
+  /** Our own namespace: the one whose KeptnConfig counts. */
+  readonly namespace: string
+}
+
+const needsOf = (version: KeptnWorkloadVersion | undefined): AppNeeded => {
+  const { status } = version ?? {}
+  if (status === undefined) return 'any'
+  if (status.currentPhase !== undefined || isTerminal(status.status)) return 'nothing'
+  return status.writtenAppUID === undefined ? 'any' : 'written'
+}
+
+const discovered = (
+  workload: KeptnWorkload,
+  version: string,
+  object: KeptnWorkloadVersion | undefined,
+): DiscoveredWorkload => ({
+  workload,
+  version,
+  versionSince: object && new Date(object.metadata.creationTimestamp),
+  needs: needsOf(object),
+})
+
+const isListed = (
+  app: KeptnApp | undefined,
+  workload: KeptnWorkload,
+  { spec }: KeptnWorkloadVersion,
+): boolean =>
+  app?.spec.workloads?.some(
+    ({ name, version }) =>
+      version === spec.version && name === nameWithin(app.metadata.name, workload),
+  ) === true
+
+/** Whether an owner other than the one that has the workload now holds pods of this version, and wants them. */
+const isHeldByAnother = (
+  { stores }: Pick<AppDiscoveryReader, 'stores'>,
+  workload: KeptnWorkload,
+  { metadata, spec }: KeptnWorkloadVersion,
+): boolean => {
+  const { namespace = '' } = metadata
+  const isAnothers = (pod: KubeObject): boolean => {
+    const revision = isLeaving(pod) ? undefined : revisionOf(pod)
+    return (
+      revision !== undefined &&
+      revision.owner.uid !== workload.spec.resourceReference.uid &&
+      wantsNow(stores, namespace, revision.owner, revision.key)
+    )
+  }
+  return (spec.revisions ?? []).some((revision) =>
+    stores.pods.by('revision', within(namespace, revision)).some(isAnothers),
+  )
+}
+
+const isStillWanted = (
+  { stores }: Pick<AppDiscoveryReader, 'stores'>,
+  workload: KeptnWorkload,
+  { metadata: { namespace = '' }, spec }: KeptnWorkloadVersion,
+): boolean =>
+  spec.resourceReference.uid !== workload.spec.resourceReference.uid &&
+  wantsNow(stores, namespace, spec.resourceReference, spec.revision ?? '')
+
+/**
+ * Versions that another owner of the same workload wants: a KeptnWorkload names one version, and the pods of the other
+ * would be held for ever. Once listed they stay so, or the app would change with each that begins. An older version of the
+ * same owner is none of them: its pods make room for the newer ones.
+ */
+const ofOtherOwners = (
+  reader: AppDiscoveryReader,
+  key: string,
+  app: KeptnApp | undefined,
+): readonly DiscoveredWorkload[] =>
+  reader.stores.workloadVersions.by('app', key).flatMap((object) => {
+    const { metadata, spec } = object
+    const workload = reader.stores.workloads.get(metadata.namespace, spec.workloadName)
+    if (workload === undefined || isLeaving(workload) || isLeaving(object)) return []
+    if (workload.spec.version === spec.version) return []
+    const isWanted =
+      (needsOf(object) !== 'nothing' && isHeldByAnother(reader, workload, object)) ||
+      (isListed(app, workload, object) && isStillWanted(reader, workload, object))
+    return isWanted ? [discovered(workload, spec.version, object)] : []
+  })
+
+/** Everything about one app; the key is its name in its namespace. */
+export const observeApp =
+  (reader: AppDiscoveryReader) =>
+  (key: string, now: Date): AppDiscoverySeen => {
+    const { stores } = reader
+    const { namespace = '', name } = parseKey(key)
+    const app = stores.apps.get(namespace, name)
+    const present = (workload: KeptnWorkload): DiscoveredWorkload => {
+      const version = stores.workloadVersions.get(namespace, versionNameOf(workload))
+      // One that is being deleted is made anew.
+      const object = version === undefined || isLeaving(version) ? undefined : version
+      return discovered(workload, workload.spec.version, object)
+    }
+    const own = stores.workloads.by('app', key).filter((workload) => !isLeaving(workload))
+    return {
+      now,
+      namespace,
+      name,
+      app,
+      workloads: [...own.map(present), ...ofOtherOwners(reader, key, app)],
+      config: configOf(stores.configs.by('namespace', reader.namespace)),
+    }
+  }
+
+/** The app that a workload, or a version of one, belongs to. */
+export const appKeys = (object: KeptnWorkload | KeptnWorkloadVersion): readonly string[] => [
+  within(object.metadata.namespace, object.spec.app),
+]
