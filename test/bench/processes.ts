@@ -28,11 +28,22 @@ export const processesOf = async (
 }
 
 /** The memory of a process that lies in RAM now, in MB. */
-export const residentMegabytes = (pid: number): number => {
+export interface Resident {
+  /** All of it: with the pages of the program's file, which all processes of the same Node share. */
+  readonly all: number
+  /** What nobody else has: heap, stacks, buffers. */
+  readonly own: number
+}
+
+/** Looks at the memory of a process. */
+export const residentMegabytes = (pid: number): Resident => {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]
-  if (kilobytes === undefined) throw new Error(`Cannot read the memory of process ${pid}`)
-  return (Number(kilobytes) * 1024) / 1e6
+  const read = (field: string): number => {
+    const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]
+    if (kilobytes === undefined) throw new Error(`Cannot read ${field} of process ${pid}`)
+    return (Number(kilobytes) * 1024) / 1e6
+  }
+  return { all: read('VmRSS'), own: read('RssAnon') }
 }
 
 /** The files that say how much of the processors a process may claim where they are short, and what any process has. */
