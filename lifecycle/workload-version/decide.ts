@@ -240,6 +240,14 @@ const beginOrWait = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus>
     : waitForApp(seen, appVersion, writtenApp)
 }
 
+const advance = (
+  seen: WorkloadVersionSeen,
+  status: WorkloadVersionStatus,
+): Decision<WorkloadVersionStatus> => {
+  if (isTerminal(status.status)) return settled
+  return status.currentPhase === undefined ? beginOrWait(seen) : proceed(seen, status)
+}
+
 /**
  * Decides what a workload version does next.
  *
@@ -249,8 +257,7 @@ const beginOrWait = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus>
  */
 export const decide = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
   const { status = begin } = seen.version
-  if (status.currentPhase === undefined && !isTerminal(status.status)) return beginOrWait(seen)
-  const decision = isTerminal(status.status) ? settled : proceed(seen, status)
+  const decision = advance(seen, status)
   const late = addedTooLate(seen.version.spec, decision.status ?? status, workloadPhases)
   return withLateChecks(decision, { status, late, telling: tellingOf(seen) })
 }
