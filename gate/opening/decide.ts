@@ -14,9 +14,9 @@ import { keys, read } from '../../identity/keys.ts'
 import { parseReleased } from '../../identity/released.ts'
 import { revisionOf } from '../../identity/revision.ts'
 import { carriesGate, systemNamespaces, wantsManaging } from '../../identity/scope.ts'
-import { settled, type Decision } from '../../kube/decision.ts'
+import { settled, type Action, type Decision } from '../../kube/decision.ts'
 import type { HeldPod } from '../held-pods.ts'
-import { openGate } from '../scheduling-gate.ts'
+import { labelGated, lacksLabel, openGate } from '../scheduling-gate.ts'
 import { isPassed, verdictOf } from '../verdict.ts'
 
 /** What was found out about the owner of a pod that does not say itself which workload it is. */
@@ -234,15 +234,20 @@ export const turnAt = (seen: Omit<Seen, 'owner'>, since: Date): Date =>
     ? seen.now
     : new Date(since.getTime() + precisionMs + patienceMs + spreadMs(seen))
 
-/** Opens the gate, or leaves it alone. */
+/** Opens the gate, or leaves it alone; a pod that stays behind it without its label gets that back, to be watched again. */
 export const decide = (seen: Seen): Decision<never> => {
   const finding = judge(seen)
-  if (!finding.opens) return { ...settled, ...askOwnerAgain(seen, finding.reason) }
+  if (!finding.opens) {
+    return { ...settled, actions: relabelled(seen), ...askOwnerAgain(seen, finding.reason) }
+  }
   const dueAt = turnAt(seen, finding.since)
   return dueAt > seen.now
     ? { ...settled, wakeAt: dueAt }
     : { ...settled, actions: [openGate(seen.pod)] }
 }
+
+const relabelled = (seen: Seen): readonly Action[] =>
+  isDeleting(seen) === undefined && lacksLabel(seen.pod) ? [labelGated(seen.pod)] : []
 
 /** Owners are read, not watched; so a pod that hangs on its owner asks again, each time after twice its age. */
 const askOwnerAgain = (seen: Seen, reason: HoldingReason): Pick<Decision, 'wakeAt'> => {

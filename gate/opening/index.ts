@@ -16,10 +16,11 @@ import { decide, type Seen } from './decide.ts'
 import { observe, type Sources } from './observe.ts'
 import type { UnmanagedRevisions } from '../unmanaged.ts'
 import { ownerReader } from './owner.ts'
+import { watchForStrays } from './strays.ts'
 
 /** The controller that opens gates. */
 export const openingController = (
-  from: Omit<Sources, 'readOwner'> & { readonly unmanaged: UnmanagedRevisions },
+  from: Omit<Sources, 'readOwner' | 'strays'> & { readonly unmanaged: UnmanagedRevisions },
 ): Controller<Seen, never> => ({
   name: 'gate/opening',
   wakes: [
@@ -31,7 +32,11 @@ export const openingController = (
     ),
     wake(from.namespaces, (namespace) => podsLetGoBy(from.pods, namespace).map(keyOf)),
   ],
-  observe: observe({ ...from, readOwner: ownerReader(from.client, from.unmanaged) }),
+  observe: observe({
+    ...from,
+    readOwner: ownerReader(from.client, from.unmanaged),
+    strays: watchForStrays(from.pods, from.leads),
+  }),
   decide,
 })
 

@@ -1,11 +1,13 @@
 import type { KeptnWorkloadVersion } from '../../api/keptn-workload-version.ts'
-import { Namespace } from '../../api/kubernetes.ts'
+import { Namespace, Pod } from '../../api/kubernetes.ts'
 import { revisionOf } from '../../identity/revision.ts'
 import type { Client } from '../../kube/client.ts'
 import { parseKey } from '../../kube/keys.ts'
 import type { Store } from '../../kube/store.ts'
-import { revisionIndexKey, type HeldPod } from '../held-pods.ts'
-import { hasOptedOut, needsOwner, turnAt, type OwnerFinding, type Seen } from './decide.ts'
+import { projectHeldPod, revisionIndexKey, type HeldPod } from '../held-pods.ts'
+import { lacksLabel } from '../scheduling-gate.ts'
+import { decide, hasOptedOut, needsOwner, turnAt, type OwnerFinding, type Seen } from './decide.ts'
+import type { Strays } from './strays.ts'
 
 /** Where the opening of gates looks. */
 export interface Sources {
@@ -15,6 +17,7 @@ export interface Sources {
   readonly client: Pick<Client, 'get'>
   readonly readOwner: (pod: HeldPod) => Promise<OwnerFinding>
   readonly leads: () => boolean
+  readonly strays: Strays
 }
 
 /**
@@ -28,25 +31,41 @@ export const observe =
   (from: Sources) =>
   async (key: string, now: Date): Promise<Seen | undefined> => {
     const { namespace, name } = parseKey(key)
-    const pod = from.pods.get(namespace, name)
+    const pod = from.pods.get(namespace, name) ?? (await findStray(from, key))
+    from.strays.forget(key)
     if (pod === undefined) return undefined
-    const leads = from.leads()
-    const seen: Seen = {
-      now,
-      leads,
-      crowd: leads ? 0 : from.pods.by('namespace', namespace ?? '').length,
-      pod,
-      namespace: from.namespaces.get(undefined, namespace ?? ''),
-      versions: versionsOf(from.versions, pod),
-      owner: 'not-read',
-    }
-    const isOurTurn = turnAt(seen, new Date(pod.metadata.creationTimestamp)) <= now
-    if (!isOurTurn) return seen
-    if (hasOptedOut(seen) !== undefined) {
-      return { ...seen, namespace: await from.client.get(Namespace, { name: namespace ?? '' }) }
-    }
-    return needsOwner(seen) ? { ...seen, owner: await from.readOwner(pod) } : seen
+    const seen = await lookAt(from, pod, now)
+    from.strays.expect(pod, decide(seen).actions.length > 0)
+    return seen
   }
+
+/** A pod that left the store may be there all the same, behind its gate and without the label: it is read, once. */
+const findStray = async (from: Sources, key: string): Promise<HeldPod | undefined> => {
+  if (!from.strays.has(key) || !from.leads()) return undefined
+  const { namespace = '', name } = parseKey(key)
+  const pod = await from.client.get(Pod, { namespace, name })
+  return pod !== undefined && lacksLabel(pod) ? projectHeldPod(pod) : undefined
+}
+
+const lookAt = async (from: Sources, pod: HeldPod, now: Date): Promise<Seen> => {
+  const { namespace = '', creationTimestamp } = pod.metadata
+  const leads = from.leads()
+  const seen: Seen = {
+    now,
+    leads,
+    crowd: leads ? 0 : from.pods.by('namespace', namespace).length,
+    pod,
+    namespace: from.namespaces.get(undefined, namespace),
+    versions: versionsOf(from.versions, pod),
+    owner: 'not-read',
+  }
+  const isOurTurn = turnAt(seen, new Date(creationTimestamp)) <= now
+  if (!isOurTurn) return seen
+  if (hasOptedOut(seen) !== undefined) {
+    return { ...seen, namespace: await from.client.get(Namespace, { name: namespace }) }
+  }
+  return needsOwner(seen) ? { ...seen, owner: await from.readOwner(pod) } : seen
+}
 
 const versionsOf = (
   versions: Store<KeptnWorkloadVersion>,

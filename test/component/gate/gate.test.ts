@@ -200,6 +200,28 @@ test('a held pod without our label gets it when its namespace becomes managed', 
   expect(isHeld((await podsOf(world, namespace, 'web'))[0])).toBe(true)
 })
 
+test('a held pod that loses the label gets it back, and is let go when its checks have passed', async () => {
+  start(true)
+  const namespace = await makeNamespace(world, 'stripped')
+  const [held] = await makePods(world, namespace, 'web')
+  if (held === undefined) throw new Error('Cannot test: no pod')
+  await storeVersion(world, namespace, 'web', { revisions: [uidOfOwner([held])] })
+  await somethingElseOpens(namespace)
+  const patch = { metadata: { labels: { [keys.gated]: null } } }
+  const at = { namespace, name: held.metadata.name }
+  const stripped = await world.client.patch(Pod, { ...at, patchType: 'merge', patch })
+  expect(stripped.metadata.labels).not.toHaveProperty([keys.gated])
+
+  await eventually(async () =>
+    expect((await world.client.get(Pod, at))?.metadata.labels).toMatchObject({
+      [keys.gated]: 'true',
+    }),
+  )
+  expect(isHeld(await world.client.get(Pod, at))).toBe(true)
+  await storeVerdict(world.client, { namespace, name: 'web', verdict: 'True' })
+  await eventually(async () => expect(isHeld(await world.client.get(Pod, at))).toBe(false))
+})
+
 test('a pod whose owner names no workload opens, and its revision is listed', async () => {
   start(true)
   const namespace = await makeNamespace(world, 'unmanaged')
@@ -262,9 +284,11 @@ test('a version that passes opens all its pods with one write each, though two r
   // Long enough for the follower to have had its turn.
   const verdictAt = Date.now()
   await eventually(() => expect(Date.now() - verdictAt).toBeGreaterThan(3_000))
-  const writes = writesIn(namespace)
+  const writes = requestsIn(namespace, 'patch')
   expect(writes.filter((name, at) => writes.indexOf(name) !== at)).toEqual([])
   expect(writes).toHaveLength(30)
+  // Nobody reads the pods that were let go.
+  expect(requestsIn(namespace, 'get')).toEqual([])
 })
 
 interface AuditLine {
@@ -278,13 +302,13 @@ interface AuditLine {
   }
 }
 
-/** The pods that the replicas wrote to, a name for each write. */
-const writesIn = (namespace: string): readonly string[] =>
+/** The pods that the replicas wrote to or read, a name for each time. */
+const requestsIn = (namespace: string, asked: 'patch' | 'get'): readonly string[] =>
   readFileSync(world.cluster.auditLog, 'utf8')
     .split('\n')
     .filter((line) => line.includes('"userAgent":"gate-replica-'))
     .map((line) => JSON.parse(line) as AuditLine)
-    .filter(({ verb, stage }) => verb === 'patch' && stage === 'ResponseComplete')
+    .filter(({ verb, stage }) => verb === asked && stage === 'ResponseComplete')
     .flatMap(({ objectRef }) =>
       objectRef?.resource === 'pods' && objectRef.namespace === namespace ? [objectRef.name] : [],
     )

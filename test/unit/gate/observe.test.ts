@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
-import type { Namespace } from '../../../api/kubernetes.ts'
 import type { KubeObject } from '../../../api/object.ts'
 import { decide } from '../../../gate/opening/decide.ts'
+import { heldPodIndexes, type HeldPod } from '../../../gate/held-pods.ts'
 import { observe, type Sources } from '../../../gate/opening/observe.ts'
+import { watchForStrays, type Strays } from '../../../gate/opening/strays.ts'
+import { labelGated } from '../../../gate/scheduling-gate.ts'
 import { keyOf } from '../../../kube/keys.ts'
-import type { Store } from '../../../kube/store.ts'
+import { createFeed, type Store } from '../../../kube/store.ts'
 import { anonymousPod, managed, namespace, pod, version } from './objects.ts'
 
 /** A store that holds these objects and never changes. */
@@ -17,13 +19,16 @@ const storeOf = <T extends KubeObject>(...objects: readonly T[]): Store<T> => ({
   learn: () => undefined,
 })
 
-const look = async (more: Partial<Sources> & { readonly live?: Namespace }, leads = true) => {
+const noStrays: Strays = { expect: () => undefined, has: () => false, forget: () => undefined }
+
+const look = async (more: Partial<Sources> & { readonly live?: KubeObject }, leads = true) => {
   const asked: string[] = []
   const seen = await observe({
     pods: storeOf(pod()),
     versions: storeOf(),
     namespaces: storeOf(managed()),
     leads: () => leads,
+    strays: noStrays,
     readOwner: () => {
       asked.push('owner')
       return Promise.resolve('not-managed')
@@ -38,6 +43,77 @@ const look = async (more: Partial<Sources> & { readonly live?: Namespace }, lead
   })('shop/web-1', new Date('2026-03-01T12:00:01Z'))
   return { asked, seen, actions: seen === undefined ? [] : decide(seen).actions }
 }
+
+describe('a pod that leaves the store', () => {
+  /** A store with one pod, which can leave it once. */
+  const leavable = () => {
+    const feed = createFeed<HeldPod>({
+      project: (object) => object as HeldPod,
+      matches: () => true,
+      indexes: heldPodIndexes,
+      onError: (error) => {
+        throw error
+      },
+    })
+    feed.apply('ADDED', pod())
+    return {
+      store: feed.store,
+      leave: () => {
+        feed.apply('DELETED', pod())
+      },
+    }
+  }
+  const stripped = { ...pod(), metadata: { ...pod().metadata, labels: {} } }
+
+  test('is read once, and labelled again if it still waits', async () => {
+    const { store, leave } = leavable()
+    const strays = watchForStrays(store, () => true)
+    await look({ pods: store, strays })
+    leave()
+    const found = await look({ pods: store, strays, live: stripped })
+    expect(found.asked).toEqual(['Pod'])
+    expect(found.actions).toEqual([labelGated(stripped)])
+    expect((await look({ pods: store, strays, live: stripped })).asked).toEqual([])
+  })
+
+  test.each([
+    ['is gone', undefined],
+    ['has its label by now', pod()],
+    ['lost its gate, too', { ...stripped, spec: {} }],
+  ])('is left alone when it %s', async (_, live) => {
+    const { store, leave } = leavable()
+    const strays = watchForStrays(store, () => true)
+    leave()
+    const found = await look({ pods: store, strays, ...(live === undefined ? {} : { live }) })
+    expect(found.seen).toBeUndefined()
+  })
+
+  test('is read again after a look that failed', async () => {
+    const { store, leave } = leavable()
+    const strays = watchForStrays(store, () => true)
+    leave()
+    const get = () => Promise.reject(new Error('Away'))
+    await expect(look({ pods: store, strays, client: { get } })).rejects.toThrow('Away')
+    expect((await look({ pods: store, strays, live: stripped })).asked).toEqual(['Pod'])
+  })
+
+  test('is not read when it was let go from here', async () => {
+    const { store, leave } = leavable()
+    const strays = watchForStrays(store, () => true)
+    const passed = version({ verdict: 'True' })
+    const before = await look({ pods: store, strays, versions: storeOf(passed) })
+    expect(before.actions).toHaveLength(1)
+    leave()
+    expect((await look({ pods: store, strays, live: stripped })).asked).toEqual([])
+  })
+
+  test('is left to the leader', async () => {
+    const { store, leave } = leavable()
+    const strays = watchForStrays(store, () => false)
+    leave()
+    expect((await look({ pods: store, strays, live: stripped }, false)).asked).toEqual([])
+  })
+})
 
 describe('what a pod is decided on', () => {
   const left = namespace({ labels: {} })

@@ -153,7 +153,12 @@ const holding: readonly Case[] = [
   [
     'a recommended name names a workload too',
     {
-      pod: pod({ metadata: { annotations: {}, labels: { 'app.kubernetes.io/name': 'web' } } }),
+      pod: pod({
+        metadata: {
+          annotations: {},
+          labels: { ...pod().metadata.labels, 'app.kubernetes.io/name': 'web' },
+        },
+      }),
       owner: 'not-managed',
     },
     'UnknownRevision',

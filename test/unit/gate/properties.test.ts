@@ -203,11 +203,13 @@ const isNotManaged = (seen: SeenPod): boolean =>
 const mayOpen = (seen: SeenPod): boolean =>
   [optedOut, isListed, hasPassed, isNotManaged].some((reason) => reason(seen))
 
+const opens = (action: Action): boolean => 'spec' in patchOf(action)
+
 describe('opening', () => {
   test('a gate never opens unless one of the four reasons is seen', () => {
     fc.assert(
       fc.property(seenPods, (seen) => {
-        if (decideOpening(seen).actions.length > 0) expect(mayOpen(seen)).toBe(true)
+        if (decideOpening(seen).actions.some(opens)) expect(mayOpen(seen)).toBe(true)
       }),
       { numRuns: 5_000 },
     )
@@ -226,7 +228,7 @@ describe('opening', () => {
         )
         const { actions, wakeAt } = decideOpening(seen)
         expect(
-          actions.length === 1 || (!seen.leads && wakeAt !== undefined && wakeAt > seen.now),
+          actions.some(opens) || (!seen.leads && wakeAt !== undefined && wakeAt > seen.now),
         ).toBe(true)
       }),
       { numRuns: 5_000 },
@@ -242,14 +244,18 @@ describe('opening', () => {
             name: seen.pod.metadata.name,
             patchType: 'strategic',
           })
-          expect(patchOf(action)).toEqual({
-            metadata: {
-              uid: seen.pod.metadata.uid,
-              labels: { 'keptn.sh/gated': null },
-              annotations: { 'keptn.sh/scheduling-gate-removed': 'true' },
+          const { uid } = seen.pod.metadata
+          expect([
+            {
+              metadata: {
+                uid,
+                labels: { 'keptn.sh/gated': null },
+                annotations: { 'keptn.sh/scheduling-gate-removed': 'true' },
+              },
+              spec: { schedulingGates: [{ $patch: 'delete', name: 'keptn-prechecks-gate' }] },
             },
-            spec: { schedulingGates: [{ $patch: 'delete', name: 'keptn-prechecks-gate' }] },
-          })
+            { metadata: { uid, labels: { 'keptn.sh/gated': 'true' } } },
+          ]).toContainEqual(patchOf(action))
         }
       }),
     )
