@@ -92,12 +92,13 @@ const waitingFor = (
 ): Verdict => {
   const status = 'Unknown'
   const name = version.spec.app
+  const isThere = written !== undefined && !isLeaving(written) && !isAutomatic(written)
+  // Its versions may be there for a while yet.
+  if (writtenApp !== undefined && !isThere) {
+    const message = `KeptnApp "${name}" was deleted: apply it again, or delete this KeptnWorkloadVersion to go on without it`
+    return { status, reason: appDeleted, message }
+  }
   if (appVersion === undefined) {
-    const isThere = written !== undefined && !isLeaving(written) && !isAutomatic(written)
-    if (writtenApp !== undefined && !isThere) {
-      const message = `KeptnApp "${name}" was deleted: apply it again, or delete this KeptnWorkloadVersion to go on without it`
-      return { status, reason: appDeleted, message }
-    }
     const message = `No version of app "${name}" has this workload version yet`
     return { status, reason: 'WaitingForApp', message }
   }

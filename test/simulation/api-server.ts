@@ -38,6 +38,8 @@ export interface ApiServer {
   /** Changes any part of an object as the cluster's own controllers would. */
   update(type: ResourceType<KubeObject>, at: At, change: MergePatch): Stored
   remove(type: ResourceType<KubeObject>, at: At & { readonly uid?: string }): void
+  /** Marks an object, as foreground deletion does: it goes once everything that it controls is gone. */
+  markDeleted(type: ResourceType<KubeObject>, at: At): void
   /** Removes an object of whatever kind. */
   removeObject(object: Stored): void
   version(): string
@@ -139,6 +141,15 @@ export const createApiServer = (now: () => Date): ApiServer => {
     update: (type, at, patch) =>
       change(type, at, (before) => merge(before, patch) as unknown as Stored),
     remove,
+    markDeleted: (type, at) => {
+      const deletionTimestamp = now()
+        .toISOString()
+        .replace(/\.\d+Z$/, 'Z')
+      change(type, at, (before) => ({
+        ...before,
+        metadata: { ...before.metadata, deletionTimestamp },
+      }))
+    },
     removeObject(object) {
       const kind = [...kinds.values()].find(({ type }) => type.kind === object.kind)
       if (kind !== undefined) remove(kind.type, object.metadata)
@@ -164,8 +175,9 @@ const withStatus = (before: Stored, patch: MergePatch): Stored => ({
 
 /** A patch never changes which object it is, nor its status. */
 const withIdentity = (before: Stored, after: Stored): Stored => {
-  const { uid, resourceVersion, creationTimestamp, generation } = before.metadata
-  const metadata = { ...after.metadata, uid, resourceVersion, creationTimestamp }
+  const { uid, resourceVersion, creationTimestamp, deletionTimestamp, generation } = before.metadata
+  const kept = deletionTimestamp === undefined ? {} : { deletionTimestamp }
+  const metadata = { ...after.metadata, uid, resourceVersion, creationTimestamp, ...kept }
   return {
     ...after,
     metadata: generation === undefined ? metadata : { ...metadata, generation },

@@ -52,8 +52,11 @@ interface Reference {
   readonly version: string
 }
 
+const referencesOf = ({ spec }: Stored): readonly Reference[] =>
+  (spec?.['workloads'] ?? []) as readonly Reference[]
+
 const lists = (appVersion: Stored, { workload, version }: { workload: string; version: string }) =>
-  ((appVersion.spec?.['workloads'] ?? []) as readonly Reference[]).some(
+  referencesOf(appVersion).some(
     (reference) => reference.name === workload && reference.version === version,
   )
 
@@ -65,6 +68,15 @@ const checksOf = (appVersion: Stored): Pick<Checks, 'preTasks' | 'preEvaluations
   preTasks: listOf(appVersion, 'preDeploymentTasks'),
   preEvaluations: listOf(appVersion, 'preDeploymentEvaluations'),
 })
+
+const isAutomatic = ({ metadata }: Stored): boolean =>
+  metadata.labels?.['app.kubernetes.io/managed-by'] === 'keptn'
+
+const isApplied = ({ metadata }: Stored): boolean =>
+  metadata.annotations?.['kubectl.kubernetes.io/last-applied-configuration'] !== undefined
+
+/** Whether it was stored that people wrote an app for this version. */
+const isWrittenFor = ({ status }: Stored): boolean => status?.['writtenAppUID'] !== undefined
 
 /** Makes an oracle. */
 export const createOracle = (server: ApiServer, intent: Intent): Oracle => {
@@ -89,6 +101,11 @@ export const createOracle = (server: ApiServer, intent: Intent): Oracle => {
 
   const appNameOf = (workload: string): string => (intent.appMode === 'single' ? workload : 'app')
 
+  const isStored = ({ kind, metadata }: Stored): boolean =>
+    server
+      .list(kind === KeptnAppVersion.kind ? KeptnAppVersion : KeptnWorkloadVersion)
+      .some((object) => object.metadata.uid === metadata.uid)
+
   /** The app versions that a version belongs to, the newest first. */
   const appVersionsOf = (of: { workload: string; version: string }): readonly Stored[] =>
     [...appVersions.values()]
@@ -107,15 +124,21 @@ export const createOracle = (server: ApiServer, intent: Intent): Oracle => {
   const mayRun = (
     revision: string,
     apps: (of: readonly Stored[]) => readonly Stored[],
+    counted: (of: readonly Stored[]) => readonly Stored[] = (all) => all,
   ): boolean => {
     const of = intent.revisions.get(revision)
     if (of === undefined) return false
     const checks = intent.checks.get(`${of.workload}/${of.version}`)
     const own = [...workloadVersions.values()].filter((object) => isMine(object, of))
+    const appsOf = (object: Stored): readonly Stored[] =>
+      apps(appVersionsOf(of).filter((app) => !isWrittenFor(object) || !isAutomatic(app)))
     return (
       checks !== undefined &&
-      own.some((object) => havePassed(object, checks)) &&
-      apps(appVersionsOf(of)).some((object) => havePassed(object, checksOf(object)))
+      counted(own).some(
+        (object) =>
+          havePassed(object, checks) &&
+          appsOf(object).some((app) => havePassed(app, checksOf(app))),
+      )
     )
   }
 
@@ -171,15 +194,42 @@ export const createOracle = (server: ApiServer, intent: Intent): Oracle => {
 
   const judgeHeld = (pod: Stored): void => {
     const revision = controllerOf(pod)?.uid ?? ''
-    const newest = (all: readonly Stored[]): readonly Stored[] => all.slice(0, 1)
-    if (mayRun(revision, newest)) complain('Still held, though all checks have passed', pod)
-    if (!intent.blocking && !intent.hasTwin) complain('Still held, though checks do not block', pod)
+    const present = (all: readonly Stored[]): readonly Stored[] => all.filter(isStored)
+    const newest = (all: readonly Stored[]): readonly Stored[] => present(all).slice(0, 1)
+    if (mayRun(revision, newest, present)) complain('Still held, though all have passed', pod)
+    if (!intent.blocking && !lacksItsApp()) complain('Still held, though checks do not block', pod)
   }
 
   const newestAppOf = (version: Stored): Stored | undefined =>
     [...appVersions.values()]
       .filter(({ spec }) => spec?.['appName'] === version.spec?.['app'])
+      .filter(isStored)
       .toReversed()[0]
+
+  /** Whether the app that people wrote is gone, or has made way for one without their checks. */
+  const lacksItsApp = (): boolean =>
+    intent.appMode === 'written' && !server.list(KeptnApp).some(isApplied)
+
+  /** Whether people list this workload at another version than its own: they have rolled it back, say. */
+  const isUnlisted = (version: Stored): boolean => {
+    if (intent.appMode !== 'written') return false
+    const listing = [...appVersions.values()].filter(isStored).flatMap(referencesOf)
+    return !listing.some((reference) => isMine(version, { ...reference, workload: reference.name }))
+  }
+
+  /** Whether a version that it lists was deleted, and nothing is held that would need it again. */
+  const lacksVersions = (app: Stored): boolean =>
+    referencesOf(app).some(
+      (reference) =>
+        !server
+          .list(KeptnWorkloadVersion)
+          .some((version) => isMine(version, { ...reference, workload: reference.name })),
+    )
+
+  /** Whether a version that has not begun has nothing to hope for until people act. */
+  const waitsForGood = (version: Stored, app: Stored | undefined): boolean =>
+    version.status?.['currentPhase'] === undefined &&
+    (lacksItsApp() || isUnlisted(version) || (app !== undefined && stateOf(app) === 'Failed'))
 
   const judgeLast = (workload: Stored): void => {
     const own = (object: Stored): boolean =>
@@ -191,18 +241,17 @@ export const createOracle = (server: ApiServer, intent: Intent): Oracle => {
       return
     }
     const app = newestAppOf(version)
-    const waitsForGood =
-      version.status?.['currentPhase'] === undefined &&
-      (app === undefined || stateOf(app) === 'Failed')
-    if (!hasEnded(version) && !waitsForGood) complain('Never ended', version)
-    if (app !== undefined && !hasEnded(app)) complain('Never ended', app)
+    if (!hasEnded(version) && !waitsForGood(version, app)) complain('Never ended', version)
+    if (app !== undefined && !hasEnded(app) && !lacksVersions(app)) complain('Never ended', app)
   }
 
   const judgeReplaced = (app: Stored): void => {
-    const made = [...appVersions.values()].filter(
-      ({ spec }) =>
-        spec?.['appName'] === app.metadata.name && spec['version'] === app.spec?.['version'],
-    )
+    const made = [...appVersions.values()]
+      .filter(isStored)
+      .filter(
+        ({ spec }) =>
+          spec?.['appName'] === app.metadata.name && spec['version'] === app.spec?.['version'],
+      )
     for (const older of made.slice(0, -1)) {
       if (stateOf(older) !== 'Deprecated') complain('Was made again and is not deprecated', older)
     }

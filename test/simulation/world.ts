@@ -11,6 +11,8 @@ import {
   KeptnMetric,
   KeptnTask,
   KeptnTaskDefinition,
+  KeptnWorkload,
+  KeptnWorkloadVersion,
 } from '../../api/index.ts'
 import { Job, Namespace, Pod, ReplicaSet } from '../../api/kubernetes.ts'
 import { controllerOf, type KubeObject, type New, type ResourceType } from '../../api/object.ts'
@@ -267,10 +269,37 @@ export const createWorld = (server: ApiServer, random: Random): World => {
     if (job !== undefined) server.remove(Job, job.metadata)
   }
 
+  /** Deletes an object, in the background or in the foreground. */
+  const deleteOne = (type: ResourceType<KubeObject>): void => {
+    const present = server.list(type).filter(({ metadata }) => !isMarked(metadata))
+    if (present.length === 0) return
+    const { metadata } = random.pick(present)
+    if (random.chance(0.5)) server.markDeleted(type, metadata)
+    else server.remove(type, metadata)
+  }
+
+  const deleteApp = (): void => {
+    deleteOne(KeptnApp)
+  }
+
+  const deleteWorkload = (): void => {
+    deleteOne(random.pick([KeptnWorkload, KeptnWorkloadVersion]))
+  }
+
+  /** As `kubectl replace --force` does; the name is free once the old one is gone. */
+  const replaceApp = (): void => {
+    if (server.get(KeptnApp, { namespace: shop, name: 'app' }) !== undefined) {
+      server.remove(KeptnApp, { namespace: shop, name: 'app' })
+    }
+    writeApp()
+  }
+
   const restartPod = (): void => {
     const pods = server.list(Pod)
     if (pods.length > 0) server.remove(Pod, random.pick(pods).metadata)
   }
+
+  const waysToWrite = [writeApp, writeApp, replaceApp]
 
   const change = (): readonly Step[] => {
     const workload = random.pick(workloads)
@@ -285,10 +314,17 @@ export const createWorld = (server: ApiServer, random: Random): World => {
         rollBack(workload)
       },
     ])
-    const other = random.pick([restartPod, loseJob, measure, raiseRevision])
+    const other = random.pick([
+      restartPod,
+      loseJob,
+      measure,
+      raiseRevision,
+      deleteApp,
+      deleteWorkload,
+    ])
     return random.chance(0.5)
       ? [other]
-      : [rollout, ...(appMode === 'written' ? [writeApp] : []), other]
+      : [rollout, ...(appMode === 'written' ? [random.pick(waysToWrite)] : []), other]
   }
 
   prepare()
@@ -416,6 +452,26 @@ export const createWorld = (server: ApiServer, random: Random): World => {
     ]
   }
 
+  /** The garbage collector, for what was deleted in the foreground: what it controls goes first, and in the same way. */
+  const collectMarked = (): readonly Step[] =>
+    server
+      .all()
+      .filter(({ metadata }) => isMarked(metadata))
+      .flatMap((owner) => {
+        const children = server
+          .all()
+          .filter((object) => controllerOf(object)?.uid === owner.metadata.uid)
+        const [child] = children
+        const next = children.length === 0 ? owner : child
+        return next === undefined || (next !== owner && isMarked(next.metadata))
+          ? []
+          : [
+              () => {
+                server.removeObject(next)
+              },
+            ]
+      })
+
   /** The garbage collector. Deployments are never deleted here. */
   const collect = (): readonly Step[] => {
     const uids = new Set(server.all().map(({ metadata }) => metadata.uid))
@@ -448,10 +504,14 @@ export const createWorld = (server: ApiServer, random: Random): World => {
       ...workloads.flatMap(finishRollout),
       ...server.list(Pod).flatMap(runPod),
       ...server.list(Job).flatMap(runJob),
+      ...collectMarked(),
       ...collect(),
     ],
   }
 }
+
+const isMarked = ({ deletionTimestamp }: Stored['metadata']): boolean =>
+  deletionTimestamp !== undefined
 
 const revisionKey = 'deployment.kubernetes.io/revision'
 
