@@ -67,13 +67,13 @@ export const runHistory = (seed: number, trace?: (line: string) => void): Promis
     let steps = 0
     let crashes = 0
     /** The kinds of ours of which one was deleted: it is made again, and that is told again. */
-    const lost = new Set<string>()
+    const deleted = new Set<string>()
     let process: SimulatedProcess | undefined
     server.onChange((change) => {
       changes += 1
       trace?.(`${String(steps)} ${lineOf(change)}`)
       oracle.judge(change)
-      if (change.after === undefined && made.has(change.type.kind)) lost.add(change.type.kind)
+      if (change.after === undefined && made.has(change.type.kind)) deleted.add(change.type.kind)
     })
     const announce = (transitions: readonly Transition[]): void => {
       for (const { id } of transitions) told.set(id, (told.get(id) ?? 0) + 1)
@@ -155,7 +155,7 @@ export const runHistory = (seed: number, trace?: (line: string) => void): Promis
     try {
       await runToEnd()
       oracle.judgeEnd()
-      if (crashes === 0 && lost.size === 0) complaints.push(...toldTwice(told))
+      if (crashes === 0 && deleted.size === 0) complaints.push(...toldTwice(told))
       const before = changes
       process?.crash()
       start()

@@ -192,10 +192,18 @@ export const createOracle = (server: ApiServer, intent: Intent): Oracle => {
     if (wasPassed && verdictOf(after) !== 'True') complain('A verdict was taken back', after)
   }
 
+  const hasBegun = (of: { workload: string; version: string }): boolean =>
+    server
+      .list(KeptnWorkloadVersion)
+      .some((version) => isMine(version, of) && version.status?.['currentPhase'] !== undefined)
+
   const judgeHeld = (pod: Stored): void => {
     const revision = controllerOf(pod)?.uid ?? ''
     const present = (all: readonly Stored[]): readonly Stored[] => all.filter(isStored)
     const newest = (all: readonly Stored[]): readonly Stored[] => present(all).slice(0, 1)
+    const of = intent.revisions.get(revision)
+    if (intent.appMode !== 'written' && of !== undefined && !hasBegun(of))
+      complain('Still held, and its version has not begun', pod)
     if (mayRun(revision, newest, present)) complain('Still held, though all have passed', pod)
     if (!intent.blocking && !lacksItsApp()) complain('Still held, though checks do not block', pod)
   }

@@ -103,7 +103,8 @@ export const createWorld = (server: ApiServer, random: Random): World => {
   const workloads: readonly Workload[] = deployments.map((deployment) => ({
     ...deployment,
     replicas: random.between(1, 2),
-    version: 0,
+    // Owners of one workload may begin with different versions of it.
+    version: deployment.name === deployment.deployment ? 0 : random.between(0, 1),
   }))
   const checks = new Map<string, Checks>()
   const revisions = new Map<string, { readonly workload: string; readonly version: string }>()

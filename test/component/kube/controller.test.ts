@@ -381,6 +381,29 @@ describe('children', () => {
     expect(child?.metadata.ownerReferences?.[0]?.uid).toBe(other?.metadata.uid)
   })
 
+  test('one that nobody controls is looked at again where none is wanted', async () => {
+    await make('a', 1)
+    await obstacle(undefined)
+    let seen: readonly (string | undefined)[] = []
+    const setup = setUp()
+    const object = configMap(namespace, 'a-0', {})
+    const { outcomes } = start(setup, {
+      decide: ({ parts }) => {
+        // The first look is behind, as a watch may be.
+        const live = seen.length === 0 ? undefined : setup.parts.store.get(namespace, 'a-0')
+        seen = [...seen, live?.metadata.uid]
+        const create: Action = { kind: 'create', type: configMaps, object }
+        return { ...settled, actions: live === undefined && parts.length === 0 ? [create] : [] }
+      },
+    })
+    await eventually(() => {
+      expect(outcomes).toContain('done')
+    })
+    expect(outcomes[0]).toBe('conflict')
+    expect(seen.at(-1)).toBeDefined()
+    expect(outcomes).not.toContain('failed')
+  })
+
   test('one that is being deleted is waited out', async () => {
     await obstacle(undefined, ['test.gatekept.dev/hold'])
     await world.direct.delete(configMaps, { namespace, name: 'a-0' })

@@ -1,15 +1,18 @@
 /** Which revision is current follows from objects that may be seen after the pods: these must wake it again. */
 import { expect, test } from '@jest/globals'
+import type { KeptnWorkload } from '../../../api/index.ts'
 import type { ReplicaSet, StatefulSet } from '../../../api/kubernetes.ts'
 import type { KubeObject } from '../../../api/object.ts'
 import { createFeed } from '../../../kube/store.ts'
 import {
   revisionKeysOfReplicaSet,
   revisionKeysOfStatefulSet,
+  revisionKeysOfVersion,
+  revisionKeysOfWorkload,
   type RevisionReader,
 } from '../../../lifecycle/revision/observe.ts'
 import { lifecycleIndexes } from '../../../lifecycle/stores.ts'
-import { metadata } from './objects.ts'
+import { metadata, workloadVersion } from './objects.ts'
 
 const owner = (kind: string, name: string) => ({
   apiVersion: 'apps/v1',
@@ -71,4 +74,58 @@ test('a StatefulSet wakes the revision that it updates to', () => {
   expect(revisionKeysOfStatefulSet({ ...set, status: { updateRevision: 'db-2' } })).toEqual([
     'shop/uid-db/db-2',
   ])
+})
+
+const workload = (more: Parameters<typeof metadata>[1] = {}): KeptnWorkload => ({
+  apiVersion: 'lifecycle.keptn.sh/v1',
+  kind: 'KeptnWorkload',
+  metadata: metadata('shop-cart', more),
+  spec: {
+    app: 'shop',
+    version: '2',
+    resourceReference: { uid: 'uid-cart', kind: 'ReplicaSet', name: 'cart' },
+  },
+})
+
+const heldPod = (name: string, of: string, workloadKey = 'cart'): KubeObject => {
+  const { apiVersion, kind, metadata: data } = pod(name, of)
+  const annotations = {
+    'keptn.sh/workload': workloadKey,
+    'keptn.sh/version': '2',
+    'keptn.sh/app': 'shop',
+  }
+  return { apiVersion, kind, metadata: { ...data, annotations } }
+}
+
+/** Pods of two revisions of one workload, of which a version records the first, and of a revision of another workload. */
+const held = (workloads: readonly KeptnWorkload[]) =>
+  ({
+    stores: {
+      pods: storeOf(
+        [heldPod('a', 'cart'), heldPod('b', 'cart-2'), heldPod('c', 'web', 'web')],
+        lifecycleIndexes.pods,
+      ),
+      workloads: storeOf(workloads, lifecycleIndexes.workloads),
+      workloadVersions: storeOf([workloadVersion()], lifecycleIndexes.workloadVersions),
+    },
+  }) as unknown as Pick<RevisionReader, 'stores'>
+
+test('a KeptnWorkload that is gone wakes the revisions that no version records', () => {
+  expect(revisionKeysOfWorkload(held([]))(workload())).toEqual(['shop/uid-cart-2'])
+})
+
+test('a KeptnWorkload that is being deleted wakes them, and so does one that was made again', () => {
+  const leaving = workload({ deletionTimestamp: '2026-03-01T12:00:00Z' })
+  expect(revisionKeysOfWorkload(held([leaving]))(leaving)).toEqual(['shop/uid-cart-2'])
+  const next = workload({ uid: 'uid-next' })
+  expect(revisionKeysOfWorkload(held([next]))(workload())).toEqual(['shop/uid-cart-2'])
+})
+
+test('a KeptnWorkload that is there wakes nobody: they would take it from each other', () => {
+  expect(revisionKeysOfWorkload(held([workload()]))(workload())).toEqual([])
+})
+
+test('a version wakes the revisions that it records, and those whose turn it is', () => {
+  const keys = revisionKeysOfVersion(held([workload()]))(workloadVersion())
+  expect(keys).toEqual(['shop/uid-cart', 'shop/uid-cart-2'])
 })
