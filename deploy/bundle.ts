@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { leavingOut } from './left-out.ts'
 import { root } from './paths.ts'
 
 /** One file of a bundle, as it lies in the image below the application's folder. */
@@ -33,9 +34,13 @@ export const bundle = async (entry = join(root, 'main.ts')): Promise<readonly Bu
     format: 'esm',
     outExtension: { '.js': '.mjs' },
     chunkNames: 'chunks/[name]-[hash]',
+    plugins: [leavingOut],
     minifySyntax: true,
-    keepNames: false,
-    legalComments: 'eof',
+    minifyWhitespace: true,
+    // A place in a stack trace stays a place that can be found.
+    lineLimit: 200,
+    // In files of their own: Node keeps the text of a program in memory, with its comments.
+    legalComments: 'linked',
     logLevel: 'silent',
     banner: { js: requireForCommonJs },
   })

@@ -1,0 +1,63 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { bundle, type BundledFile } from '../../../deploy/bundle.ts'
+
+describe('the bundle', () => {
+  let folder = ''
+  let files: readonly BundledFile[] = []
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'bundle-'))
+    files = await bundle()
+    for (const { path, content } of files) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true })
+      writeFileSync(join(folder, path), content)
+    }
+  })
+  afterAll(() => {
+    rmSync(folder, { recursive: true })
+  })
+
+  const run = (...args: readonly string[]): { status: number | null; stderr: string } => {
+    const { status, stderr } = spawnSync(process.execPath, [join(folder, 'main.mjs'), ...args], {
+      // Nothing of this machine: above all, no API server.
+      env: { POD_NAMESPACE: 'keptn-system', FUNCTION_RUNNER_IMAGE: 'deno-runtime' },
+      encoding: 'utf8',
+    })
+    return { status, stderr }
+  }
+
+  test('says which roles there are', () => {
+    const { status, stderr } = run('no-such-role')
+    expect(stderr).toBe('Usage: gatekept webhook|controller|certs [arguments]\n')
+    expect(status).toBe(2)
+  })
+
+  test.each([
+    ['webhook'],
+    ['controller', '--parts', 'lifecycle,gate,certs,metrics'],
+    ['certs', 'bootstrap'],
+  ])('has all that the role "%s" loads', (...args) => {
+    const { status, stderr } = run(...args)
+    expect(stderr).toContain('Cannot find the API server')
+    expect(status).toBe(1)
+  })
+
+  test('keeps names and short lines, so that a stack trace can be read', () => {
+    const { stderr } = run('webhook')
+    expect(stderr).toMatch(/at inCluster \(file:.*\.mjs:\d+:\d{1,3}\)/)
+  })
+
+  test('leaves out what no process runs', () => {
+    const program = files
+      .filter(({ path }) => path.endsWith('.mjs'))
+      .map(({ content }) => String(content))
+      .join('')
+    for (const name of ['strictTypes', 'MockAgent', 'WebSocketStream', 'TraceAPI', 'pkcs12']) {
+      expect(program).not.toContain(name)
+    }
+    expect(program.length).toBeLessThan(1_900_000)
+  })
+})
