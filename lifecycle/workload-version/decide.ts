@@ -83,6 +83,13 @@ const writtenAppOf = ({ version, app, appVersion }: WorkloadVersionSeen): string
 type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>
 
 const appDeleted = 'AppDeleted'
+const waitingForApp = 'WaitingForApp'
+
+/**
+ * How long a new version waits for its app before it says so. Most wait for milliseconds, and a write in between would only
+ * hold up the one that lets them go.
+ */
+const quietMs = 2_000
 
 /** What a version waits for that has not begun. */
 const waitingFor = (
@@ -100,7 +107,7 @@ const waitingFor = (
   }
   if (appVersion === undefined) {
     const message = `No version of app "${name}" has this workload version yet`
-    return { status, reason: 'WaitingForApp', message }
+    return { status, reason: waitingForApp, message }
   }
   const app = `KeptnAppVersion "${appVersion.metadata.name}"`
   if (appVersion.status?.status === 'Failed') {
@@ -108,7 +115,7 @@ const waitingFor = (
     return { status, reason: 'AppFailed', message }
   }
   const message = `${app} has not passed its checks before the deployment`
-  return { status, reason: 'WaitingForApp', message }
+  return { status, reason: waitingForApp, message }
 }
 
 const waitForApp = (
@@ -117,8 +124,11 @@ const waitForApp = (
   writtenAppUID: string | undefined,
 ): Decision<WorkloadVersionStatus> => {
   const before = seen.version.status ?? begin
-  const status = { ...before, ...(writtenAppUID === undefined ? {} : { writtenAppUID }) }
   const verdict = waitingFor(seen, appVersion, writtenAppUID)
+  const sayAt = new Date(Date.parse(seen.version.metadata.creationTimestamp) + quietMs)
+  const isNews = writtenAppUID !== before.writtenAppUID || verdict.reason !== waitingForApp
+  if (!isNews && seen.now < sayAt) return { ...settled, wakeAt: sayAt }
+  const status = { ...before, ...(writtenAppUID === undefined ? {} : { writtenAppUID }) }
   const said = findCondition(before.conditions, conditionTypes.preDeploymentPassed)?.reason
   const told: readonly Transition[] =
     verdict.reason === appDeleted && said !== appDeleted
