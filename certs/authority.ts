@@ -6,7 +6,7 @@
  */
 import { generateKeyPair, randomBytes, sign } from 'node:crypto'
 import { promisify } from 'node:util'
-import forge from 'node-forge'
+import type { pki } from 'node-forge'
 
 /** A certificate and its private key, both PEM. */
 export interface Pair {
@@ -77,6 +77,8 @@ interface Request {
 
 const issue = async (request: Request): Promise<Pair> => {
   const { now, lifeMs, authority } = request
+  // Loaded when it is needed: once in two months, and by one process alone.
+  const { default: forge } = await import('node-forge')
   const { publicKey, privateKey: key } = await makeKeys()
   const certificate = forge.pki.createCertificate()
   certificate.publicKey = forge.pki.publicKeyFromPem(publicKey)
@@ -96,19 +98,17 @@ const issue = async (request: Request): Promise<Pair> => {
       keyIdentifier: issuer.generateSubjectKeyIdentifier().getBytes(),
     },
   ])
-  certificate.sign(signer(certificate, authority?.key ?? key), forge.md.sha256.create())
+  const toBeSigned = (): string => forge.asn1.toDer(certificate.tbsCertificate).getBytes()
+  certificate.sign(signer(toBeSigned, authority?.key ?? key), forge.md.sha256.create())
   return { cert: forge.pki.certificateToPem(certificate).replaceAll('\r\n', '\n'), key }
 }
 
 // node-forge's own arithmetic takes fifty times as long, on the thread that answers everything else.
-const signer = (certificate: forge.pki.Certificate, key: string): forge.pki.rsa.PrivateKey => {
-  const native: Pick<forge.pki.rsa.PrivateKey, 'sign'> = {
-    sign: () => {
-      const bytes = forge.asn1.toDer(certificate.tbsCertificate).getBytes()
-      return sign('sha256', Buffer.from(bytes, 'binary'), key).toString('binary')
-    },
+const signer = (toBeSigned: () => string, key: string): pki.rsa.PrivateKey => {
+  const native: Pick<pki.rsa.PrivateKey, 'sign'> = {
+    sign: () => sign('sha256', Buffer.from(toBeSigned(), 'binary'), key).toString('binary'),
   }
-  return native as forge.pki.rsa.PrivateKey
+  return native as pki.rsa.PrivateKey
 }
 
 const makeKeys = (): Promise<{ publicKey: string; privateKey: string }> =>

@@ -95,14 +95,14 @@ const replacements: readonly Replacement[] = [
 export const leavingOut: Plugin = {
   name: 'leaving-out',
   setup: (build) => {
-    replacements.forEach(({ module, importedBy, by }, index) => {
+    for (const { module, importedBy, by } of replacements) {
       const from = join(root, importedBy).split(sep).join('/')
-      build.onResolve({ filter: module }, ({ importer }) =>
+      build.onResolve({ filter: module }, ({ path, importer }) =>
         importer.split(sep).join('/').startsWith(from)
-          ? { path: `${module.source} (${index})`, namespace: 'left-out', pluginData: by }
+          ? { path, namespace: 'left-out', pluginData: by }
           : undefined,
       )
-    })
+    }
     build.onLoad({ filter: /^/, namespace: 'left-out' }, ({ pluginData }) => ({
       contents: pluginData as string,
       resolveDir: root,
