@@ -61,6 +61,19 @@ describe('on an API server', () => {
       install,
     ])
     expect(said.trim().split('\n')).toHaveLength((await readKustomization(install)).length)
+    const environment = await cluster.kubectl([
+      'get',
+      'deployment/lifecycle-operator',
+      '--namespace=keptn-system',
+      '--output=jsonpath={.spec.template.spec.containers[0].env}',
+    ])
+    const variables = JSON.parse(environment) as readonly Readonly<Record<string, unknown>>[]
+    expect(new Set(variables.map(({ name }) => name)).size).toBe(variables.length)
+    expect(variables).toContainEqual({
+      name: 'FUNCTION_RUNNER_IMAGE',
+      value: 'localhost/deno-runtime:dev',
+    })
+    expect(variables.map(({ name }) => name)).toContain('POD_NAME')
   })
 
   test('objects of any kind are applied, read, listed, patched and removed', async () => {
