@@ -15,7 +15,6 @@ import { inCluster, type Connection } from '../kube/connection.ts'
 import { runController, type Controller, type Runtime } from '../kube/controller.ts'
 import { holdLease, type Term } from '../kube/lease.ts'
 import { lifecycleControllers } from '../lifecycle/index.ts'
-import { metricsControllers } from '../metrics/index.ts'
 import { createEventSender } from '../telemetry/events.ts'
 import { buildProbes } from '../telemetry/probes.ts'
 import { buildProcessMetrics } from '../telemetry/process-metrics.ts'
@@ -118,7 +117,9 @@ export const startMetrics = (process: Process): Started => {
   const { apiServerAddress } = settings
   const { reflectors, stores } = reflectMetrics(process)
   const runtime = runtimeOf(process, reflectors, 'metrics-operator')
-  const leading = (term: Term): Promise<void> => {
+  const leading = async (term: Term): Promise<void> => {
+    // Loaded where it runs: a process without this part need not carry it.
+    const { metricsControllers } = await import('../metrics/index.ts')
     const controllers = metricsControllers({
       client,
       stores,
@@ -129,7 +130,7 @@ export const startMetrics = (process: Process): Started => {
       signal: term.signal,
     })
     const own: Runtime = { ...runtime, signal: term.signal, mayWrite: term.stillLeading }
-    return runRows(
+    await runRows(
       controllers.map((controller) => ({ controller })),
       own,
     )
