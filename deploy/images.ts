@@ -58,14 +58,18 @@ const labels = async (title: string): Promise<Readonly<Record<string, string>>> 
   }
 }
 
-/** An image that runs one JavaScript program with Node. */
-export const nodeImage = async (name: string, files: readonly ImageFile[]): Promise<Image> =>
+/** An image that runs one JavaScript program with Node, with flags of Node or V8. */
+export const nodeImage = async (
+  name: string,
+  files: readonly ImageFile[],
+  flags: readonly string[] = [],
+): Promise<Image> =>
   buildImage(
     {
       name,
       layers: [await nodeLayer(), { files }],
       settings: {
-        entrypoint: ['/usr/local/bin/node', '/app/main.mjs'],
+        entrypoint: ['/usr/local/bin/node', ...flags, '/app/main.mjs'],
         env: { PATH: '/usr/local/bin', HOME: '/tmp', NODE_ENV: 'production' },
         user: `${userId}:${userId}`,
         workingDir: '/app',
@@ -81,6 +85,8 @@ export const gatekeptImage = async (): Promise<Image> => {
   return nodeImage(
     'gatekept',
     files.map(({ path, content }) => ({ path: `/app/${path}`, content })),
+    // A heap that stays small is worth more here than the last bit of speed. NODE_OPTIONS does not take it.
+    ['--optimize-for-size'],
   )
 }
 
