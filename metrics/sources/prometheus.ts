@@ -49,10 +49,10 @@ const authorization = ({ secret, login }: SourceAccess): Record<string, string> 
 
 const seconds = (ms: number): string => String(ms / 1000)
 
-const apiCall = ({ query, at, range }: MetricRequest): [path: string, URLSearchParams] => {
-  if (range === undefined) {
-    return ['/api/v1/query', new URLSearchParams({ query, time: seconds(at.getTime()) })]
-  }
+const apiCall = ({ query, range }: MetricRequest): [path: string, URLSearchParams] => {
+  // No time: Prometheus takes its own present one. Ours is cut to seconds and may be off, and asking for the past by as
+  // little as that can bring back the value before the last.
+  if (range === undefined) return ['/api/v1/query', new URLSearchParams({ query })]
   const [start, end] = [range.from.getTime(), range.to.getTime()]
   const step = seconds(range.stepMs ?? end - start)
   return [

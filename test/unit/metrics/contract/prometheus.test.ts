@@ -57,13 +57,13 @@ const failureOf = async (asked: Promise<unknown>): Promise<ProviderError> => {
 const four = vector({ metric: { instance: 'a' }, value: [1767225600.5, '4.0'] })
 
 describe('what is sent', () => {
-  test('an instant query is a form in a POST', async () => {
+  test('an instant query is a form in a POST, and leaves the instant to the source', async () => {
     await ask(replying(200, four), { spec: {} })
     expect(source?.received).toEqual([
       {
         method: 'POST',
         path: '/api/v1/query',
-        parameters: { query: 'sum(up{job="a"})', time: '1767225600.5' },
+        parameters: { query: 'sum(up{job="a"})' },
         authorization: undefined,
       },
     ])
