@@ -3,18 +3,16 @@
  *
  * @module
  */
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { request } from 'undici'
+import { unpackPackage } from '../../../deploy/debian.ts'
 import { eventually } from '../../eventually.ts'
-
-const run = promisify(execFile)
 
 /** A running Prometheus and what it scrapes. */
 export interface Prometheus {
@@ -83,12 +81,7 @@ export const startPrometheus = async (): Promise<Prometheus> => {
 /** The program as Debian ships it. Its package is unpacked, not installed: that would start a service. */
 const findProgram = async (folder: string): Promise<string> => {
   if (existsSync('/usr/bin/prometheus')) return '/usr/bin/prometheus'
-  await run('apt-get', ['download', 'prometheus'], { cwd: folder }).catch(async () => {
-    await run('apt-get', ['update'])
-    await run('apt-get', ['download', 'prometheus'], { cwd: folder })
-  })
-  const archive = (await readdir(folder)).find((name) => name.endsWith('.deb')) ?? ''
-  await run('dpkg-deb', ['--extract', join(folder, archive), folder])
+  await unpackPackage('prometheus', folder)
   return join(folder, 'usr/bin/prometheus')
 }
 
