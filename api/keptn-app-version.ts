@@ -48,6 +48,13 @@ export const KeptnAppVersion = defineResource({
       Type.Integer({ description: 'Revision of the KeptnApp that this version was made from.' }),
       1,
     ),
+    generation: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description:
+          'The generation of the KeptnApp that this is the version of. Where it is missing, the name tells.',
+      }),
+    ),
     workloads: Type.Optional(
       Type.Array(workloadReference, { description: 'The workloads of this version.' }),
     ),

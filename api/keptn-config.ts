@@ -51,10 +51,21 @@ export const KeptnConfig = defineResource({
         duration('How long a rollout may take before it counts as failed.'),
         '5m',
       ),
+      versionHistoryLimit: withDefault(
+        Type.Integer({
+          minimum: 2,
+          description:
+            'How many versions are kept of each workload and of each app. The oldest go first, with their tasks and evaluations; never the present one, the one before it, or one whose ReplicaSet or ControllerRevision exists.',
+        }),
+        10,
+      ),
       restApiEnabled: withDefault(Type.Boolean({ description: 'Not used.' }), false),
     }),
     {},
   ),
-  status: Type.String({ description: 'Not used.' }),
+  status: Type.String({
+    description:
+      '`Applied`: these are the settings in force. `Ignored`: they are not, since only a KeptnConfig in the namespace of Gatekept counts, and of several the first by name.',
+  }),
 })
 export type KeptnConfig = ResourceOf<typeof KeptnConfig>

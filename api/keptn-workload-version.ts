@@ -76,6 +76,25 @@ export const KeptnWorkloadVersion = defineResource({
           'UID of the KeptnApp that a user wrote for this version. Once there is one, no app that was made automatically lets the version begin.',
       }),
     ),
+    attempt: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description:
+          'How often the version has gone through its phases, this time included. 1 where it is missing.',
+      }),
+    ),
+    begunFor: Type.Optional(
+      Type.Object(
+        {
+          version: Type.String({ description: 'Version of the app.' }),
+          revision: Type.Integer({ description: 'Revision of the app.' }),
+        },
+        {
+          description:
+            'The app version that let this attempt begin. A version that has failed is tried again when the revision of its app is raised.',
+        },
+      ),
+    ),
     conditions: Type.Optional(conditions),
   }),
 })

@@ -17,6 +17,8 @@ export interface LifecycleConfig {
   readonly discoveryLimitMs: number
   /** How long no new workload must have appeared before an app is made. */
   readonly discoveryQuietMs: number
+  /** How many versions are kept of each workload and app. */
+  readonly versionsKept: number
   readonly eventNames: EventNames
 }
 
@@ -26,6 +28,7 @@ export const defaultConfig: LifecycleConfig = {
   observabilityTimeoutMs: 5 * 60_000,
   discoveryLimitMs: 30_000,
   discoveryQuietMs: 5_000,
+  versionsKept: 10,
   eventNames: 'seeds',
 }
 
@@ -40,6 +43,7 @@ export const configOf = (configs: readonly KeptnConfig[]): LifecycleConfig => {
       parseDuration(spec.observabilityTimeout) ?? defaultConfig.observabilityTimeoutMs,
     discoveryLimitMs: spec.keptnAppCreationRequestTimeoutSeconds * 1000,
     discoveryQuietMs: spec.discoveryQuietSeconds * 1000,
+    versionsKept: spec.versionHistoryLimit,
     eventNames: spec.eventNames,
   }
 }

@@ -13,6 +13,7 @@ test('settings are those of the KeptnConfig', () => {
     observabilityTimeout: '10s',
     keptnAppCreationRequestTimeoutSeconds: 12,
     discoveryQuietSeconds: 3,
+    versionHistoryLimit: 4,
     eventNames: 'keptn',
   } as const
   expect(configOf([keptnConfig('keptn', spec)])).toEqual({
@@ -20,6 +21,7 @@ test('settings are those of the KeptnConfig', () => {
     observabilityTimeoutMs: 10_000,
     discoveryLimitMs: 12_000,
     discoveryQuietMs: 3_000,
+    versionsKept: 4,
     eventNames: 'keptn',
   })
 })

@@ -121,6 +121,7 @@ export const keptnConfig = (
     eventNames: 'seeds',
     blockDeployment: true,
     observabilityTimeout: '5m',
+    versionHistoryLimit: 10,
     restApiEnabled: false,
     ...spec,
   },
