@@ -77,17 +77,21 @@ const stateOf = (appVersion: KeptnAppVersion, { found }: ListedWorkload): State 
   return isAboutToBegin ? 'Pending' : state
 }
 
-const describeWorkloads = (seen: AppVersionSeen): string =>
-  seen.workloads
-    .flatMap((listed) => {
-      const { name, version, found } = listed
-      if (found === undefined) return [`workload "${name}" has no version "${version}" yet`]
-      const state = stateOf(seen.version, listed)
-      if (state === 'Succeeded') return []
-      const phase = found.status?.currentPhase ?? 'waiting'
-      return [`workload "${name}" version "${version}" is ${state} (${phase})`]
-    })
+const describeWorkload = (appVersion: KeptnAppVersion, listed: ListedWorkload): string => {
+  const { name, version, found } = listed
+  if (found === undefined) return `workload "${name}" has no version "${version}" yet`
+  const phase = found.status?.currentPhase ?? 'waiting'
+  return `workload "${name}" version "${version}" is ${stateOf(appVersion, listed)} (${phase})`
+}
+
+/** What the workloads wait for; where one has failed, that alone, since it decides. */
+const describeWorkloads = ({ version, workloads }: AppVersionSeen): string => {
+  const open = workloads.filter((listed) => stateOf(version, listed) !== 'Succeeded')
+  const failed = open.filter((listed) => stateOf(version, listed) === 'Failed')
+  return (failed.length > 0 ? failed : open)
+    .map((listed) => describeWorkload(version, listed))
     .join('; ')
+}
 
 const runWorkloads = (seen: AppVersionSeen): PhaseResult<AppVersionStatus> => {
   const workloadStatus = seen.workloads.map((listed) => ({

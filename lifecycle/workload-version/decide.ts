@@ -278,13 +278,13 @@ const beginOrWait = (
     : waitForApp(seen, { status, appVersion, writtenAppUID })
 }
 
-/** What a new attempt begins with: nothing of the one before, but what was said about the version and who wrote its app. */
+/** What a new attempt begins with: nothing of the one before but its verdict, and who wrote its app. */
 const anew = ({ version }: WorkloadVersionSeen): WorkloadVersionStatus => {
-  const { conditions, writtenAppUID } = version.status ?? {}
+  const { conditions = [], writtenAppUID } = version.status ?? {}
   return {
     ...begin,
     attempt: attemptOf(version) + 1,
-    ...(conditions === undefined ? {} : { conditions }),
+    conditions: conditions.filter(({ type }) => type === conditionTypes.preDeploymentPassed),
     ...(writtenAppUID === undefined ? {} : { writtenAppUID }),
   }
 }
