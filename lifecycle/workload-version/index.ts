@@ -13,6 +13,7 @@ import { versionNameOf as appVersionNameOf } from '../app/decide.ts'
 import { isLeaving, isOnItsWayOut } from '../checks/leaving.ts'
 import type { Owner } from '../checks/rollout.ts'
 import { configOf } from '../config.ts'
+import { replicaSetOwner, replicaSetsOf } from '../owners.ts'
 import { childrenOf, definitionsFor, ownerKeys, within, type LifecycleStores } from '../stores.ts'
 import { decide, type WorkloadVersionSeen, type WorkloadVersionStatus } from './decide.ts'
 
@@ -57,7 +58,7 @@ export const workloadVersionController = (reader: {
       object?.metadata.uid === uid ? object : undefined
     switch (kind) {
       case 'ReplicaSet':
-        return { kind, object: same(stores.replicaSets.get(namespace, name)) }
+        return replicaSetOwner(stores, same(stores.replicaSets.get(namespace, name)))
       case 'StatefulSet':
         return { kind, object: same(stores.statefulSets.get(namespace, name)) }
       case 'DaemonSet':
@@ -84,6 +85,7 @@ export const workloadVersionController = (reader: {
       wake(stores.replicaSets, ofOwner),
       wake(stores.statefulSets, ofOwner),
       wake(stores.daemonSets, ofOwner),
+      wake(stores.rollouts, (rollout) => replicaSetsOf(stores, rollout).flatMap(ofOwner)),
       wake(stores.taskDefinitions, ofDefinition),
       wake(stores.evaluationDefinitions, ofDefinition),
       wake(stores.configs, () => [...workloadVersions.all()].map(keyOf)),
