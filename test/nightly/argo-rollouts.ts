@@ -6,13 +6,14 @@
  *
  * @module
  */
-import { existsSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { mkdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Cluster } from '../cluster/cluster.ts'
 import { withLock } from '../cluster/lock.ts'
 import { requireGo, requireSpace, thisMachine } from '../cluster/machine.ts'
-import { endAll, launch } from '../cluster/processes.ts'
 import { ClusterError, run } from '../cluster/run.ts'
 
 /** The newest one that Go 1.26.8 builds. */
@@ -67,23 +68,26 @@ export const ensureArgoRollouts = async (): Promise<ArgoRollouts> => {
   return { program, definitions: join(module, 'manifests', 'crds') }
 }
 
-/** Runs the controller in the cluster's network, as its administrator; returns what ends it. */
+/** Runs the controller in the cluster's network, as its administrator; returns what ends it. It ends with this process, too. */
 export const runArgoRollouts = (
   { program }: ArgoRollouts,
   cluster: Cluster,
 ): (() => Promise<void>) => {
+  const log = openSync(join(cluster.logs, 'argo-rollouts.log'), 'a')
   const inNetwork = cluster.netns === undefined ? [] : [`--net=/run/netns/${cluster.netns}`]
-  const controller = launch({
-    command: ['nsenter', ...inNetwork, program, ...flagsFor(cluster)],
-    cwd: '/',
-    env: { HOME: '/', PATH: thisMachine().path },
-    log: join(cluster.logs, 'argo-rollouts.log'),
-  })
-  return () => endAll([controller])
+  const controller = spawn(
+    'setpriv',
+    [
+      ...['--pdeathsig', 'KILL', 'nsenter', ...inNetwork],
+      // Alone as it is, it need not wait for a lease.
+      ...[program, `--kubeconfig=${cluster.kubeconfig}`, '--leader-elect=false'],
+    ],
+    { stdio: ['ignore', log, log] },
+  )
+  closeSync(log)
+  const ended = once(controller, 'close')
+  return async () => {
+    controller.kill('SIGKILL')
+    await ended
+  }
 }
-
-/** Alone as it is, it need not wait for a lease. */
-const flagsFor = ({ kubeconfig }: Cluster): readonly string[] => [
-  `--kubeconfig=${kubeconfig}`,
-  '--leader-elect=false',
-]
