@@ -99,7 +99,7 @@ const version = (resource: AnyResource, name: string) => ({
   ...(resource.columns.length > 0 && {
     additionalPrinterColumns: resource.columns.map((column) => ({
       name: column.name,
-      type: 'string',
+      type: column.type ?? 'string',
       jsonPath: column.jsonPath,
       ...(column.wide && { priority: 1 }),
     })),
