@@ -12,6 +12,8 @@ export interface StructuralSchema {
   readonly description?: string
   readonly format?: string
   readonly default?: unknown
+  readonly minimum?: number
+  readonly maximum?: number
   readonly required?: readonly string[]
   readonly properties?: Readonly<Record<string, StructuralSchema>>
   readonly additionalProperties?: StructuralSchema
