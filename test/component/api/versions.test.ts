@@ -87,7 +87,10 @@ const minimal: Readonly<Record<string, readonly [spec: Json | undefined, default
   ],
   KeptnEvaluationDefinition: [{ objectives: [] }, { retries: 10, retryInterval: '5s' }],
   KeptnEvaluationProvider: [{ targetServer: 'a' }, {}],
-  KeptnMetric: [{ provider: { name: 'a' }, query: 'b', fetchIntervalSeconds: 1 }, {}],
+  KeptnMetric: [
+    { provider: { name: 'a' }, query: 'b', fetchIntervalSeconds: 1, range: {} },
+    { range: { interval: '5m' } },
+  ],
   KeptnMetricsProvider: [{ targetServer: 'a' }, { insecureSkipTlsVerify: false }],
   KeptnTask: [{ taskDefinition: 'a' }, { retries: 10, timeout: '5m' }],
   KeptnTaskDefinition: [{ deno: {} }, { retries: 10, timeout: '5m', ttlSecondsAfterFinished: 300 }],
