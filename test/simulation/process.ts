@@ -20,7 +20,7 @@ import {
   KeptnWorkload,
   KeptnWorkloadVersion,
 } from '../../api/index.ts'
-import { DaemonSet, Namespace, ReplicaSet, StatefulSet } from '../../api/kubernetes.ts'
+import { DaemonSet, Namespace, ReplicaSet, Rollout, StatefulSet } from '../../api/kubernetes.ts'
 import type { KubeObject, ResourceType } from '../../api/object.ts'
 import { gateControllers, heldPods, ownerIndexes, versionIndexes } from '../../gate/index.ts'
 import type { Client } from '../../kube/client.ts'
@@ -204,6 +204,7 @@ const reflect = (server: ApiServer) => {
     replicaSets: owner<ReplicaSet>(ReplicaSet),
     statefulSets: owner<StatefulSet>(StatefulSet),
     daemonSets: owner<DaemonSet>(DaemonSet),
+    rollouts: start<Rollout>({ type: Rollout }),
     jobs: start(taskJobs),
     configMaps: start(functionConfigMaps),
   }
