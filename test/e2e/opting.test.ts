@@ -131,7 +131,7 @@ const runningJobs = async (namespace: string): Promise<readonly Job[]> => {
 /** Events about a namespace are kept in the namespace `default`. */
 const toldOf = async (namespace: string, reason: string): Promise<number> => {
   const events = await lookAt(installation.client, 'default').events()
-  return events.filter((event) => event.reason === reason && event.regarding.name === namespace)
+  return events.filter((event) => event.reason === reason && event.regarding['name'] === namespace)
     .length
 }
 
