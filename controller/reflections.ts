@@ -19,7 +19,7 @@ import {
 } from '../api/index.ts'
 import { DaemonSet, Namespace, ReplicaSet, StatefulSet } from '../api/kubernetes.ts'
 import type { KubeObject, ObjectMeta, ResourceType } from '../api/object.ts'
-import { heldPods, ownerIndexes, versionIndexes } from '../gate/index.ts'
+import { heldPods, letGoPods, ownerIndexes, versionIndexes } from '../gate/index.ts'
 import { keys } from '../identity/keys.ts'
 import type { Client } from '../kube/client.ts'
 import { startReflector, type Reflector, type ReflectorOptions } from '../kube/reflector.ts'
@@ -145,6 +145,7 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
       ...heldPods,
       indexes: { ...heldPods.indexes, ...lifecycleIndexes.pods },
     }),
+    letGoPods: start(letGoPods),
     namespaces: start<Namespace>({
       type: Namespace,
       project: cutNamespace,

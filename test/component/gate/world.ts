@@ -10,7 +10,13 @@ import { KeptnWorkloadVersion } from '../../../api/keptn-workload-version.ts'
 import { DaemonSet, Namespace, Pod, ReplicaSet, StatefulSet } from '../../../api/kubernetes.ts'
 import type { KubeObject } from '../../../api/object.ts'
 import { newObject } from '../../../api/resource.ts'
-import { gateControllers, heldPods, ownerIndexes, versionIndexes } from '../../../gate/index.ts'
+import {
+  gateControllers,
+  heldPods,
+  letGoPods,
+  ownerIndexes,
+  versionIndexes,
+} from '../../../gate/index.ts'
 import { gateName, keys } from '../../../identity/keys.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
 import { runController } from '../../../kube/controller.ts'
@@ -84,6 +90,7 @@ const startReplica = (client: Client, leads: boolean): Replica => {
   const log = pino({ level: 'silent' })
   const given = { client, log, signal }
   const pods = startReflector({ ...given, ...heldPods })
+  const letGo = startReflector({ ...given, ...letGoPods })
   const namespaces = startReflector<Namespace>({ ...given, type: Namespace })
   const versions = startReflector<KeptnWorkloadVersion>({
     ...given,
@@ -93,10 +100,11 @@ const startReplica = (client: Client, leads: boolean): Replica => {
   const owners = [ReplicaSet, StatefulSet, DaemonSet].map((type) =>
     startReflector({ ...given, type, indexes: ownerIndexes }),
   )
-  const stores: readonly Reflector<KubeObject>[] = [pods, namespaces, versions, ...owners]
+  const stores: readonly Reflector<KubeObject>[] = [pods, letGo, namespaces, versions, ...owners]
   const told: Transition[] = []
   const { always, leading } = gateControllers({
     pods: pods.store,
+    letGo: letGo.store,
     namespaces: namespaces.store,
     versions: versions.store,
     owners: owners.map(({ store }) => store),
