@@ -39,13 +39,16 @@ const stateOf = ({ kind, status }: Stored): unknown =>
 const hasEnded = (object: Stored): boolean =>
   ['Succeeded', 'Failed', 'Deprecated'].includes(String(stateOf(object)))
 
-const verdictOf = ({ status }: Stored): unknown => {
+const conditionOf = ({ status }: Stored, wanted: string): unknown => {
   const conditions = (status?.['conditions'] ?? []) as readonly {
     readonly type: string
     readonly status: string
   }[]
-  return conditions.find(({ type }) => type === 'PreDeploymentPassed')?.status
+  return conditions.find(({ type }) => type === wanted)?.status
 }
+
+const verdictOf = (version: Stored): unknown => conditionOf(version, 'PreDeploymentPassed')
+const releasedOf = (pod: Stored): unknown => conditionOf(pod, 'gatekept.dev/Released')
 
 interface Reference {
   readonly name: string
@@ -197,6 +200,14 @@ export const createOracle = (server: ApiServer, intent: Intent): Oracle => {
       .list(KeptnWorkloadVersion)
       .some((version) => isMine(version, of) && version.status?.['currentPhase'] !== undefined)
 
+  /** A pod that waits for good says so, and one that was let go does not go on saying it. */
+  const judgeWords = (pod: Stored): void => {
+    const says = releasedOf(pod)
+    const isHeld = gatesOf(pod).includes(gate)
+    if (isHeld && says !== 'False') complain('Held, and does not say why', pod)
+    if (!isHeld && says === 'False') complain('Says that it is held, and is not', pod)
+  }
+
   const judgeHeld = (pod: Stored): void => {
     const revision = controllerOf(pod)?.uid ?? ''
     const present = (all: readonly Stored[]): readonly Stored[] => all.filter(isStored)
@@ -290,7 +301,10 @@ export const createOracle = (server: ApiServer, intent: Intent): Oracle => {
       judges[kind]?.(change)
     },
     judgeEnd: () => {
-      for (const pod of server.list(Pod)) if (gatesOf(pod).includes(gate)) judgeHeld(pod)
+      for (const pod of server.list(Pod)) {
+        judgeWords(pod)
+        if (gatesOf(pod).includes(gate)) judgeHeld(pod)
+      }
       for (const app of server.list(KeptnApp)) judgeReplaced(app)
       for (const workload of server.list(KeptnWorkload)) judgeLast(workload)
     },
