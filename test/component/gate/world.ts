@@ -33,8 +33,8 @@ export interface Replica {
 export interface World {
   readonly cluster: Cluster
   readonly client: Client
-  /** Starts the gate's controllers, the leader's among them or not. */
-  readonly replica: (leads: boolean) => Replica
+  /** Starts the gate's controllers, the leader's among them or not. `quietMs`: how long held pods say nothing. */
+  readonly replica: (leads: boolean, quietMs?: number) => Replica
   readonly close: () => Promise<void>
 }
 
@@ -59,12 +59,12 @@ export const startWorld = async (name: string): Promise<World> => {
   return {
     cluster,
     client,
-    replica: (leads) => {
+    replica: (leads, quietMs) => {
       const started = startReplica(
         createClient(connection, {
           userAgent: leads ? 'gate-replica-leading' : 'gate-replica-following',
         }),
-        leads,
+        { leads, ...(quietMs === undefined ? {} : { quietMs }) },
       )
       const replica: Replica = {
         told: started.told,
@@ -84,7 +84,10 @@ export const startWorld = async (name: string): Promise<World> => {
   }
 }
 
-const startReplica = (client: Client, leads: boolean): Replica => {
+const startReplica = (
+  client: Client,
+  { leads, ...settings }: { readonly leads: boolean; readonly quietMs?: number },
+): Replica => {
   const ending = new AbortController()
   const { signal } = ending
   const log = pino({ level: 'silent' })
@@ -110,7 +113,7 @@ const startReplica = (client: Client, leads: boolean): Replica => {
     owners: owners.map(({ store }) => store),
     client,
     leads: () => leads,
-    settings: { namespace: 'keptn-system', suspectsUntilAsked: 1 },
+    settings: { namespace: 'keptn-system', suspectsUntilAsked: 1, ...settings },
   })
   const runs = [...always, ...(leads ? leading() : [])].map(({ controller, workers }) =>
     runController(controller, {
