@@ -93,7 +93,7 @@ const isSaid = (pod: HeldPod, { reason, message }: Explanation): boolean => {
   return isSame && pod.metadata.labels?.[heldLabel] === 'true'
 }
 
-/** The words of a pod that does not say anything are not put right, even if it was held. */
+/** Puts right what a pod says that was let go. One that never said that it is held is left alone. */
 const changeOfLetGo = (seen: Omit<Seen, 'turnAt'>): Change | undefined => {
   const { pod, now } = seen
   if (saidBy(pod)?.status !== 'False') return undefined
