@@ -187,7 +187,8 @@ export const createOracle = (server: ApiServer, intent: Intent): Oracle => {
     const [was, is] = [stateOf(before), stateOf(after)]
     const isReplaced = after.kind === KeptnAppVersion.kind && is === 'Deprecated'
     const isNewAttempt = attemptOf(after) === attemptOf(before) + 1
-    if (was !== is && !isReplaced && !isNewAttempt) complain(`Ended ${String(was)}, became ${String(is)}`, after)
+    if (was !== is && !isReplaced && !isNewAttempt)
+      complain(`Ended ${String(was)}, became ${String(is)}`, after)
   }
 
   const judgeVersion = ({ before, after }: Change): void => {
