@@ -1,17 +1,22 @@
 /**
- * A KeptnAppVersion through its phases. Woken by its workload versions, its tasks and evaluations, and by definitions.
+ * A KeptnAppVersion through its phases. Woken by its workload versions, its tasks and evaluations, its namespace, and by
+ * definitions.
  *
  * @module
  */
 import { KeptnAppVersion, type KeptnWorkload, type KeptnWorkloadVersion } from '../../api/index.ts'
+import type { Namespace } from '../../api/kubernetes.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { workloadName, workloadVersionName } from '../../identity/names.ts'
+import { wantsManaging } from '../../identity/scope.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf, parseKey } from '../../kube/keys.ts'
 import { presentOf } from '../app/generation.ts'
 import { isLeaving } from '../checks/leaving.ts'
+import { isTerminal } from '../checks/roll-up.ts'
 import { configOf } from '../config.ts'
 import { childrenOf, definitionsFor, ownerKeys, within, type LifecycleStores } from '../stores.ts'
+import { isHeld } from '../workload-version/standing.ts'
 import {
   decide,
   refused,
@@ -34,6 +39,14 @@ export const appVersionController = (reader: {
   const ofApp = (app: string): readonly string[] => appVersions.by('app', app).map(keyOf)
   const ofDefinition = (definition: { readonly metadata: { readonly name: string } }) =>
     appVersions.by('definition', definition.metadata.name).map(keyOf)
+  /** Those that a namespace which leaves or comes back may end or begin anew. */
+  const ofNamespace = (namespace: Namespace): readonly string[] =>
+    appVersions
+      .by('namespace', namespace.metadata.name)
+      .filter(({ status }) =>
+        hasLeft(namespace) ? !isTerminal(status?.status) : status?.status === 'Deprecated',
+      )
+      .map(keyOf)
   const listed = ({ metadata, spec }: KeptnAppVersion): readonly ListedWorkload[] =>
     (spec.workloads ?? []).map(({ name, version }) => {
       const ofWorkload = workloadName(spec.appName, name)
@@ -42,7 +55,7 @@ export const appVersionController = (reader: {
         workloadVersions.get(metadata.namespace, workloadVersionName(ofWorkload, version)),
       )
       const present = staying(workloads.get(metadata.namespace, ofWorkload))?.spec.version
-      return { name, version, found, present }
+      return { name, version, found, present, isHeld: found !== undefined && isHeld(stores, found) }
     })
   /** Only by one that is there: a store of apps that is ahead knows nothing of what becomes of this generation. */
   const placeOf = (version: KeptnAppVersion): Place => {
@@ -63,6 +76,7 @@ export const appVersionController = (reader: {
         status === undefined ? ofApp(within(metadata.namespace, spec.appName)) : [],
       ),
       wake(workloadVersions, ofVersion),
+      wake(stores.namespaces, ofNamespace),
       wake<KeptnWorkload>(workloads, ({ metadata, spec }) =>
         ofApp(within(metadata.namespace, spec.app)),
       ),
@@ -80,6 +94,7 @@ export const appVersionController = (reader: {
         now,
         version,
         place: placeOf(version),
+        hasLeft: hasLeft(stores.namespaces.get(undefined, namespace ?? '')),
         workloads: listed(version),
         children: childrenOf(stores, version),
         definitions: definitionsFor(stores, version, reader.namespace),
@@ -92,6 +107,9 @@ export const appVersionController = (reader: {
     subject: ({ version }) => ({ type: KeptnAppVersion, object: version }),
   }
 }
+
+const hasLeft = (namespace: Namespace | undefined): boolean =>
+  namespace !== undefined && !wantsManaging(namespace)
 
 const staying = <T extends KubeObject>(object: T | undefined): T | undefined =>
   object === undefined || isLeaving(object) ? undefined : object
