@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { expect } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import {
   conditionTypes,
   KeptnApp,
@@ -18,9 +18,15 @@ import { findCondition } from '../../kube/conditions.ts'
 import { eventually } from '../eventually.ts'
 import { readAudit } from './audit.ts'
 import type { Installation } from './installation.ts'
-import { expectHeld, gatesOf, managedNamespace, yaml } from './world.ts'
+import { deployment, expectHeld, gatesOf, managedNamespace, yaml } from './world.ts'
 
-const patient = { timeoutMs: 60_000, everyMs: 200 }
+/** How long a release may take on a busy machine. */
+export const patient = { timeoutMs: 60_000, everyMs: 200 }
+
+/** Scenarios of one file go on side by side; each has a namespace of its own. */
+export const scenario = (sentence: string, run: () => Promise<void>): void => {
+  test.concurrent(sentence, run, 120_000)
+}
 
 /** What a check does: it goes on until it is stopped, or ends at once. */
 export type Outcome = 'lasts' | 'passes' | 'fails'
@@ -44,6 +50,15 @@ export const check = (namespace: string, name: string, outcome: Outcome): object
   },
 })
 
+/** What a version of a workload in a scenario differs in, besides its check. */
+export interface Variation {
+  readonly app?: string
+  readonly replicas?: number
+  readonly annotations?: Readonly<Record<string, string>>
+  /** Changes the pod template, and nothing else. */
+  readonly change?: string
+}
+
 /** What a version has come to, in the words that a test compares. */
 export interface State {
   readonly status: string | undefined
@@ -59,8 +74,12 @@ const stateOf = ({ status }: KeptnWorkloadVersion | KeptnAppVersion): State => (
 
 /** How a version looks that another one took the place of before its release. */
 export const superseded = { status: 'Deprecated', reason: 'Superseded', attempt: 1 } as const
+/** How an app version looks whose app was made at the same version once more. */
+export const madeAgain = { status: 'Deprecated', reason: 'Deprecated', attempt: 1 } as const
 /** How a version looks that has gone through all its phases. */
 export const completed = { status: 'Succeeded', reason: 'Completed', attempt: 1 } as const
+/** How a version looks whose check before its deployment has failed; which attempt it was is for the test to say. */
+export const checksFailed = { status: 'Failed', reason: 'WorkloadPreDeployTasksFailed' } as const
 
 const isStaying = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp === undefined
 const isOf =
@@ -114,9 +133,44 @@ export const sceneIn = (installation: Installation, namespace: string) => {
     expect((await taskPods()).filter(isAtWork)).toEqual([])
   }
 
+  /** A Deployment at a version, with a check of this name before its deployment. */
+  const workload = (
+    version: string,
+    checkName: string,
+    { app, replicas = 1, annotations = {}, change }: Variation = {},
+    name = 'web',
+  ): object =>
+    deployment({
+      namespace,
+      name,
+      replicas,
+      annotations: {
+        [keys.version]: version,
+        [keys.preDeploymentTasks]: checkName,
+        ...(app === undefined ? {} : { [keys.app]: app }),
+        ...(change === undefined ? {} : { change }),
+        ...annotations,
+      },
+    })
+
   return {
     namespace,
     client,
+    workload,
+    /** A user's app with this version of its only workload. */
+    shop: (version: string, ...preDeploymentTasks: readonly string[]): object => ({
+      apiVersion: 'lifecycle.keptn.sh/v1alpha3',
+      kind: 'KeptnApp',
+      metadata: { name: 'shop', namespace },
+      spec: { version, workloads: [{ name: 'web', version }], preDeploymentTasks },
+    }),
+    /** Checks before the deployment of the app that is made for the workload. */
+    appContext: (...preDeploymentTasks: readonly string[]): object => ({
+      apiVersion: 'lifecycle.keptn.sh/v1',
+      kind: 'KeptnAppContext',
+      metadata: { name: 'web', namespace },
+      spec: { preDeploymentTasks },
+    }),
     kubectl,
     apply,
     workloadVersion,
@@ -155,11 +209,18 @@ export const sceneIn = (installation: Installation, namespace: string) => {
         const pods = (await list<Pod>(Pod)).filter(isStaying)
         expect(pods.flatMap(gatesOf)).not.toContain(gateName)
       }, patient),
-    /** Waits until the container of a task runs. */
-    checkRuns: (): Promise<void> =>
+    /** Waits until the container of this check runs. */
+    checkRuns: (name: string): Promise<void> =>
       eventually(async () => {
-        const phases = (await taskPods()).map(({ status }) => status?.phase)
-        expect(phases).toContain('Running')
+        const tasks = (await list<KeptnTask>(KeptnTask)).filter(
+          ({ spec }) => spec.taskDefinition === name,
+        )
+        const jobNames = tasks.map(({ status }) => status?.jobName)
+        const running = (await taskPods()).filter(({ status }) => status?.phase === 'Running')
+        expect(jobNames).toEqual(
+          expect.arrayContaining(running.map(({ metadata }) => metadata.labels?.['job-name'])),
+        )
+        expect(running).toHaveLength(1)
       }, patient),
     /** Waits until a workload version has come to this. */
     workloadIs: (version: string, state: State, timeoutMs = 60_000) =>
