@@ -9,6 +9,7 @@ import { expectHeld, stays } from './world.ts'
 import {
   checksFailed,
   completed,
+  madeAgain,
   patient,
   sceneIn,
   scenario,
