@@ -3,13 +3,16 @@
  *
  * @module
  */
-import { KeptnAppVersion, type KeptnWorkload, type KeptnWorkloadVersion } from '../../api/index.ts'
+import { KeptnAppVersion, KeptnWorkload, type KeptnWorkloadVersion } from '../../api/index.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { workloadName, workloadVersionName } from '../../identity/names.ts'
+import type { Client } from '../../kube/client.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf, parseKey } from '../../kube/keys.ts'
 import { presentOf } from '../app/generation.ts'
+import { isAutomaticVersion } from '../checks/automatic-app.ts'
 import { isLeaving } from '../checks/leaving.ts'
+import { isTerminal } from '../checks/roll-up.ts'
 import { configOf } from '../config.ts'
 import { childrenOf, definitionsFor, ownerKeys, within, type LifecycleStores } from '../stores.ts'
 import {
@@ -24,6 +27,7 @@ import {
 /** Writes the status of KeptnAppVersions and makes their tasks and evaluations. */
 export const appVersionController = (reader: {
   readonly stores: LifecycleStores
+  readonly client: Pick<Client, 'get'>
   readonly namespace: string
   readonly promotes: boolean
 }): Controller<AppVersionSeen, AppVersionStatus> => {
@@ -72,15 +76,17 @@ export const appVersionController = (reader: {
       wake(stores.evaluationDefinitions, ofDefinition),
       wake(stores.configs, () => [...appVersions.all()].map(keyOf)),
     ],
-    observe: (key, now) => {
+    observe: async (key, now) => {
       const { namespace, name } = parseKey(key)
       const version = staying(appVersions.get(namespace, name))
       if (version === undefined) return undefined
+      const ofVersion = listed(version)
       return {
         now,
         version,
         place: placeOf(version),
-        workloads: listed(version),
+        workloads: ofVersion,
+        isDeserted: await isDeserted(reader.client, version, ofVersion),
         children: childrenOf(stores, version),
         definitions: definitionsFor(stores, version, reader.namespace),
         config: configOf(stores.configs.by('namespace', reader.namespace)),
@@ -91,6 +97,29 @@ export const appVersionController = (reader: {
     refused,
     subject: ({ version }) => ({ type: KeptnAppVersion, object: version }),
   }
+}
+
+/**
+ * Whether the workloads are gone that the app was made from; a user's app may be there before its workloads. Asked live where
+ * the stores say so: one that is behind must not end what has just begun.
+ */
+const isDeserted = async (
+  client: Pick<Client, 'get'>,
+  version: KeptnAppVersion,
+  workloads: readonly ListedWorkload[],
+): Promise<boolean> => {
+  const { metadata, spec, status } = version
+  if (!isAutomaticVersion(version) || isTerminal(status?.status) || workloads.length === 0)
+    return false
+  if (workloads.some(({ found, present }) => found !== undefined || present !== undefined))
+    return false
+  const { namespace = '' } = metadata
+  const live = await Promise.all(
+    workloads.map(({ name }) =>
+      client.get(KeptnWorkload, { namespace, name: workloadName(spec.appName, name) }),
+    ),
+  )
+  return live.every((workload) => staying(workload) === undefined)
 }
 
 const staying = <T extends KubeObject>(object: T | undefined): T | undefined =>
