@@ -34,11 +34,10 @@ const allIn = (phases: Phases, state: string): Readonly<Record<string, string>> 
 /** Everything before the phase has succeeded, and nothing after it will happen. */
 const failed = (phases: Phases, phase: string): Readonly<Record<string, string>> => {
   const at = phases.findIndex(([name]) => name === phase)
-  const states = phases.map(([, field], index) => [
-    field,
-    index < at ? 'Succeeded' : index === at ? 'Failed' : 'Deprecated',
-  ])
-  return { ...Object.fromEntries(states), currentPhase: phase, status: 'Failed' }
+  const before = allIn(phases.slice(0, at), 'Succeeded')
+  const later = allIn(phases.slice(at), 'Deprecated')
+  const own = allIn(phases.slice(at, at + 1), 'Failed')
+  return { ...before, ...later, ...own, currentPhase: phase, status: 'Failed' }
 }
 
 /** A KeptnAppVersion that went through all its phases. Promotion is off, so its state stays as it began. */

@@ -12,7 +12,7 @@ import {
   KeptnWorkload,
   KeptnWorkloadVersion,
 } from '../../../api/index.ts'
-import { DaemonSet, Deployment, Pod, StatefulSet } from '../../../api/kubernetes.ts'
+import { DaemonSet, Deployment, StatefulSet, type Pod } from '../../../api/kubernetes.ts'
 import { programFolder } from '../../../deploy/options.ts'
 import { run } from '../../cluster/run.ts'
 import { gatesOf } from '../world.ts'
@@ -236,9 +236,10 @@ describe('what it is called', () => {
     const here = lookInto(world, namespace)
     const at = async (tag: string): Promise<object> => {
       const image = `localhost/busybox:${tag}`
-      const ctr = [join(programFolder(), 'ctr'), '--address', world.cluster.containerdSocket ?? '']
-      const images = [...ctr, '--namespace', 'k8s.io', 'images'] as [string, ...string[]]
-      await run([...images, 'tag', 'localhost/pause:1', image])
+      await run([
+        ...[join(programFolder(), 'ctr'), '--address', world.cluster.containerdSocket ?? ''],
+        ...['--namespace', 'k8s.io', 'images', 'tag', 'localhost/pause:1', image],
+      ])
       return workload({
         namespace,
         image,
