@@ -78,11 +78,28 @@ const onlyOne = <T>(list: readonly T[]): T => {
 
 describe("a task before the app's deployment fails", () => {
   test.concurrent.each([
-    ['at once', 'fails', failing, {}, 'BackoffLimitExceeded', 1],
-    ['by its timeout', 'times-out', endless, { timeout: '2s' }, 'DeadlineExceeded', 1],
-    ['after all its retries', 'retries', failing, { retries: 1 }, 'BackoffLimitExceeded', 2],
-  ] as const)('%s', async (_, name, definition, spec, reason, runs) => {
-    const namespace = `app-task-${name}`
+    {
+      when: 'at once',
+      namespace: 'app-task',
+      definition: failing,
+      spec: { retries: 0 },
+      outcome: { reason: 'BackoffLimitExceeded', runs: 1 },
+    },
+    {
+      when: 'by its timeout',
+      namespace: 'app-task-timeout',
+      definition: endless,
+      spec: { retries: 0, timeout: '2s' },
+      outcome: { reason: 'DeadlineExceeded', runs: 1 },
+    },
+    {
+      when: 'after all its retries',
+      namespace: 'app-task-retries',
+      definition: failing,
+      spec: { retries: 1 },
+      outcome: { reason: 'BackoffLimitExceeded', runs: 2 },
+    },
+  ])('$when', async ({ namespace, definition, spec, outcome: { reason, runs } }) => {
     const here = await deploy({
       namespace,
       app: { preDeploymentTasks: ['check'] },
@@ -96,7 +113,7 @@ describe("a task before the app's deployment fails", () => {
     )
     const task = onlyOne(await here.list(KeptnTask))
     expect(task.status).toMatchObject({ status: 'Failed', reason })
-    expect(task.spec).toMatchObject({ retries: 0, ...spec, checkType: 'pre' })
+    expect(task.spec).toMatchObject({ ...spec, checkType: 'pre' })
     const job = onlyOne(await here.list(Job))
     expect(job.metadata.name).toBe(task.status?.jobName)
     expect(job.spec.backoffLimit).toBe(task.spec.retries)

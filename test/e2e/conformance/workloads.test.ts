@@ -237,7 +237,8 @@ describe('what it is called', () => {
     const at = async (tag: string): Promise<object> => {
       const image = `localhost/busybox:${tag}`
       await run([
-        ...[join(programFolder(), 'ctr'), '--address', world.cluster.containerdSocket ?? ''],
+        join(programFolder(), 'ctr'),
+        ...['--address', world.cluster.containerdSocket ?? ''],
         ...['--namespace', 'k8s.io', 'images', 'tag', 'localhost/pause:1', image],
       ])
       return workload({
