@@ -4,7 +4,7 @@
  * Where design.md decides otherwise than Keptn: pods of a workload whose own check failed stay held, and a failed task says
  * in its message what its container said last.
  */
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import {
   KeptnAppVersion,
   KeptnEvaluation,
@@ -76,30 +76,31 @@ const onlyOne = <T>(list: readonly T[]): T => {
   return only
 }
 
-describe("a task before the app's deployment fails", () => {
-  test.concurrent.each([
-    {
-      when: 'at once',
-      namespace: 'app-task',
-      definition: failing,
-      spec: { retries: 0 },
-      outcome: { reason: 'BackoffLimitExceeded', runs: 1 },
-    },
-    {
-      when: 'by its timeout',
-      namespace: 'app-task-timeout',
-      definition: endless,
-      spec: { retries: 0, timeout: '2s' },
-      outcome: { reason: 'DeadlineExceeded', runs: 1 },
-    },
-    {
-      when: 'after all its retries',
-      namespace: 'app-task-retries',
-      definition: failing,
-      spec: { retries: 1 },
-      outcome: { reason: 'BackoffLimitExceeded', runs: 2 },
-    },
-  ])('$when', async ({ namespace, definition, spec, outcome: { reason, runs } }) => {
+test.concurrent.each([
+  {
+    when: 'at once',
+    namespace: 'app-task',
+    definition: failing,
+    spec: { retries: 0 },
+    outcome: { reason: 'BackoffLimitExceeded', runs: 1 },
+  },
+  {
+    when: 'by its timeout',
+    namespace: 'app-task-timeout',
+    definition: endless,
+    spec: { retries: 0, timeout: '2s' },
+    outcome: { reason: 'DeadlineExceeded', runs: 1 },
+  },
+  {
+    when: 'after all its retries',
+    namespace: 'app-task-retries',
+    definition: failing,
+    spec: { retries: 1 },
+    outcome: { reason: 'BackoffLimitExceeded', runs: 2 },
+  },
+])(
+  "a task before an app's deployment fails $when",
+  async ({ namespace, definition, spec, outcome: { reason, runs } }) => {
     const here = await deploy({
       namespace,
       app: { preDeploymentTasks: ['check'] },
@@ -127,11 +128,12 @@ describe("a task before the app's deployment fails", () => {
     const waiting = await here.get(KeptnWorkloadVersion, workloadVersionName)
     expect(waiting.status).toMatchObject({ deploymentStatus: 'Pending', status: 'Pending' })
     expectHeld(await here.pods())
-  })
-})
+  },
+)
 
-describe("an evaluation before the app's deployment fails", () => {
-  test.concurrent.each([10, 2])('after %i tries', async (retries) => {
+test.concurrent.each([10, 2])(
+  "an evaluation before an app's deployment fails after %i tries",
+  async (retries) => {
     const namespace = `app-evaluation-${retries}`
     const here = await deploy({
       namespace,
@@ -170,49 +172,47 @@ describe("an evaluation before the app's deployment fails", () => {
     })
     await here.reasons(version, 'AppPreDeployEvaluationsFailed')
     expectHeld(await here.pods())
+  },
+)
+
+test.concurrent("a task after an app's deployment fails", async () => {
+  const namespace = 'app-post-task'
+  const here = await deploy({
+    namespace,
+    app: { postDeploymentTasks: ['check'], postDeploymentEvaluations: ['later'] },
+    definitions: [failing(namespace, 'check'), evaluationDefinition(namespace, 'later', '>4')],
   })
+
+  const failed = failedApp('AppPostDeployTasks')
+  const version = await here.comesTo(KeptnAppVersion, appVersionName, failed)
+  expect(await here.names(KeptnEvaluation)).toEqual([])
+  const deployed = await here.get(KeptnWorkloadVersion, workloadVersionName)
+  expect(deployed.status).toMatchObject(completedWorkload)
+  await here.reasons(version, 'AppPostDeployTasksFailed')
 })
 
-describe("a check after the app's deployment fails", () => {
-  test.concurrent('a task', async () => {
-    const namespace = 'app-post-task'
-    const here = await deploy({
-      namespace,
-      app: { postDeploymentTasks: ['check'], postDeploymentEvaluations: ['later'] },
-      definitions: [failing(namespace, 'check'), evaluationDefinition(namespace, 'later', '>4')],
-    })
-
-    const failed = failedApp('AppPostDeployTasks')
-    const version = await here.comesTo(KeptnAppVersion, appVersionName, failed)
-    expect(await here.names(KeptnEvaluation)).toEqual([])
-    const deployed = await here.get(KeptnWorkloadVersion, workloadVersionName)
-    expect(deployed.status).toMatchObject(completedWorkload)
-    await here.reasons(version, 'AppPostDeployTasksFailed')
+test.concurrent("an evaluation after an app's deployment fails", async () => {
+  const namespace = 'app-post-evaluation'
+  const here = await deploy({
+    namespace,
+    app: { postDeploymentTasks: ['after'], postDeploymentEvaluations: ['good', 'bad'] },
+    definitions: [
+      ...metric(namespace, source.url),
+      passing(namespace, 'after'),
+      evaluationDefinition(namespace, 'good', '>4'),
+      evaluationDefinition(namespace, 'bad', '<4'),
+    ],
   })
 
-  test.concurrent('an evaluation', async () => {
-    const namespace = 'app-post-evaluation'
-    const here = await deploy({
-      namespace,
-      app: { postDeploymentTasks: ['after'], postDeploymentEvaluations: ['good', 'bad'] },
-      definitions: [
-        ...metric(namespace, source.url),
-        passing(namespace, 'after'),
-        evaluationDefinition(namespace, 'good', '>4'),
-        evaluationDefinition(namespace, 'bad', '<4'),
-      ],
-    })
-
-    const failed = failedApp('AppPostDeployEvaluations')
-    const version = await here.comesTo(KeptnAppVersion, appVersionName, failed)
-    expect(version.status?.postDeploymentEvaluationTaskStatus).toMatchObject([
-      { definitionName: 'good', status: 'Succeeded' },
-      { definitionName: 'bad', status: 'Failed' },
-    ])
-    const deployed = await here.get(KeptnWorkloadVersion, workloadVersionName)
-    expect(deployed.status).toMatchObject(completedWorkload)
-    await here.reasons(version, 'AppPostDeployEvaluationsFailed')
-  })
+  const failed = failedApp('AppPostDeployEvaluations')
+  const version = await here.comesTo(KeptnAppVersion, appVersionName, failed)
+  expect(version.status?.postDeploymentEvaluationTaskStatus).toMatchObject([
+    { definitionName: 'good', status: 'Succeeded' },
+    { definitionName: 'bad', status: 'Failed' },
+  ])
+  const deployed = await here.get(KeptnWorkloadVersion, workloadVersionName)
+  expect(deployed.status).toMatchObject(completedWorkload)
+  await here.reasons(version, 'AppPostDeployEvaluationsFailed')
 })
 
 test.concurrent(
@@ -250,35 +250,36 @@ test.concurrent(
   },
 )
 
-describe("a check before a workload's deployment", () => {
-  test.concurrent('is a task that fails: the pods stay held, unlike with Keptn', async () => {
-    const namespace = 'workload-task'
-    const here = await deploy({
-      namespace,
-      workload: { 'keptn.sh/pre-deployment-tasks': 'check' },
-      definitions: [failing(namespace, 'check')],
-    })
-
-    const app = await here.comesTo(KeptnAppVersion, appVersionName, failedApp('AppDeploy'))
-    expect(app.status?.workloadStatus).toEqual([
-      { workload: { name: 'waiter', version: '0.4' }, status: 'Failed' },
-    ])
-    const version = await here.get(KeptnWorkloadVersion, workloadVersionName)
-    expect(version.status).toMatchObject(failedWorkload('WorkloadPreDeployTasks'))
-    await here.reasons(version, 'WorkloadPreDeployTasksFailed')
-    await here.reasons(app, 'AppDeployFailed')
-    expectHeld(await here.pods())
+test.concurrent("a workload's task fails: its pods stay held, unlike with Keptn", async () => {
+  const namespace = 'workload-task'
+  const here = await deploy({
+    namespace,
+    workload: { 'keptn.sh/pre-deployment-tasks': 'check' },
+    definitions: [failing(namespace, 'check')],
   })
 
-  test.concurrent.each([
-    ['task', 'keptn.sh/pre-deployment-tasks', 'WorkloadPreDeployTasks', 'preDeploymentStatus'],
-    [
-      'evaluation',
-      'keptn.sh/pre-deployment-evaluations',
-      'WorkloadPreDeployEvaluations',
-      'preDeploymentEvaluationStatus',
-    ],
-  ] as const)('is a missing %s: the version waits', async (what, key, currentPhase, state) => {
+  const app = await here.comesTo(KeptnAppVersion, appVersionName, failedApp('AppDeploy'))
+  expect(app.status?.workloadStatus).toEqual([
+    { workload: { name: 'waiter', version: '0.4' }, status: 'Failed' },
+  ])
+  const version = await here.get(KeptnWorkloadVersion, workloadVersionName)
+  expect(version.status).toMatchObject(failedWorkload('WorkloadPreDeployTasks'))
+  await here.reasons(version, 'WorkloadPreDeployTasksFailed')
+  await here.reasons(app, 'AppDeployFailed')
+  expectHeld(await here.pods())
+})
+
+test.concurrent.each([
+  ['task', 'keptn.sh/pre-deployment-tasks', 'WorkloadPreDeployTasks', 'preDeploymentStatus'],
+  [
+    'evaluation',
+    'keptn.sh/pre-deployment-evaluations',
+    'WorkloadPreDeployEvaluations',
+    'preDeploymentEvaluationStatus',
+  ],
+] as const)(
+  "a workload's %s has no definition: the version waits",
+  async (what, key, currentPhase, state) => {
     const namespace = `workload-no-${what}`
     const here = await deploy({ namespace, workload: { [key]: 'not-there' } })
 
@@ -301,5 +302,5 @@ describe("a check before a workload's deployment", () => {
       '"not-there"',
     )
     expectHeld(await here.pods())
-  })
-})
+  },
+)
