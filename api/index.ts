@@ -4,6 +4,8 @@
  * @module
  */
 import { KeptnApp } from './keptn-app.ts'
+import { KeptnAppContext } from './keptn-app-context.ts'
+import { KeptnAppCreationRequest } from './keptn-app-creation-request.ts'
 import { KeptnAppVersion } from './keptn-app-version.ts'
 import { KeptnConfig } from './keptn-config.ts'
 import { KeptnEvaluation } from './keptn-evaluation.ts'
@@ -17,6 +19,8 @@ import { KeptnWorkloadVersion } from './keptn-workload-version.ts'
 
 export {
   KeptnApp,
+  KeptnAppContext,
+  KeptnAppCreationRequest,
   KeptnAppVersion,
   KeptnConfig,
   KeptnEvaluation,
@@ -46,6 +50,8 @@ export { states, type State } from './states.ts'
 /** All of them, in the order in which they are listed for people. */
 export const resources = [
   KeptnApp,
+  KeptnAppContext,
+  KeptnAppCreationRequest,
   KeptnAppVersion,
   KeptnWorkload,
   KeptnWorkloadVersion,

@@ -7,6 +7,8 @@
 import type { Logger } from 'pino'
 import {
   KeptnApp,
+  KeptnAppContext,
+  KeptnAppCreationRequest,
   KeptnAppVersion,
   KeptnConfig,
   KeptnEvaluation,
@@ -156,6 +158,8 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
     }),
     apps: ours(KeptnApp),
     appVersions: ours(KeptnAppVersion, lifecycleIndexes.appVersions),
+    appContexts: ours(KeptnAppContext),
+    appCreationRequests: ours(KeptnAppCreationRequest, lifecycleIndexes.appCreationRequests),
     tasks: ours(KeptnTask, { ...lifecycleIndexes.tasks, ...taskIndexes }),
     evaluations: ours(KeptnEvaluation, lifecycleIndexes.evaluations),
     taskDefinitions: ours(KeptnTaskDefinition),

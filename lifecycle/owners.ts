@@ -17,6 +17,21 @@ const revisionNumberKey = 'deployment.kubernetes.io/revision'
 const revisionNumber = (replicaSet: KubeObject): number =>
   Number(replicaSet.metadata.annotations?.[revisionNumberKey] ?? 0)
 
+/** The ReplicaSet that its Deployment wants now; `undefined`: none of them is known. */
+export const newestOf = (
+  stores: Pick<OwnerStores, 'replicaSets'>,
+  replicaSet: KubeObject,
+): ReplicaSet | undefined => {
+  const deployment = controllerOf(replicaSet)
+  const siblings =
+    deployment === undefined
+      ? [stores.replicaSets.get(replicaSet.metadata.namespace, replicaSet.metadata.name)]
+      : stores.replicaSets.by('controller', deployment.uid)
+  return siblings
+    .filter((sibling) => sibling !== undefined)
+    .toSorted((one, other) => revisionNumber(other) - revisionNumber(one))[0]
+}
+
 /**
  * Whether this ReplicaSet is the newest of its Deployment: a rollback raises the number of the old one. A stale store can
  * only be behind, and the newer one's pods put right what an older one's did.

@@ -58,6 +58,8 @@ export interface Walk<
   /** The status that is stored, or the one a version begins with. */
   readonly status: Status
   readonly run: (phase: Phase<StateField>, status: Status) => PhaseResult<Status>
+  /** Whether a phase is switched off: it is passed over and keeps its state. */
+  readonly isOff?: (phase: Phase<StateField>) => boolean
   readonly telling: Telling
 }
 
@@ -98,7 +100,7 @@ const withStalled = <Status extends VersionStatus>(
 }
 
 /** Takes back that a version is held up, if that was said: nothing holds it up, or nothing can go on any more. */
-export const withoutStalled = <Status extends VersionStatus>(status: Status, now: Date): Status => {
+const withoutStalled = <Status extends VersionStatus>(status: Status, now: Date): Status => {
   const type = conditionTypes.stalled
   if (findCondition(status.conditions, type) === undefined) return status
   return setCondition(status, { type, status: 'False', reason: 'Proceeding', message: '' }, now)
@@ -221,7 +223,7 @@ export const walkPhases = <
   const begun: Status = { ...walk.status, startTime: walk.status.startTime ?? timeOf(telling.now) }
   let step: Step<Status> = { status: begun, actions: [], transitions: [] }
   for (const phase of phases) {
-    if (isPassed(step.status[phase.state])) continue
+    if (isPassed(step.status[phase.state]) || walk.isOff?.(phase) === true) continue
     step = enter(step, phase, telling)
     const result = walk.run(phase, step.status)
     step = {
@@ -237,6 +239,38 @@ export const walkPhases = <
     }
   }
   return complete(step, level, telling)
+}
+
+/** How a version ends that nobody wants any more. */
+export interface Deprecation<Status> {
+  readonly phases: readonly Phase[]
+  readonly status: Status
+  readonly reason: string
+  readonly message: string
+  /** Whether not even the phases count that it has passed. */
+  readonly isVoid: boolean
+  readonly telling: Telling
+}
+
+/** Ends a version before its time. `currentPhase` stays where it was, and tells how far it had come. */
+export const deprecate = <Status extends VersionStatus>(
+  of: Deprecation<Status>,
+): Decision<Status> => {
+  const { phases, status, reason, message, isVoid, telling } = of
+  const stateOf = (phase: Phase): unknown => (status as Record<string, unknown>)[phase.state]
+  const skipped = phases.filter((phase) => isVoid || !isPassed(stateOf(phase) as State))
+  const ended: Status = {
+    ...status,
+    ...Object.fromEntries(skipped.map((phase) => [phase.state, 'Deprecated'])),
+    status: 'Deprecated',
+    endTime: status.endTime ?? timeOf(telling.now),
+  }
+  const ready = { type: conditionTypes.ready, status: 'False', reason, message } as const
+  return {
+    status: withoutStalled(setCondition(ended, ready, telling.now), telling.now),
+    actions: [],
+    transitions: [factTransition(telling, { reason: 'Deprecated', what: reason, message })],
+  }
 }
 
 /** What both kinds of version are looked at with when one of their check phases is run. */

@@ -1,22 +1,19 @@
 /**
- * What a KeptnAppVersion does next: its checks, then its workloads, then its checks again.
+ * What a KeptnAppVersion does next: its checks, then its workloads, then its checks again, then its promotion.
  *
  * @module
  */
-import {
-  conditionTypes,
-  type KeptnAppVersion,
-  type KeptnWorkloadVersion,
-  type StatusOf,
-} from '../../api/index.ts'
-import { withCondition } from '../../kube/conditions.ts'
+import type { KeptnAppVersion, KeptnWorkloadVersion, State, StatusOf } from '../../api/index.ts'
 import { settled, type Decision } from '../../kube/decision.ts'
+import { isBeforeDeployment } from '../checks/app-checks.ts'
+import { attemptOf, endingOf, endings, isTriedAgainFor } from '../checks/ending.ts'
+import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { isTerminal, rollUp } from '../checks/roll-up.ts'
 import type { Children, Definitions, Parent } from '../children.ts'
 import type { LifecycleConfig } from '../config.ts'
-import { appPhases } from '../phases.ts'
-import { runChecks, timeOf, walkPhases, withoutStalled, type PhaseResult } from '../progress.ts'
-import { factTransition, type Telling } from '../transitions.ts'
+import { appPhases, promotionPhase } from '../phases.ts'
+import { deprecate, runChecks, walkPhases, type PhaseResult } from '../progress.ts'
+import type { Telling } from '../transitions.ts'
 
 export type AppVersionStatus = StatusOf<KeptnAppVersion>
 
@@ -25,18 +22,28 @@ export interface ListedWorkload {
   readonly name: string
   readonly version: string
   readonly found: KeptnWorkloadVersion | undefined
+  /** The version that the workload has now, if there is one. */
+  readonly present: string | undefined
 }
+
+/**
+ * Where an app version stands among those of its app. `outdated`: the app has gone over to another version. `made-again`:
+ * the same version of the app was made once more, by a new revision or another change of the KeptnApp. `unknown`: the app
+ * is gone, or has no version of its present generation yet.
+ */
+export type Place = 'present' | 'outdated' | 'made-again' | 'unknown'
 
 /** Everything that one decision needs. */
 export interface AppVersionSeen {
   readonly now: Date
   readonly version: KeptnAppVersion
-  /** Whether the same version of the app has been made again since: by a new revision or another change of the KeptnApp. */
-  readonly replaced: boolean
+  readonly place: Place
   readonly workloads: readonly ListedWorkload[]
   readonly children: Children
   readonly definitions: Definitions
   readonly config: LifecycleConfig
+  /** Whether tasks are run to promote an app version that has passed everything else. */
+  readonly promotes: boolean
 }
 
 type AppPhase = (typeof appPhases)[number]
@@ -51,7 +58,7 @@ const begin: AppVersionStatus = {
   status: 'Pending',
 }
 
-const parentOf = ({ version }: AppVersionSeen): Parent => ({
+const parentOf = (version: KeptnAppVersion, attempt: number): Parent => ({
   object: version,
   objectType: 'App',
   appName: version.spec.appName,
@@ -59,67 +66,145 @@ const parentOf = ({ version }: AppVersionSeen): Parent => ({
   workloadName: '',
   workloadVersion: '',
   metadata: version.spec.metadata ?? {},
+  attempt,
 })
 
-const describeWorkloads = (workloads: readonly ListedWorkload[]): string =>
-  workloads
-    .flatMap(({ name, version, found }) => {
+/** A workload version that has ended, and is about to begin anew, counts as one that has not begun. */
+const stateOf = (appVersion: KeptnAppVersion, { found }: ListedWorkload): State => {
+  const state = found?.status?.status ?? 'Pending'
+  const isAboutToBegin =
+    state === 'Deprecated' || (found !== undefined && isTriedAgainFor(found, appVersion))
+  return isAboutToBegin ? 'Pending' : state
+}
+
+const describeWorkloads = (seen: AppVersionSeen): string =>
+  seen.workloads
+    .flatMap((listed) => {
+      const { name, version, found } = listed
       if (found === undefined) return [`workload "${name}" has no version "${version}" yet`]
-      const state = found.status?.status ?? 'Pending'
+      const state = stateOf(seen.version, listed)
       if (state === 'Succeeded') return []
       const phase = found.status?.currentPhase ?? 'waiting'
       return [`workload "${name}" version "${version}" is ${state} (${phase})`]
     })
     .join('; ')
 
-const runWorkloads = ({ workloads }: AppVersionSeen): PhaseResult<AppVersionStatus> => {
-  const workloadStatus = workloads.map(({ name, version, found }) => ({
-    workload: { name, version },
-    status: found?.status?.status ?? 'Pending',
+const runWorkloads = (seen: AppVersionSeen): PhaseResult<AppVersionStatus> => {
+  const workloadStatus = seen.workloads.map((listed) => ({
+    workload: { name: listed.name, version: listed.version },
+    status: stateOf(seen.version, listed),
   }))
   const states = workloadStatus.map(({ status }) => status)
   return {
-    state: rollUp(states, workloads.length),
-    detail: describeWorkloads(workloads),
+    state: rollUp(states, seen.workloads.length),
+    detail: describeWorkloads(seen),
     changes: { workloadStatus },
   }
 }
 
-const run = (
-  seen: AppVersionSeen,
-  phase: AppPhase,
-  status: AppVersionStatus,
-): PhaseResult<AppVersionStatus> =>
-  phase.runs === 'deployment' ? runWorkloads(seen) : runChecks(seen, parentOf(seen), phase, status)
-
-/** An app version that was made again: nothing of it counts any more. `currentPhase` stays where it was. */
-const deprecate = (seen: AppVersionSeen, telling: Telling): Decision<AppVersionStatus> => {
-  const status = seen.version.status ?? begin
-  if (status.status === 'Deprecated') return settled
-  const states = Object.fromEntries(appPhases.map((phase) => [phase.state, 'Deprecated']))
-  const message = 'The same version of the app was made again'
-  const deprecated: AppVersionStatus = {
-    ...status,
-    ...states,
-    promotionStatus: 'Deprecated',
-    status: 'Deprecated',
-    endTime: status.endTime ?? timeOf(seen.now),
-  }
-  const ready = {
-    type: conditionTypes.ready,
-    status: 'False',
-    reason: 'Deprecated',
-    message,
-  } as const
-  const conditions = withCondition(status.conditions, ready, seen.now)
-  return {
-    status: withoutStalled({ ...deprecated, conditions }, seen.now),
-    actions: [],
-    transitions: [factTransition(telling, { reason: 'Deprecated', what: 'version', message })],
-  }
+/** Why this app version will never be deployed as it is; nothing to do with its checks. */
+interface Loss {
+  readonly reason: string
+  readonly message: string
+  readonly isVoid: boolean
 }
 
-/** Decides what an app version does next. One that has ended answers itself, unless the same version was made again. */
+/** Whether the workload version ended while the app version was there: times are whole seconds. */
+const endedSince = (found: KeptnWorkloadVersion, { metadata }: KeptnAppVersion): boolean =>
+  Date.parse(found.status?.endTime ?? '') >= Date.parse(metadata.creationTimestamp)
+
+/** What this workload version, which has ended before its release, means for its app version. */
+const lossBy = (appVersion: KeptnAppVersion, listed: ListedWorkload): Loss | undefined => {
+  const { name, version, found, present } = listed
+  const ending = found && endingOf(found)
+  if (found === undefined || ending === undefined) return undefined
+  const what = `Workload "${name}" version "${version}"`
+  if (ending === endings.optedOut) {
+    const message = `${what} is not checked any more: its namespace is not managed`
+    return { reason: ending, message, isVoid: false }
+  }
+  // One that ended earlier, and is wanted again, is about to begin anew.
+  if (present === version && !endedSince(found, appVersion)) return undefined
+  const message = `${what} was superseded before its release`
+  return { reason: endings.superseded, message, isVoid: false }
+}
+
+const lossOf = (seen: AppVersionSeen): Loss | undefined => {
+  const { version, place, workloads } = seen
+  if (place === 'made-again') {
+    const message = 'The same version of the app was made again'
+    return { reason: endings.madeAgain, message, isVoid: true }
+  }
+  // A version that deploys already goes on: its workloads tell what becomes of it.
+  if (place === 'outdated' && isBeforeDeployment(version)) {
+    const message = 'The app has gone over to another version before this one was deployed'
+    return { reason: endings.superseded, message, isVoid: false }
+  }
+  return workloads.map((listed) => lossBy(version, listed)).find((loss) => loss !== undefined)
+}
+
+/** Whether a listed workload version waits for an app version that lets it begin. */
+const isWaitedFor = ({ workloads }: AppVersionSeen): boolean =>
+  workloads.some(
+    ({ found }) =>
+      found?.status?.currentPhase === undefined && !isTerminal(found?.status?.status ?? 'Failed'),
+  )
+
+const walk = (
+  seen: AppVersionSeen,
+  status: AppVersionStatus,
+  telling: Telling,
+): Decision<AppVersionStatus> =>
+  walkPhases({
+    level: 'App',
+    phases: appPhases,
+    status,
+    run: (phase, current) =>
+      phase.runs === 'deployment'
+        ? runWorkloads(seen)
+        : runChecks(
+            seen,
+            parentOf(seen.version, telling.attempt ?? 1),
+            phase as Exclude<AppPhase, { runs: 'deployment' }>,
+            current,
+          ),
+    isOff: (phase) => phase.state === promotionPhase.state && !seen.promotes,
+    telling,
+  })
+
+/** A new attempt: nothing counts of the one before but what was said about it. */
+const beginAnew = (
+  seen: AppVersionSeen,
+  status: AppVersionStatus,
+  telling: Telling,
+): Decision<AppVersionStatus> => {
+  const attempt = attemptOf(seen.version) + 1
+  const { conditions } = status
+  const fresh = { ...begin, attempt, ...(conditions === undefined ? {} : { conditions }) }
+  return walk(seen, fresh, { ...telling, attempt })
+}
+
+const advance = (
+  seen: AppVersionSeen,
+  status: AppVersionStatus,
+  telling: Telling,
+): Decision<AppVersionStatus> => {
+  const loss = lossOf(seen)
+  const isVoid = loss?.isVoid === true
+  if (status.status === 'Deprecated') {
+    const isNeeded = loss === undefined && seen.place === 'present' && isWaitedFor(seen)
+    return isNeeded ? beginAnew(seen, status, telling) : settled
+  }
+  if (loss !== undefined && (isVoid || !isTerminal(status.status))) {
+    return deprecate({ phases: appPhases, status, telling, ...loss })
+  }
+  return isTerminal(status.status) ? settled : walk(seen, status, telling)
+}
+
+/**
+ * Decides what an app version does next. One that has ended answers itself, unless the same version was made again, or
+ * pods are held for it once more.
+ */
 export const decide = (seen: AppVersionSeen): Decision<AppVersionStatus> => {
   const { version, now, config } = seen
   const telling: Telling = {
@@ -127,19 +212,10 @@ export const decide = (seen: AppVersionSeen): Decision<AppVersionStatus> => {
     version: version.spec.version,
     eventNames: config.eventNames,
     now,
+    attempt: attemptOf(version),
   }
-  if (seen.replaced) return deprecate(seen, telling)
   const status = version.status ?? begin
-  if (isTerminal(status.status)) return settled
-  const decision = walkPhases({
-    level: 'App',
-    phases: appPhases,
-    status,
-    run: (phase, current) => run(seen, phase as AppPhase, current),
-    telling,
-  })
-  // Promotion comes after all phases of the table, so no failure leads to it.
-  return decision.status?.status === 'Failed'
-    ? { ...decision, status: { ...decision.status, promotionStatus: 'Deprecated' } }
-    : decision
+  const decision = advance(seen, status, telling)
+  const late = addedTooLate(version.spec, decision.status ?? status, appPhases)
+  return withLateChecks(decision, { status, late, telling })
 }

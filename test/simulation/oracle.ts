@@ -39,6 +39,8 @@ const stateOf = ({ kind, status }: Stored): unknown =>
 const hasEnded = (object: Stored): boolean =>
   ['Succeeded', 'Failed', 'Deprecated'].includes(String(stateOf(object)))
 
+const attemptOf = ({ status }: Stored): number => Number(status?.['attempt'] ?? 1)
+
 const verdictOf = ({ status }: Stored): unknown => {
   const conditions = (status?.['conditions'] ?? []) as readonly {
     readonly type: string
@@ -181,7 +183,8 @@ export const createOracle = (server: ApiServer, intent: Intent): Oracle => {
     if (before === undefined || after === undefined || !hasEnded(before)) return
     const [was, is] = [stateOf(before), stateOf(after)]
     const isReplaced = after.kind === KeptnAppVersion.kind && is === 'Deprecated'
-    if (was !== is && !isReplaced) complain(`Ended ${String(was)}, became ${String(is)}`, after)
+    const isNewAttempt = attemptOf(after) === attemptOf(before) + 1
+    if (was !== is && !isReplaced && !isNewAttempt) complain(`Ended ${String(was)}, became ${String(is)}`, after)
   }
 
   const judgeVersion = ({ before, after }: Change): void => {

@@ -8,6 +8,8 @@ import { setMaxListeners } from 'node:events'
 import { pino } from 'pino'
 import {
   KeptnApp,
+  KeptnAppContext,
+  KeptnAppCreationRequest,
   KeptnAppVersion,
   KeptnConfig,
   KeptnEvaluation,
@@ -90,7 +92,7 @@ export const startProcess = (
   const engine = lifecycleControllers({
     stores,
     client,
-    settings: { namespace: home, denoImage: 'deno' },
+    settings: { namespace: home, denoImage: 'deno', promotes: true },
   })
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- controllers differ in what they see
   const controllers: readonly Controller<any, any>[] = [
@@ -181,6 +183,11 @@ const reflect = (server: ApiServer) => {
     appVersions: start<KeptnAppVersion>({
       type: KeptnAppVersion,
       indexes: lifecycleIndexes.appVersions,
+    }),
+    appContexts: start<KeptnAppContext>({ type: KeptnAppContext }),
+    appCreationRequests: start<KeptnAppCreationRequest>({
+      type: KeptnAppCreationRequest,
+      indexes: lifecycleIndexes.appCreationRequests,
     }),
     tasks: start<KeptnTask>({
       type: KeptnTask,
