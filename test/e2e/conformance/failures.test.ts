@@ -3,6 +3,8 @@
  *
  * Where design.md decides otherwise than Keptn: pods of a workload whose own check failed stay held, and a failed task says
  * in its message what its container said last.
+ *
+ * All of them run side by side, each in a namespace of its own: jest does that with concurrent tests of one level alone.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import {

@@ -2,6 +2,8 @@
  * Keptn's scenarios of a workload: how it opts in, what it is called, and that it goes through.
  *
  * Where design.md decides otherwise than Keptn: a namespace opts in by its label too.
+ *
+ * All of them run side by side, each in a namespace of its own: jest does that with concurrent tests of one level alone.
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
