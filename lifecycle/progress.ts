@@ -5,8 +5,9 @@
  * @module
  */
 import type { Condition, ItemStatus, State } from '../api/index.ts'
-import { conditionTypes } from '../api/index.ts'
-import type { Action, Decision, Transition } from '../kube/decision.ts'
+import { conditionTypes, KeptnTask } from '../api/index.ts'
+import { settled, type Action, type Decision, type Transition } from '../kube/decision.ts'
+import type { ApiError } from '../kube/errors.ts'
 import { findCondition, withCondition } from '../kube/conditions.ts'
 import { checkPhase } from './checks/check-phase.ts'
 import { isPassed } from './checks/roll-up.ts'
@@ -239,6 +240,34 @@ export const walkPhases = <
     }
   }
   return complete(step, level, telling)
+}
+
+/** What a version says when the API server does not take one of its tasks or evaluations: by whose word, and once. */
+export const sayRefused = <Status extends VersionStatus>(
+  status: Status,
+  { action, error, telling }: { action: Action; error: ApiError; telling: Telling },
+): Decision<Status> => {
+  if (action.kind !== 'create') return settled
+  const { kind } = action.type
+  const { name } = action.object.metadata
+  const reason = `${kind}Refused`
+  const message = cutMessage(`${kind} "${name}" was refused: ${error.message}`)
+  const before = findCondition(status.conditions, conditionTypes.stalled)
+  const isTold = before?.status === 'True' && before.reason === reason
+  const stalled = { type: conditionTypes.stalled, status: 'True', reason, message } as const
+  const isTask = kind === KeptnTask.kind
+  const words = isTask ? 'CreateTask' : 'CreateEvaluation'
+  const fact = {
+    reason: telling.eventNames === 'keptn' ? `${words}Failed` : words,
+    what: `${reason}/${name}`,
+    message,
+    severity: 'Warning',
+  } as const
+  return {
+    status: setCondition(status, stalled, telling.now),
+    actions: [],
+    transitions: isTold ? [] : [factTransition(telling, fact)],
+  }
 }
 
 /** How a version ends that nobody wants any more. */

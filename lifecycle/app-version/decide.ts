@@ -4,7 +4,8 @@
  * @module
  */
 import type { KeptnAppVersion, KeptnWorkloadVersion, State, StatusOf } from '../../api/index.ts'
-import { settled, type Decision } from '../../kube/decision.ts'
+import { settled, type Action, type Decision } from '../../kube/decision.ts'
+import type { ApiError } from '../../kube/errors.ts'
 import { isBeforeDeployment } from '../checks/app-checks.ts'
 import { attemptOf, endingOf, endings, isTriedAgainFor } from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
@@ -12,7 +13,7 @@ import { isTerminal, rollUp } from '../checks/roll-up.ts'
 import type { Children, Definitions, Parent } from '../children.ts'
 import type { LifecycleConfig } from '../config.ts'
 import { appPhases, promotionPhase } from '../phases.ts'
-import { deprecate, runChecks, walkPhases, type PhaseResult } from '../progress.ts'
+import { deprecate, runChecks, sayRefused, walkPhases, type PhaseResult } from '../progress.ts'
 import type { Telling } from '../transitions.ts'
 
 export type AppVersionStatus = StatusOf<KeptnAppVersion>
@@ -77,17 +78,21 @@ const stateOf = (appVersion: KeptnAppVersion, { found }: ListedWorkload): State 
   return isAboutToBegin ? 'Pending' : state
 }
 
-const describeWorkloads = (seen: AppVersionSeen): string =>
-  seen.workloads
-    .flatMap((listed) => {
-      const { name, version, found } = listed
-      if (found === undefined) return [`workload "${name}" has no version "${version}" yet`]
-      const state = stateOf(seen.version, listed)
-      if (state === 'Succeeded') return []
-      const phase = found.status?.currentPhase ?? 'waiting'
-      return [`workload "${name}" version "${version}" is ${state} (${phase})`]
-    })
+const describeWorkload = (appVersion: KeptnAppVersion, listed: ListedWorkload): string => {
+  const { name, version, found } = listed
+  if (found === undefined) return `workload "${name}" has no version "${version}" yet`
+  const phase = found.status?.currentPhase ?? 'waiting'
+  return `workload "${name}" version "${version}" is ${stateOf(appVersion, listed)} (${phase})`
+}
+
+/** What the workloads wait for; where one has failed, that alone, since it decides. */
+const describeWorkloads = ({ version, workloads }: AppVersionSeen): string => {
+  const open = workloads.filter((listed) => stateOf(version, listed) !== 'Succeeded')
+  const failed = open.filter((listed) => stateOf(version, listed) === 'Failed')
+  return (failed.length > 0 ? failed : open)
+    .map((listed) => describeWorkload(version, listed))
     .join('; ')
+}
 
 const runWorkloads = (seen: AppVersionSeen): PhaseResult<AppVersionStatus> => {
   const workloadStatus = seen.workloads.map((listed) => ({
@@ -201,19 +206,29 @@ const advance = (
   return isTerminal(status.status) ? settled : walk(seen, status, telling)
 }
 
+const tellingOf = ({ version, now, config }: AppVersionSeen): Telling => ({
+  subject: version,
+  version: version.spec.version,
+  eventNames: config.eventNames,
+  now,
+  attempt: attemptOf(version),
+})
+
+/** What the version says when one of its tasks or evaluations is not taken. */
+export const refused = (
+  seen: AppVersionSeen,
+  action: Action,
+  error: ApiError,
+): Decision<AppVersionStatus> =>
+  sayRefused(seen.version.status ?? begin, { action, error, telling: tellingOf(seen) })
+
 /**
  * Decides what an app version does next. One that has ended answers itself, unless the same version was made again, or
  * pods are held for it once more.
  */
 export const decide = (seen: AppVersionSeen): Decision<AppVersionStatus> => {
-  const { version, now, config } = seen
-  const telling: Telling = {
-    subject: version,
-    version: version.spec.version,
-    eventNames: config.eventNames,
-    now,
-    attempt: attemptOf(version),
-  }
+  const { version } = seen
+  const telling = tellingOf(seen)
   const status = version.status ?? begin
   const decision = advance(seen, status, telling)
   const late = addedTooLate(version.spec, decision.status ?? status, appPhases)

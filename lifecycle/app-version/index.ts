@@ -14,6 +14,7 @@ import { configOf } from '../config.ts'
 import { childrenOf, definitionsFor, ownerKeys, within, type LifecycleStores } from '../stores.ts'
 import {
   decide,
+  refused,
   type AppVersionSeen,
   type AppVersionStatus,
   type ListedWorkload,
@@ -87,6 +88,7 @@ export const appVersionController = (reader: {
       }
     },
     decide,
+    refused,
     subject: ({ version }) => ({ type: KeptnAppVersion, object: version }),
   }
 }

@@ -13,7 +13,8 @@ import {
 } from '../../api/index.ts'
 import { controllerOf } from '../../api/object.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
-import { settled, type Decision, type Transition } from '../../kube/decision.ts'
+import { settled, type Action, type Decision, type Transition } from '../../kube/decision.ts'
+import type { ApiError } from '../../kube/errors.ts'
 import { haveAppChecksPassed } from '../checks/app-checks.ts'
 import { isAutomatic, isAutomaticVersion } from '../checks/automatic-app.ts'
 import { attemptOf, endings, isTriedAgainFor } from '../checks/ending.ts'
@@ -23,7 +24,14 @@ import { rolloutOf, type Owner } from '../checks/rollout.ts'
 import { isPassed, isTerminal } from '../checks/roll-up.ts'
 import type { Children, Definitions, Parent } from '../children.ts'
 import { workloadPhases } from '../phases.ts'
-import { deprecate, runChecks, timeOf, walkPhases, type PhaseResult } from '../progress.ts'
+import {
+  deprecate,
+  runChecks,
+  sayRefused,
+  timeOf,
+  walkPhases,
+  type PhaseResult,
+} from '../progress.ts'
 import type { LifecycleConfig } from '../config.ts'
 import { cutMessage, factTransition, type Telling } from '../transitions.ts'
 import type { Standing } from './standing.ts'
@@ -278,13 +286,13 @@ const beginOrWait = (
     : waitForApp(seen, { status, appVersion, writtenAppUID })
 }
 
-/** What a new attempt begins with: nothing of the one before, but what was said about the version and who wrote its app. */
+/** What a new attempt begins with: nothing of the one before but its verdict, and who wrote its app. */
 const anew = ({ version }: WorkloadVersionSeen): WorkloadVersionStatus => {
-  const { conditions, writtenAppUID } = version.status ?? {}
+  const { conditions = [], writtenAppUID } = version.status ?? {}
   return {
     ...begin,
     attempt: attemptOf(version) + 1,
-    ...(conditions === undefined ? {} : { conditions }),
+    conditions: conditions.filter(({ type }) => type === conditionTypes.preDeploymentPassed),
     ...(writtenAppUID === undefined ? {} : { writtenAppUID }),
   }
 }
@@ -330,6 +338,14 @@ const giveUp = (
   const verdict: Verdict = { status: 'False', reason, message }
   return { ...decision, status: withVerdict(decision.status ?? status, verdict, seen.now) }
 }
+
+/** What the version says when one of its tasks or evaluations is not taken. */
+export const refused = (
+  seen: WorkloadVersionSeen,
+  action: Action,
+  error: ApiError,
+): Decision<WorkloadVersionStatus> =>
+  sayRefused(seen.version.status ?? begin, { action, error, telling: tellingOf(seen) })
 
 const advance = (
   seen: WorkloadVersionSeen,

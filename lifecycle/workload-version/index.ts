@@ -17,7 +17,7 @@ import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { lifecycleIndexes, ownerKeys } from '../stores.ts'
-import { decide, type WorkloadVersionSeen, type WorkloadVersionStatus } from './decide.ts'
+import { decide, refused, type WorkloadVersionSeen, type WorkloadVersionStatus } from './decide.ts'
 import { observe, type Reader } from './observe.ts'
 
 const isUnderWay = ({ status }: KeptnWorkloadVersion): boolean => !isTerminal(status?.status)
@@ -72,6 +72,7 @@ export const workloadVersionController = (
     ],
     observe: observe(reader),
     decide,
+    refused,
     subject: ({ version }) => ({ type: KeptnWorkloadVersion, object: version }),
   }
 }

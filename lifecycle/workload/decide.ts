@@ -30,7 +30,7 @@ export interface WorkloadSeen {
   /** All its versions, the newest first. */
   readonly history: readonly KeptnWorkloadVersion[]
   /** UIDs of those whose pods an owner may make again: a ReplicaSet or ControllerRevision of theirs exists. */
-  readonly revived: ReadonlySet<string>
+  readonly revived: readonly string[]
   readonly config: LifecycleConfig
 }
 
@@ -116,7 +116,7 @@ const tidyUp = ({
     one.spec.version === workload.spec.version ||
     one.spec.version === previous ||
     !isTerminal(one.status?.status) ||
-    revived.has(one.metadata.uid)
+    revived.includes(one.metadata.uid)
   return expired(KeptnWorkloadVersion, { history, kept: config.versionsKept, isNeeded })
 }
 

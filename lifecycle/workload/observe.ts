@@ -57,9 +57,9 @@ const revivedOf = async (
   reader: Reader,
   history: readonly KeptnWorkloadVersion[],
   kept: number,
-): Promise<ReadonlySet<string>> => {
+): Promise<readonly string[]> => {
   const inQuestion = outdated({ history, kept, isNeeded: () => false })
-  if (inQuestion.length === 0) return new Set()
+  if (inQuestion.length === 0) return []
   const { replicaSets, statefulSets, daemonSets } = reader.stores
   const revisions = inQuestion.flatMap(({ spec }) => spec.revisions ?? [])
   const isThere = (revision: string): boolean => replicaSets.by('uid', revision).length > 0
@@ -71,13 +71,11 @@ const revivedOf = async (
   const live = revisions.some(isOfSet)
     ? await listRevisions(reader.client, inQuestion[0]?.metadata.namespace ?? '')
     : new Set<string>()
-  return new Set(
-    history
-      .filter(({ spec }) =>
-        (spec.revisions ?? []).some((revision) => isThere(revision) || live.has(revision)),
-      )
-      .map(({ metadata }) => metadata.uid),
-  )
+  return history
+    .filter(({ spec }) =>
+      (spec.revisions ?? []).some((revision) => isThere(revision) || live.has(revision)),
+    )
+    .map(({ metadata }) => metadata.uid)
 }
 
 const listRevisions = async (
