@@ -10,11 +10,13 @@ import { KeptnAppVersion } from './keptn-app-version.ts'
 import { KeptnConfig } from './keptn-config.ts'
 import { KeptnEvaluation } from './keptn-evaluation.ts'
 import { KeptnEvaluationDefinition } from './keptn-evaluation-definition.ts'
+import { KeptnEvaluationProvider } from './keptn-evaluation-provider.ts'
 import { KeptnMetric } from './keptn-metric.ts'
 import { KeptnMetricsProvider } from './keptn-metrics-provider.ts'
 import { KeptnTask } from './keptn-task.ts'
 import { KeptnTaskDefinition } from './keptn-task-definition.ts'
 import { KeptnWorkload } from './keptn-workload.ts'
+import { KeptnWorkloadInstance } from './keptn-workload-instance.ts'
 import { KeptnWorkloadVersion } from './keptn-workload-version.ts'
 
 export {
@@ -25,11 +27,13 @@ export {
   KeptnConfig,
   KeptnEvaluation,
   KeptnEvaluationDefinition,
+  KeptnEvaluationProvider,
   KeptnMetric,
   KeptnMetricsProvider,
   KeptnTask,
   KeptnTaskDefinition,
   KeptnWorkload,
+  KeptnWorkloadInstance,
   KeptnWorkloadVersion,
 }
 export type { ItemStatus, WorkloadReference } from './checks.ts'
@@ -62,4 +66,6 @@ export const resources = [
   KeptnMetricsProvider,
   KeptnMetric,
   KeptnConfig,
+  KeptnWorkloadInstance,
+  KeptnEvaluationProvider,
 ] as const

@@ -11,7 +11,7 @@ import {
 } from './checks.ts'
 import { conditions } from './condition.ts'
 import { defineResource, type ResourceOf } from './resource.ts'
-import { time, withDefault } from './schema.ts'
+import { time, unchangeable, withDefault } from './schema.ts'
 import { stateFromPending } from './states.ts'
 
 /** One version of a KeptnApp on its way through the phases. */
@@ -42,10 +42,17 @@ export const KeptnAppVersion = defineResource({
       wide: true,
     },
     { name: 'PromotionStatus', jsonPath: '.status.promotionStatus', wide: true },
+    { name: 'Status', jsonPath: '.status.status', wide: true },
   ],
   spec: Type.Object({
-    appName: Type.String({ description: 'Name of the KeptnApp.' }),
-    version: Type.String({ description: 'Version of the app.' }),
+    appName: unchangeable(
+      'Name of the KeptnApp.',
+      'cannot be changed: write the other KeptnApp, and a KeptnAppVersion is made for it',
+    ),
+    version: unchangeable(
+      'Version of the app.',
+      'cannot be changed: change the version of the KeptnApp, and a KeptnAppVersion is made for it',
+    ),
     revision: withDefault(
       Type.Integer({ description: 'Revision of the KeptnApp that this version was made from.' }),
       1,

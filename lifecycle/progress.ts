@@ -46,6 +46,8 @@ export interface PhaseResult<Status> {
   /** Definitions that do not exist: a person must make them. */
   readonly missing?: readonly string[]
   readonly changes?: Partial<Status>
+  /** What there is to tell besides that the phase was entered or left. */
+  readonly transitions?: readonly Transition[]
   readonly wakeAt?: Date | undefined
 }
 
@@ -231,6 +233,7 @@ export const walkPhases = <
       ...step,
       status: { ...step.status, ...result.changes, [phase.state]: result.state },
       actions: [...step.actions, ...(result.actions ?? [])],
+      transitions: [...step.transitions, ...(result.transitions ?? [])],
     }
     if (result.state === 'Failed') return fail(walk, step, phase, result.detail ?? '')
     if (!isPassed(result.state)) return wait(step, phase, result, telling)

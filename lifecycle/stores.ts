@@ -17,7 +17,7 @@ import type {
   KeptnWorkload,
   KeptnWorkloadVersion,
 } from '../api/index.ts'
-import type { DaemonSet, Namespace, ReplicaSet, StatefulSet } from '../api/kubernetes.ts'
+import type { DaemonSet, Namespace, ReplicaSet, Rollout, StatefulSet } from '../api/kubernetes.ts'
 import { controllerOf, type KubeObject } from '../api/object.ts'
 import { identify } from '../identity/identity.ts'
 import { workloadName, workloadVersionName } from '../identity/names.ts'
@@ -46,6 +46,8 @@ export interface LifecycleStores {
   readonly replicaSets: Store<ReplicaSet>
   readonly statefulSets: Store<StatefulSet>
   readonly daemonSets: Store<DaemonSet>
+  /** Argo's. Empty where its CustomResourceDefinition isn't installed. */
+  readonly rollouts: Store<Rollout>
   readonly jobs: Store<FollowedJob>
   readonly configMaps: Store<FunctionConfigMap>
 }

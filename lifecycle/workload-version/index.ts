@@ -16,6 +16,7 @@ import { wantsManaging } from '../../identity/scope.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
 import { isTerminal } from '../checks/roll-up.ts'
+import { replicaSetsOf } from '../owners.ts'
 import { lifecycleIndexes, ownerKeys } from '../stores.ts'
 import { decide, refused, type WorkloadVersionSeen, type WorkloadVersionStatus } from './decide.ts'
 import { observe, type Reader } from './observe.ts'
@@ -66,6 +67,7 @@ export const workloadVersionController = (
       wake(stores.replicaSets, ofOwner),
       wake(stores.statefulSets, ofOwner),
       wake(stores.daemonSets, ofOwner),
+      wake(stores.rollouts, (rollout) => replicaSetsOf(stores, rollout).flatMap(ofOwner)),
       wake(stores.taskDefinitions, ofDefinition),
       wake(stores.evaluationDefinitions, ofDefinition),
       wake(stores.configs, () => [...workloadVersions.all()].map(keyOf)),

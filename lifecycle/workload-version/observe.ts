@@ -15,6 +15,7 @@ import { isLeaving, isOnItsWayOut } from '../checks/leaving.ts'
 import type { Owner } from '../checks/rollout.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { configOf } from '../config.ts'
+import { replicaSetOwner } from '../owners.ts'
 import { childrenOf, definitionsFor, type LifecycleStores } from '../stores.ts'
 import type { WorkloadVersionSeen } from './decide.ts'
 import { isHeld, standingOf } from './standing.ts'
@@ -90,7 +91,7 @@ const ownerOf = (stores: LifecycleStores, version: KeptnWorkloadVersion): Owner 
     object?.metadata.uid === uid ? object : undefined
   switch (kind) {
     case 'ReplicaSet':
-      return { kind, object: same(stores.replicaSets.get(namespace, name)) }
+      return replicaSetOwner(stores, same(stores.replicaSets.get(namespace, name)))
     case 'StatefulSet':
       return { kind, object: same(stores.statefulSets.get(namespace, name)) }
     case 'DaemonSet':

@@ -59,7 +59,7 @@ const wantedByOwner = (
   const { kind, name, uid } = spec.resourceReference
   if (kind === 'ReplicaSet') {
     const object = stores.replicaSets.get(namespace, name)
-    return object?.metadata.uid === uid ? newestOf(stores, object)?.metadata.uid : undefined
+    return object?.metadata.uid === uid ? newestOf(stores, object).metadata.uid : undefined
   }
   const object = kind === 'StatefulSet' ? stores.statefulSets.get(namespace, name) : undefined
   const hash = object?.metadata.uid === uid ? object.status?.updateRevision : undefined

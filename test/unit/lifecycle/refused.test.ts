@@ -3,11 +3,12 @@ import { expect, test } from '@jest/globals'
 import { ApiError } from '../../../kube/errors.ts'
 import { createTask } from '../../../lifecycle/children.ts'
 import { workloadPhases } from '../../../lifecycle/phases.ts'
-import { sayRefused } from '../../../lifecycle/progress.ts'
+import { sayRefused, type VersionStatus } from '../../../lifecycle/progress.ts'
 import { parent, taskDefinition, workloadVersion } from './objects.ts'
 
 const action = createTask(parent(), workloadPhases[0], taskDefinition('smoke'))
 const error = new ApiError('exceeded quota', { status: 403, reason: 'Forbidden' })
+const status: VersionStatus = { status: 'Progressing' }
 const telling = {
   subject: workloadVersion(),
   version: '2',
@@ -16,7 +17,7 @@ const telling = {
 }
 
 test('a refused task is said on the version, in the words of the API server, and told once', () => {
-  const first = sayRefused({ status: 'Progressing' }, { action, error, telling })
+  const first = sayRefused(status, { action, error, telling })
   expect(first.status?.conditions).toMatchObject([
     { type: 'Stalled', status: 'True', reason: 'KeptnTaskRefused' },
   ])
@@ -24,12 +25,12 @@ test('a refused task is said on the version, in the words of the API server, and
   expect(first.transitions).toMatchObject([{ reason: 'CreateTask', severity: 'Warning' }])
   expect(first.actions).toEqual([])
 
-  const again = sayRefused(first.status ?? { status: 'Progressing' }, { action, error, telling })
+  const again = sayRefused(first.status ?? status, { action, error, telling })
   expect(again.transitions).toEqual([])
 })
 
 test("a refused task has Keptn's word where these are asked for", () => {
   const keptn = { ...telling, eventNames: 'keptn' as const }
-  const { transitions } = sayRefused({ status: 'Progressing' }, { action, error, telling: keptn })
+  const { transitions } = sayRefused(status, { action, error, telling: keptn })
   expect(transitions.map(({ reason }) => reason)).toEqual(['CreateTaskFailed'])
 })
