@@ -1,12 +1,14 @@
-import {
-  KeptnApp,
-  KeptnAppVersion,
+import type {
   KeptnConfig,
   KeptnEvaluation,
   KeptnEvaluationDefinition,
   KeptnMetric,
   KeptnTask,
   KeptnTaskDefinition,
+} from '../../api/index.ts'
+import {
+  KeptnApp,
+  KeptnAppVersion,
   KeptnWorkload,
   KeptnWorkloadVersion,
   newObject,
@@ -69,6 +71,7 @@ const createStores = () => {
 
 let lastVersion = 0
 /** An object as the API server stores it. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- what `newObject` makes is as its kind reads it
 const stored = <T extends KubeObject>(object: New<KubeObject>): T =>
   ({
     ...object,
