@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { Deployment, Namespace } from '../../api/kubernetes.ts'
 import { keys } from '../../identity/keys.ts'
 import { defaultConfig } from '../../lifecycle/config.ts'
+import { eventually } from '../eventually.ts'
 import { watchGates, type Held } from './gates.ts'
 import { createNamespace } from './lifecycles.ts'
 import type { Figure, Result } from './result.ts'
@@ -14,6 +15,7 @@ const workloadCount = 200
 const mostKeyed = 5
 
 const limitSeconds = 5
+const removalMs = 300_000
 const quietSeconds = defaultConfig.discoveryQuietMs / 1_000
 
 /** How long each pod was held, and how many are held for ever. */
@@ -23,6 +25,18 @@ interface Repetition {
 }
 
 const secondsOf = ({ heldAt, openedAt }: Held): number => (openedAt - heldAt) / 1_000
+
+/** What is there no more cannot slow the next ones down, nor can its going. */
+const removeNamespace = async ({ client }: World, name: string): Promise<void> => {
+  await client.delete(Namespace, { name })
+  await eventually(
+    async () => {
+      const found = await client.get(Namespace, { name })
+      if (found !== undefined) throw new Error(`Namespace "${name}" is still being deleted`)
+    },
+    { timeoutMs: removalMs, everyMs: 500 },
+  )
+}
 
 /** Applies all workloads at once in a namespace of their own, and waits for all gates. */
 const repeat = async (
@@ -60,8 +74,7 @@ const repeat = async (
     }
   } finally {
     stopping.abort()
-    // Its objects go while the next one runs: a cluster that is only ever added to is nobody's.
-    await client.delete(Namespace, { name: namespace })
+    await removeNamespace(world, namespace)
   }
 }
 

@@ -203,7 +203,6 @@ const figuresAt = (slices: readonly Slice[], size: number): readonly Figure[] =>
       metric: `${at}, our writes each`,
       value: each(slices, ({ ourWrites }) => ourWrites),
       unit: 'calls',
-      limit: 31,
     },
     {
       metric: `${at}, our events each`,
@@ -214,7 +213,6 @@ const figuresAt = (slices: readonly Slice[], size: number): readonly Figure[] =>
       metric: `${at}, our reads each`,
       value: each(slices, ({ ourReads }) => ourReads),
       unit: 'calls',
-      limit: 2,
     },
     {
       metric: `${at}, others' writes each`,
