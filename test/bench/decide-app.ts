@@ -21,6 +21,7 @@ import { appDiscoveryController } from '../../lifecycle/app-discovery/index.ts'
 import { appVersionController } from '../../lifecycle/app-version/index.ts'
 import { automaticLabels } from '../../lifecycle/checks/automatic-app.ts'
 import { lifecycleIndexes, type LifecycleStores } from '../../lifecycle/index.ts'
+import { workloadVersionController } from '../../lifecycle/workload-version/index.ts'
 import type { Result } from './result.ts'
 import { median, quantile } from './statistics.ts'
 
@@ -29,6 +30,8 @@ const workloadCount = 200
 const otherApps = 4
 const warmUps = 200
 const passes = 2_000
+/** All workloads of the app are looked at once in so many passes: it takes long. */
+const fanOutEvery = 50
 
 const namespace = 'bench'
 const home = 'keptn-system'
@@ -187,13 +190,28 @@ const store = (feeds: Stores, object: KeptnAppVersion, status: unknown): void =>
   } as KeptnAppVersion)
 }
 
+/** How long it takes to look at all workload versions of the app, as each change of its version makes us do. */
+const lookAtAll = async (
+  controller: ReturnType<typeof workloadVersionController>,
+  app: string,
+): Promise<number> => {
+  const startedAt = performance.now()
+  for (const { name } of allWorkloads) {
+    const seen = await controller.observe(`${namespace}/${app}-${name}-${version}`, new Date())
+    if (seen === undefined) throw new Error(`Workload "${name}" is not in its store`)
+    controller.decide(seen)
+  }
+  return performance.now() - startedAt
+}
+
 /**
  * How long an app of 200 workloads is thought about.
  *
  * From the instant just before the controller of app versions observes one whose 200 workloads are under way, to the instant
  * at which it has decided and knows what of the status is to be written: what the process does, without its requests, each
  * time that one of the workloads comes a step further. Real stores with their indexes, other apps of the same size in
- * them, one process, no API server. The same of app discovery, of whose 200 workloads half are new. No peer in the run.
+ * them, one process, no API server. The same of app discovery, of whose 200 workloads half are new. And of
+ * all 200 workload versions in turn, which each change of the app version wakes. No peer in the run.
  */
 export const decideApp = async (): Promise<Result> => {
   const { feeds, stores } = createStores()
@@ -205,7 +223,12 @@ export const decideApp = async (): Promise<Result> => {
   const reader = { stores, namespace: home }
   const versions = appVersionController(reader)
   const discovery = appDiscoveryController(reader)
-  const took: Record<'version' | 'discovery', number[]> = { version: [], discovery: [] }
+  const workloads = workloadVersionController(reader)
+  const took: Record<'version' | 'discovery' | 'workloads', number[]> = {
+    version: [],
+    discovery: [],
+    workloads: [],
+  }
   for (let index = 0; index < warmUps + passes; index++) {
     advance(feeds, `${app}-${nameOf(index % workloadCount)}`)
 
@@ -221,6 +244,7 @@ export const decideApp = async (): Promise<Result> => {
     const discoveredAt = performance.now()
 
     if (difference !== undefined) store(feeds, seen.version, status)
+    if (index % fanOutEvery === 0) took.workloads.push(await lookAtAll(workloads, app))
     if (index < warmUps) continue
     took.version.push(decidedAt - startedAt)
     took.discovery.push(discoveredAt - decidedAt)
@@ -232,8 +256,13 @@ export const decideApp = async (): Promise<Result> => {
       { metric: 'app version, p99', value: quantile(took.version, 0.99), unit: 'ms', limit: 5 },
       { metric: 'app discovery, p50', value: median(took.discovery), unit: 'ms', limit: 5 },
       { metric: 'app discovery, p99', value: quantile(took.discovery, 0.99), unit: 'ms', limit: 5 },
+      {
+        metric: `all ${workloadCount} workload versions, p50`,
+        value: median(took.workloads),
+        unit: 'ms',
+      },
     ],
     notes: [`${workloadCount} workloads in the app, ${passes} passes of each.`],
-    samples: { appVersion: took.version, appDiscovery: took.discovery },
+    samples: { appVersion: took.version, appDiscovery: took.discovery, workloads: took.workloads },
   }
 }
