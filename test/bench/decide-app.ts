@@ -54,6 +54,9 @@ const createStores = () => {
     workloadVersions: feedOf<KeptnWorkloadVersion>(lifecycleIndexes.workloadVersions),
     apps: feedOf<KeptnApp>(),
     appVersions: feedOf<KeptnAppVersion>(lifecycleIndexes.appVersions),
+    appContexts: feedOf<KubeObject>(),
+    appCreationRequests: feedOf<KubeObject>(lifecycleIndexes.appCreationRequests),
+    namespaces: feedOf<KubeObject>(),
     tasks: feedOf<KeptnTask>(lifecycleIndexes.tasks),
     evaluations: feedOf<KeptnEvaluation>(lifecycleIndexes.evaluations),
     taskDefinitions: feedOf<KeptnTaskDefinition>(),
@@ -61,8 +64,9 @@ const createStores = () => {
     metrics: feedOf<KeptnMetric>(),
     configs: feedOf<KeptnConfig>(lifecycleIndexes.configs),
     replicaSets: feedOf<KubeObject>(lifecycleIndexes.replicaSets),
-    statefulSets: feedOf<KubeObject>(),
-    daemonSets: feedOf<KubeObject>(),
+    statefulSets: feedOf<KubeObject>(lifecycleIndexes.replicaSets),
+    daemonSets: feedOf<KubeObject>(lifecycleIndexes.replicaSets),
+    rollouts: feedOf<KubeObject>(),
     jobs: feedOf<KubeObject>(),
     configMaps: feedOf<KubeObject>(),
   }
@@ -220,7 +224,9 @@ export const decideApp = async (): Promise<Result> => {
   for (let other = 0; other < otherApps; other++) addApp(feeds, `other-${other}`)
   const growing = 'growing'
   addGrowingApp(feeds, growing)
-  const reader = { stores, namespace: home }
+  // Nothing is read but the stores.
+  const client = { get: () => Promise.reject(new Error('Not to be read')) }
+  const reader = { stores, client, namespace: home, promotes: false }
   const versions = appVersionController(reader)
   const discovery = appDiscoveryController(reader)
   const workloads = workloadVersionController(reader)

@@ -1,6 +1,7 @@
 /** People try again, change what is held, delete half-way: checks are run as often as is asked for, and nothing stays. */
 import { afterAll, beforeAll, expect } from '@jest/globals'
-import { KeptnAppVersion, KeptnWorkload, KeptnWorkloadVersion } from '../../api/index.ts'
+import type { KeptnAppVersion} from '../../api/index.ts';
+import { KeptnWorkload, KeptnWorkloadVersion } from '../../api/index.ts'
 import { Namespace, ReplicaSet, type Pod } from '../../api/kubernetes.ts'
 import { keys } from '../../identity/keys.ts'
 import { eventually } from '../eventually.ts'
