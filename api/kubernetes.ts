@@ -106,6 +106,7 @@ export interface PodCondition {
   readonly status: string
   readonly reason?: string
   readonly message?: string
+  readonly lastProbeTime?: string | null
   readonly lastTransitionTime?: string
 }
 export const Pod = resource<Pod>({

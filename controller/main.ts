@@ -89,6 +89,7 @@ export const startLifecycle = (process: Process): Started => {
   let term: Term | undefined
   const gate = gateControllers({
     pods: stores.pods,
+    letGo: stores.letGoPods,
     versions: stores.workloadVersions,
     namespaces: stores.namespaces,
     owners: [stores.replicaSets, stores.statefulSets, stores.daemonSets],

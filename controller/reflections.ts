@@ -21,7 +21,7 @@ import {
 } from '../api/index.ts'
 import { DaemonSet, Namespace, ReplicaSet, Rollout, StatefulSet } from '../api/kubernetes.ts'
 import type { KubeObject, ObjectMeta, ResourceType } from '../api/object.ts'
-import { heldPods, ownerIndexes, versionIndexes } from '../gate/index.ts'
+import { heldPods, letGoPods, ownerIndexes, versionIndexes } from '../gate/index.ts'
 import { keys } from '../identity/keys.ts'
 import type { Client } from '../kube/client.ts'
 import { startOptionalReflector } from '../kube/optional-reflector.ts'
@@ -159,6 +159,7 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
       ...heldPods,
       indexes: { ...heldPods.indexes, ...lifecycleIndexes.pods },
     }),
+    letGoPods: start(letGoPods),
     namespaces: start<Namespace>({
       type: Namespace,
       project: cutNamespace,

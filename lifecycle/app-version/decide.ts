@@ -9,7 +9,7 @@ import type { ApiError } from '../../kube/errors.ts'
 import { isBeforeDeployment } from '../checks/app-checks.ts'
 import { attemptOf, endingOf, endings, isTriedAgainFor } from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
-import { isTerminal, rollUp } from '../checks/roll-up.ts'
+import { isPassed, isTerminal, rollUp } from '../checks/roll-up.ts'
 import type { Children, Definitions, Parent } from '../children.ts'
 import type { LifecycleConfig } from '../config.ts'
 import { appPhases, promotionPhase } from '../phases.ts'
@@ -44,6 +44,8 @@ export interface AppVersionSeen {
   /** Whether its namespace is known, and not managed any more. */
   readonly hasLeft: boolean
   readonly workloads: readonly ListedWorkload[]
+  /** Whether the app was made from these workloads, and none of them is there any more. */
+  readonly isDeserted: boolean
   readonly children: Children
   readonly definitions: Definitions
   readonly config: LifecycleConfig
@@ -155,6 +157,10 @@ const lossOf = (seen: AppVersionSeen): Loss | undefined => {
   if (place === 'outdated' && isBeforeDeployment(version)) {
     const message = 'The app has gone over to another version before this one was deployed'
     return { reason: endings.superseded, message, isVoid: false }
+  }
+  if (seen.isDeserted && !isPassed(version.status?.workloadOverallStatus)) {
+    const message = 'All workloads of the app were deleted before they were deployed'
+    return { reason: endings.deserted, message, isVoid: false }
   }
   return workloads.map((listed) => lossBy(seen, listed)).find((loss) => loss !== undefined)
 }

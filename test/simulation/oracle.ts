@@ -41,13 +41,16 @@ const hasEnded = (object: Stored): boolean =>
 
 const attemptOf = ({ status }: Stored): number => Number(status?.['attempt'] ?? 1)
 
-const verdictOf = ({ status }: Stored): unknown => {
+const conditionOf = ({ status }: Stored, wanted: string): unknown => {
   const conditions = (status?.['conditions'] ?? []) as readonly {
     readonly type: string
     readonly status: string
   }[]
-  return conditions.find(({ type }) => type === 'PreDeploymentPassed')?.status
+  return conditions.find(({ type }) => type === wanted)?.status
 }
+
+const verdictOf = (version: Stored): unknown => conditionOf(version, 'PreDeploymentPassed')
+const releasedOf = (pod: Stored): unknown => conditionOf(pod, 'gatekept.dev/Released')
 
 interface Reference {
   readonly name: string
@@ -184,7 +187,8 @@ export const createOracle = (server: ApiServer, intent: Intent): Oracle => {
     const [was, is] = [stateOf(before), stateOf(after)]
     const isReplaced = after.kind === KeptnAppVersion.kind && is === 'Deprecated'
     const isNewAttempt = attemptOf(after) === attemptOf(before) + 1
-    if (was !== is && !isReplaced && !isNewAttempt) complain(`Ended ${String(was)}, became ${String(is)}`, after)
+    if (was !== is && !isReplaced && !isNewAttempt)
+      complain(`Ended ${String(was)}, became ${String(is)}`, after)
   }
 
   const judgeVersion = ({ before, after }: Change): void => {
@@ -199,6 +203,14 @@ export const createOracle = (server: ApiServer, intent: Intent): Oracle => {
     server
       .list(KeptnWorkloadVersion)
       .some((version) => isMine(version, of) && version.status?.['currentPhase'] !== undefined)
+
+  /** A pod that waits for good says so, and one that was let go does not go on saying it. */
+  const judgeWords = (pod: Stored): void => {
+    const says = releasedOf(pod)
+    const isHeld = gatesOf(pod).includes(gate)
+    if (isHeld && says !== 'False') complain('Held, and does not say why', pod)
+    if (!isHeld && says === 'False') complain('Says that it is held, and is not', pod)
+  }
 
   const judgeHeld = (pod: Stored): void => {
     const revision = controllerOf(pod)?.uid ?? ''
@@ -293,7 +305,10 @@ export const createOracle = (server: ApiServer, intent: Intent): Oracle => {
       judges[kind]?.(change)
     },
     judgeEnd: () => {
-      for (const pod of server.list(Pod)) if (gatesOf(pod).includes(gate)) judgeHeld(pod)
+      for (const pod of server.list(Pod)) {
+        judgeWords(pod)
+        if (gatesOf(pod).includes(gate)) judgeHeld(pod)
+      }
       for (const app of server.list(KeptnApp)) judgeReplaced(app)
       for (const workload of server.list(KeptnWorkload)) judgeLast(workload)
     },

@@ -22,7 +22,13 @@ import {
 } from '../../api/index.ts'
 import { DaemonSet, Namespace, ReplicaSet, Rollout, StatefulSet } from '../../api/kubernetes.ts'
 import type { KubeObject, ResourceType } from '../../api/object.ts'
-import { gateControllers, heldPods, ownerIndexes, versionIndexes } from '../../gate/index.ts'
+import {
+  gateControllers,
+  heldPods,
+  letGoPods,
+  ownerIndexes,
+  versionIndexes,
+} from '../../gate/index.ts'
 import type { Client } from '../../kube/client.ts'
 import { runController, type Controller } from '../../kube/controller.ts'
 import type { Transition } from '../../kube/decision.ts'
@@ -82,6 +88,7 @@ export const startProcess = (
   })
   const gate = gateControllers({
     pods: stores.pods,
+    letGo: stores.letGoPods,
     versions: stores.workloadVersions,
     namespaces: stores.namespaces,
     owners: [stores.replicaSets, stores.statefulSets, stores.daemonSets],
@@ -173,6 +180,7 @@ const reflect = (server: ApiServer) => {
     start<T>({ type, indexes: { ...ownerIndexes, ...lifecycleIndexes.replicaSets } })
   const stores = {
     pods: start({ ...heldPods, indexes: { ...heldPods.indexes, ...lifecycleIndexes.pods } }),
+    letGoPods: start(letGoPods),
     namespaces: start<Namespace>({ type: Namespace }),
     workloads: start<KeptnWorkload>({ type: KeptnWorkload, indexes: lifecycleIndexes.workloads }),
     workloadVersions: start<KeptnWorkloadVersion>({
