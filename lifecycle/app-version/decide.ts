@@ -90,8 +90,8 @@ const stateOf = (appVersion: KeptnAppVersion, { found, isHeld }: ListedWorkload)
 const describeWorkload = (appVersion: KeptnAppVersion, listed: ListedWorkload): string => {
   const { name, version, found } = listed
   if (found === undefined) return `workload "${name}" has no version "${version}" yet`
-  const phase = found.status?.currentPhase ?? 'waiting'
-  return `workload "${name}" version "${version}" is ${stateOf(appVersion, listed)} (${phase})`
+  // Not its phase: each of its steps would be a write here, too.
+  return `workload "${name}" version "${version}" is ${stateOf(appVersion, listed)}`
 }
 
 /** What the workloads wait for; where one has failed, that alone, since it decides. */
