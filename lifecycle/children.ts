@@ -53,7 +53,11 @@ export const namesIn = (list: readonly string[] | undefined): readonly string[] 
 ]
 
 /** The name of the child that runs this definition in this phase of this parent. */
-export const nameOfChild = (parent: Parent, phase: CheckPhase, definition: string): string =>
+export const nameOfChild = (
+  parent: Pick<Parent, 'object' | 'attempt'>,
+  phase: Pick<CheckPhase, 'name' | 'checkType'>,
+  definition: string,
+): string =>
   childName(
     phase.checkType,
     definition,

@@ -3,8 +3,16 @@
  *
  * @module
  */
-import { conditionTypes, type KeptnAppVersion, type KeptnWorkloadVersion } from '../../api/index.ts'
+import {
+  conditionTypes,
+  type KeptnAppVersion,
+  type KeptnEvaluation,
+  type KeptnTask,
+  type KeptnWorkloadVersion,
+} from '../../api/index.ts'
 import { findCondition } from '../../kube/conditions.ts'
+import { nameOfChild } from '../children.ts'
+import { appPhases, workloadPhases, type Phase } from '../phases.ts'
 
 /** Reasons of versions that ended `Deprecated`, as the condition `Ready` has them. */
 export const endings = {
@@ -32,10 +40,26 @@ export interface Abandonment {
   readonly message: string
 }
 
+/** Whether the version's next attempt made it: which may be seen before the version says that it has begun anew. */
+const isOfNextAttempt = (child: KeptnTask | KeptnEvaluation, version: Version): boolean => {
+  const { spec, metadata } = child
+  const definition = 'taskDefinition' in spec ? spec.taskDefinition : spec.evaluationDefinition
+  const phases: readonly Phase[] = version.kind === 'KeptnAppVersion' ? appPhases : workloadPhases
+  const next = { object: version, attempt: attemptOf(version) + 1 }
+  return phases.some(
+    (phase) =>
+      phase.runs !== 'deployment' && nameOfChild(next, phase, definition) === metadata.name,
+  )
+}
+
 /** Whether the version that made a task or an evaluation has ended before its time: what is under way is stopped. */
-export const abandonmentOf = (version: Version | undefined): Abandonment | undefined => {
+export const abandonmentOf = (
+  version: Version | undefined,
+  child: KeptnTask | KeptnEvaluation,
+): Abandonment | undefined => {
   const reason = version && endingOf(version)
   if (version === undefined || reason === undefined) return undefined
+  if (isOfNextAttempt(child, version)) return undefined
   const ready = findCondition(version.status?.conditions, conditionTypes.ready)
   const message = `Stopped, since ${version.kind} "${version.metadata.name}" ended: ${ready?.message ?? reason}`
   return { reason, message }

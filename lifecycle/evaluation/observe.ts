@@ -37,7 +37,7 @@ export const observe =
     const { eventNames } = configOf(stores.configs.by('namespace', namespace))
     const seen = { now, evaluation, namespace, eventNames }
     if (isTerminal(evaluation.status?.overallStatus)) return { ...seen, metrics: [] }
-    const abandonment = abandonmentOf(parentOf(stores, evaluation))
+    const abandonment = abandonmentOf(parentOf(stores, evaluation), evaluation)
     if (abandonment !== undefined) return { ...seen, metrics: [], abandonment }
     const find = finder(client)
     const wanted = evaluation.spec.evaluationDefinition

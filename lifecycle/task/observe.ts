@@ -60,7 +60,7 @@ export const observe =
     if (isTerminal(cached.status?.status)) {
       return { now, settings, task: cached, job: there(followed) }
     }
-    const abandonment = abandonmentOf(parentOf(sources, cached))
+    const abandonment = abandonmentOf(parentOf(sources, cached), cached)
     if (abandonment !== undefined) {
       return { now, settings, task: cached, job: there(followed), abandonment }
     }

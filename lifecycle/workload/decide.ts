@@ -120,6 +120,21 @@ const tidyUp = ({
   return expired(KeptnWorkloadVersion, { history, kept: config.versionsKept, isNeeded })
 }
 
+/** A rollout is told as done before Kubernetes has tidied up after it. */
+const tidiedUpMs = 10_000
+
+/**
+ * When to look once more for versions that can't come back any more: a StatefulSet or DaemonSet drops its revisions right
+ * after a rollout, and these are not watched as ReplicaSets are.
+ */
+const lookAgainAt = ({ workload, version, revived, now }: WorkloadSeen): Date | undefined => {
+  const { endTime } = version?.status ?? {}
+  const isWatched = workload.spec.resourceReference.kind === 'ReplicaSet'
+  if (isWatched || endTime === undefined || revived.length === 0) return undefined
+  const at = new Date(Date.parse(endTime) + tidiedUpMs)
+  return now < at ? at : undefined
+}
+
 /** Decides which version object a workload needs, and what its status says. */
 export const decide = (seen: WorkloadSeen): Decision<WorkloadStatus> => {
   const { workload, version, config, now } = seen
@@ -142,7 +157,7 @@ export const decide = (seen: WorkloadSeen): Decision<WorkloadStatus> => {
   if (isOnItsWayOut(version, workload)) return settled
   if (isMeant(workload, version)) {
     const actions = [...follow(workload, version), ...tidyUp(seen)]
-    return { status, actions, transitions: [] }
+    return { status, actions, transitions: [], wakeAt: lookAgainAt(seen) }
   }
   const refusal = factTransition(telling, {
     reason: 'WorkloadVersionNameTaken',

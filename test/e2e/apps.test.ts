@@ -46,9 +46,6 @@ beforeAll(async () => {
       spec: { discoveryQuietSeconds: quietSeconds },
     }),
   )
-  const operator = ['deployment/lifecycle-operator', '-n', 'keptn-system'] as const
-  await cluster.kubectl(['set', 'env', ...operator, 'PROMOTION_TASKS_ENABLED=true'])
-  await cluster.kubectl(['rollout', 'status', ...operator, '--timeout=120s'])
   checkpoint = await startCheckpoint(cluster)
 }, 300_000)
 
@@ -216,10 +213,8 @@ test.concurrent(
     }, 1_000)
     checkpoint.open(namespace, 'cart-post')
     await haveRun(namespace, 'app-pre', 'web-pre', 'cart-post', 'app-post')
-    checkpoint.open(namespace, 'app-post')
-    await haveRun(namespace, 'app-pre', 'web-pre', 'cart-post', 'app-post', 'promote')
     expect(statesOf(await appVersionsIn(namespace))).toEqual(['Progressing'])
-    checkpoint.open(namespace, 'promote')
+    checkpoint.open(namespace, 'app-post')
 
     const [version] = await appVersionsAre(namespace, 'Succeeded')
     expect(version && listed(version)).toEqual(['cart 1', 'log 1', 'web 1'])
@@ -229,7 +224,8 @@ test.concurrent(
       preDeploymentEvaluationStatus: 'Succeeded',
       workloadOverallStatus: 'Succeeded',
       postDeploymentStatus: 'Succeeded',
-      promotionStatus: 'Succeeded',
+      // It is not switched on.
+      promotionStatus: 'Pending',
     })
     expect(checkpoint.contexts(namespace, 'web-pre')).toEqual([
       {
@@ -242,18 +238,7 @@ test.concurrent(
         metadata: { stage: 'dev', team: 'web', commit: 'abc' },
       },
     ])
-    expect(checkpoint.contexts(namespace, 'promote')).toEqual([
-      {
-        workloadName: '',
-        appName: 'shop',
-        appVersion: version?.spec.version,
-        workloadVersion: '',
-        taskType: 'promotion',
-        objectType: 'App',
-        metadata: { stage: 'dev', team: 'app' },
-      },
-    ])
-    expect(jobsMade(namespace)).toBe(5)
+    expect(jobsMade(namespace)).toBe(4)
   },
   150_000,
 )
@@ -518,3 +503,48 @@ test.concurrent(
   },
   150_000,
 )
+
+test('where promotion is switched on, its tasks are run once all else has passed', async () => {
+  const namespace = 'promoted'
+  const { apply, cluster } = installation
+  const before = await appVersionsIn('shop')
+  const operator = ['deployment/lifecycle-operator', '-n', 'keptn-system'] as const
+  await cluster.kubectl(['set', 'env', ...operator, 'PROMOTION_TASKS_ENABLED=true'])
+  await cluster.kubectl(['rollout', 'status', ...operator, '--timeout=120s'])
+  await apply(
+    yaml(
+      managedNamespace(namespace),
+      ...tasks(namespace, 'pre', 'post', 'promote'),
+      context(namespace, {
+        preDeploymentTasks: ['pre'],
+        postDeploymentTasks: ['post'],
+        promotionTasks: ['promote'],
+        metadata: { stage: 'dev' },
+      }),
+      workload({ namespace, name: 'web' }),
+    ),
+  )
+  checkpoint.open(namespace, 'pre')
+  await haveRun(namespace, 'pre', 'post')
+  checkpoint.open(namespace, 'post')
+  await haveRun(namespace, 'pre', 'post', 'promote')
+  const [promoting] = await appVersionsAre(namespace, 'Progressing')
+  expect(promoting?.status?.currentPhase).toBe('PromotionTasks')
+  checkpoint.open(namespace, 'promote')
+  const [version] = await appVersionsAre(namespace, 'Succeeded')
+  expect(version?.status?.promotionStatus).toBe('Succeeded')
+  expect(checkpoint.contexts(namespace, 'promote')).toEqual([
+    {
+      workloadName: '',
+      appName: namespace,
+      appVersion: version?.spec.version,
+      workloadVersion: '',
+      taskType: 'promotion',
+      objectType: 'App',
+      metadata: { stage: 'dev' },
+    },
+  ])
+  // What was completed without is not promoted afterwards.
+  expect(await appVersionsIn('shop')).toEqual(before)
+  expect(checkpoint.ran('shop')).not.toContain('promote')
+}, 150_000)

@@ -119,6 +119,19 @@ const isState = (namespace: string, name: string, state: State): Promise<KeptnWo
     return version as KeptnWorkloadVersion
   }, patient)
 
+/** Waits until all versions of an app are in these states. */
+const appVersionIs = (
+  namespace: string,
+  app: string,
+  states: readonly State[],
+): Promise<readonly KeptnAppVersion[]> =>
+  eventually(async () => {
+    const { items } = await installation.client.list(KeptnAppVersion, { namespace })
+    const own = items.filter(({ spec }) => spec.appName === app)
+    expect(own.map(({ status }) => status?.status).toSorted()).toEqual(states.toSorted())
+    return own
+  }, patient)
+
 const readyReason = ({ status }: KeptnAppVersion | KeptnWorkloadVersion): string | undefined =>
   findCondition(status?.conditions, conditionTypes.ready)?.reason
 
@@ -128,12 +141,13 @@ const runningJobs = async (namespace: string): Promise<readonly Job[]> => {
   return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
 }
 
-/** Events about a namespace are kept in the namespace `default`. */
-const toldOf = async (namespace: string, reason: string): Promise<number> => {
-  const events = await lookAt(installation.client, 'default').events()
-  return events.filter((event) => event.reason === reason && event.regarding['name'] === namespace)
-    .length
-}
+/** Waits for the one event of this reason about a namespace; it is kept in the namespace `default`. */
+const isTold = (namespace: string, reason: string): Promise<void> =>
+  eventually(async () => {
+    const events = await lookAt(installation.client, 'default').events()
+    const about = events.filter(({ regarding }) => regarding['name'] === namespace)
+    expect(about.filter((event) => event.reason === reason)).toHaveLength(1)
+  }, patient)
 
 test.concurrent(
   'who leaves while pods are held lets all go and stops what runs; who comes back finds the next version held',
@@ -141,7 +155,7 @@ test.concurrent(
     const namespace = 'leaves'
     const { apply, client } = installation
     const app = { 'keptn.sh/app': 'shop', 'keptn.sh/pre-deployment-tasks': 'never-reached' }
-    const all = ['solo', 'idle', 'a', 'b'] as const
+    const all = ['solo', 'idle', 'a', 'b', 'c'] as const
     await apply(
       yaml(
         managedNamespace(namespace),
@@ -158,15 +172,22 @@ test.concurrent(
         workload({ namespace, name: 'idle', version: '1' }),
         workload({ namespace, name: 'a', version: '1', annotations: app }),
         workload({ namespace, name: 'b', version: '1', annotations: app }),
+        workload({
+          namespace,
+          name: 'c',
+          version: '1',
+          annotations: { ...app, 'keptn.sh/pre-deployment-tasks': 'check' },
+        }),
       ),
     )
     await eventually(async () => {
       expect(checkpoint.ran(namespace).toSorted()).toEqual(['app-check', 'check', 'check'])
-      expect(await podsIn(namespace, ...all)).toHaveLength(6)
+      expect(await podsIn(namespace, ...all)).toHaveLength(7)
     }, patient)
     await scale(namespace, 'idle', 0)
+    await scale(namespace, 'c', 0)
     await eventually(async () => {
-      expect(await podsIn(namespace, 'idle')).toEqual([])
+      expect(await podsIn(namespace, 'idle', 'c')).toEqual([])
     }, patient)
     const held = await podsIn(namespace, ...all)
     expectHeld(held)
@@ -185,13 +206,13 @@ test.concurrent(
       const { items: versions } = await client.list(KeptnWorkloadVersion, { namespace })
       const { items: appVersions } = await client.list(KeptnAppVersion, { namespace })
       const ended = [...versions, ...appVersions]
-      expect(ended).toHaveLength(4 + 3)
+      expect(ended).toHaveLength(5 + 3)
       expect(ended.map(({ status }) => status?.status)).toEqual(ended.map(() => 'Deprecated'))
       expect(ended.map(readyReason)).toEqual(ended.map(() => 'OptedOut'))
       const { items: tasks } = await client.list(KeptnTask, { namespace })
       expect(tasks.map(({ status }) => status?.status)).toEqual(tasks.map(() => 'Deprecated'))
     }, patient)
-    expect(await toldOf(namespace, 'OptedOut')).toBe(1)
+    await isTold(namespace, 'OptedOut')
     const before = await Promise.all([
       areRunning(namespace, 'solo', 3),
       areRunning(namespace, 'a', 1),
@@ -221,11 +242,18 @@ test.concurrent(
     await areRunning(namespace, 'idle', 1)
     const again = await isState(namespace, 'idle-idle-1', 'Succeeded')
     expect(again.status?.attempt).toBe(2)
-    await eventually(async () => {
-      const { items } = await client.list(KeptnAppVersion, { namespace })
-      const own = items.find(({ spec }) => spec.appName === 'idle')
-      expect(own?.status?.status).toBe('Succeeded')
+    await appVersionIs(namespace, 'idle', ['Succeeded'])
+
+    // Its app begins anew for it, and does not ask those again that were let go.
+    await scale(namespace, 'c', 1)
+    await eventually(() => {
+      expect(checkpoint.ran(namespace).slice(4)).toEqual(['app-check'])
     }, patient)
+    expectHeld(await podsIn(namespace, 'c'))
+    checkpoint.open(namespace, 'app-check')
+    await areRunning(namespace, 'c', 1)
+    const anew = await appVersionIs(namespace, 'shop', ['Succeeded'])
+    expect(anew[0]?.status?.attempt).toBe(2)
 
     await apply(
       yaml(
@@ -237,21 +265,10 @@ test.concurrent(
         }),
       ),
     )
-    await eventually(() => {
-      expect(checkpoint.ran(namespace).at(-1)).toBe('app-check')
-    }, patient)
-    expect((await podsIn(namespace, 'a')).filter(isHeld)).toHaveLength(1)
-    expect((await podsIn(namespace, 'b')).filter(isHeld)).toEqual([])
-    checkpoint.open(namespace, 'app-check')
+    await appVersionIs(namespace, 'shop', ['Succeeded', 'Succeeded'])
     await isState(namespace, 'shop-a-2', 'Succeeded')
-    await eventually(async () => {
-      const { items } = await client.list(KeptnAppVersion, { namespace })
-      const own = items.filter(({ spec }) => spec.appName === 'shop')
-      expect(own.map(({ status }) => status?.status).toSorted()).toEqual([
-        'Deprecated',
-        'Succeeded',
-      ])
-    }, patient)
+    expect(gatesAtCreation(namespace, 'a')).toEqual([true, true])
+    expect(gatesAtCreation(namespace, 'b')).toEqual([true])
     expect(checkpoint.ran(namespace)).not.toContain('never-reached')
   },
   150_000,
@@ -272,7 +289,7 @@ test.concurrent(
     const before = await areRunning(namespace, 'web', 2)
     await optIn(namespace, 'enabled')
     await areReleased(namespace, before)
-    expect(await toldOf(namespace, 'Adopted')).toBe(1)
+    await isTold(namespace, 'Adopted')
     await scale(namespace, 'web', 3)
     const after = await areRunning(namespace, 'web', 3)
     const uids = after.map(({ metadata }) => metadata.uid)
