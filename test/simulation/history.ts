@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { jest } from '@jest/globals'
 import { KeptnApp, KeptnAppVersion, KeptnWorkload, KeptnWorkloadVersion } from '../../api/index.ts'
 import type { Transition } from '../../kube/decision.ts'
 import { ApiError } from '../../kube/errors.ts'
 import { createApiServer, type Change } from './api-server.ts'
+import { withVirtualTime } from './clock.ts'
 import { createOracle } from './oracle.ts'
 import { startProcess, type Request, type SimulatedProcess, type Watch } from './process.ts'
 import { createRandom } from './random.ts'
@@ -37,27 +37,9 @@ const settle = (): Promise<void> =>
     realSetImmediate(resolve)
   })
 
-/** Fakes time and chance for as long as a history runs. */
-const withFakes = async <T>(seed: number, run: () => Promise<T>): Promise<T> => {
-  const { random } = Math
-  const fake = createRandom(seed ^ 0x5eed)
-  Math.random = () => fake.next()
-  jest.useFakeTimers({
-    now: Date.parse('2026-03-01T12:00:00.400Z'),
-    doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask', 'clearImmediate'],
-  })
-  try {
-    return await run()
-  } finally {
-    jest.clearAllTimers()
-    jest.useRealTimers()
-    Math.random = random
-  }
-}
-
 /** Runs the history of a seed. `trace` is told of every change that is stored. */
 export const runHistory = (seed: number, trace?: (line: string) => void): Promise<Outcome> =>
-  withFakes(seed, async () => {
+  withVirtualTime(seed, async (clock) => {
     const random = createRandom(seed)
     const server = createApiServer(() => new Date())
     const world = createWorld(server, random)
@@ -134,12 +116,12 @@ export const runHistory = (seed: number, trace?: (line: string) => void): Promis
     const step = (): boolean => {
       const possible = choices()
       if (possible.length === 0) {
-        if (jest.getTimerCount() === 0) return false
-        jest.advanceTimersToNextTimer()
+        if (clock.waiting() === 0) return false
+        clock.next()
         return true
       }
       random.pick(possible)()
-      if (random.chance(0.1)) jest.advanceTimersByTime(random.between(1, 700))
+      if (random.chance(0.1)) clock.advance(random.between(1, 700))
       return true
     }
 
