@@ -111,7 +111,10 @@ const starter = (options: {
   readonly client: Client
   readonly log: Logger
   readonly signal: AbortSignal
+  /** In the place of `startReflector`, for tests. */
+  readonly reflect?: typeof startReflector
 }) => {
+  const { reflect = startReflector, ...process } = options
   const reflectors: Reflector<KubeObject>[] = []
   const start = <T extends KubeObject>(
     reflection: Pick<
@@ -119,7 +122,7 @@ const starter = (options: {
       'type' | 'labelSelector' | 'namespace' | 'project' | 'indexes'
     >,
   ): Reflector<T>['store'] => {
-    const reflector = startReflector<T>({ ...options, ...reflection })
+    const reflector = reflect<T>({ ...process, ...reflection })
     reflectors.push(reflector)
     return reflector.store
   }

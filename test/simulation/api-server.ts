@@ -25,6 +25,8 @@ export interface Change {
   readonly after: Stored | undefined
   /** The version of the store right after it. */
   readonly version: string
+  /** Whether we did it: else it was people, or Kubernetes. */
+  readonly isOurs: boolean
 }
 
 /** What a simulated cluster keeps. */
@@ -43,6 +45,8 @@ export interface ApiServer {
   /** Removes an object of whatever kind. */
   removeObject(object: Stored): void
   version(): string
+  /** Does something in our name. */
+  asUs<T>(act: () => T): T
   onChange(listener: (change: Change) => void): void
 }
 
@@ -60,6 +64,7 @@ export const createApiServer = (now: () => Date): ApiServer => {
   const kinds = new Map<string, { type: ResourceType<KubeObject>; objects: Map<string, Stored> }>()
   const listeners: ((change: Change) => void)[] = []
   let counter = 100
+  let isOurs = false
 
   const objectsOf = (type: ResourceType<KubeObject>): Map<string, Stored> => {
     const name = `${type.group}/${type.kind}`
@@ -82,7 +87,7 @@ export const createApiServer = (now: () => Date): ApiServer => {
       metadata: { ...wanted.metadata, resourceVersion: version, generation },
     }
     objectsOf(type).set(keyOf(after), after)
-    for (const listener of listeners) listener({ type, before, after, version })
+    for (const listener of listeners) listener({ type, before, after, version, isOurs })
     return after
   }
 
@@ -107,7 +112,7 @@ export const createApiServer = (now: () => Date): ApiServer => {
     counter += 1
     objectsOf(type).delete(key)
     const version = String(counter)
-    for (const listener of listeners) listener({ type, before, after: undefined, version })
+    for (const listener of listeners) listener({ type, before, after: undefined, version, isOurs })
   }
 
   return {
@@ -155,6 +160,14 @@ export const createApiServer = (now: () => Date): ApiServer => {
       if (kind !== undefined) remove(kind.type, object.metadata)
     },
     version: () => String(counter),
+    asUs: (act) => {
+      isOurs = true
+      try {
+        return act()
+      } finally {
+        isOurs = false
+      }
+    },
     onChange: (listener) => void listeners.push(listener),
   }
 }

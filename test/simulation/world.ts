@@ -50,6 +50,8 @@ export interface Intent {
   readonly revisions: ReadonlyMap<string, { readonly workload: string; readonly version: string }>
   /** How each Job ended, by its UID. */
   readonly jobs: ReadonlyMap<string, 'Complete' | 'Failed'>
+  /** Whether people have deleted something of ours. */
+  readonly hasDeleted: () => boolean
 }
 
 /** The rest of the cluster. */
@@ -113,6 +115,7 @@ export const createWorld = (server: ApiServer, random: Random): World => {
   const blocking = !random.chance(0.15)
   const isLucky = random.chance(0.5)
   let appVersion = 0
+  let hasDeleted = false
 
   const create = (type: ResourceType<KubeObject>, object: object): Stored =>
     server.create(type, object as New<KubeObject>)
@@ -275,6 +278,7 @@ export const createWorld = (server: ApiServer, random: Random): World => {
     const present = server.list(type).filter(({ metadata }) => !isMarked(metadata))
     if (present.length === 0) return
     const { metadata } = random.pick(present)
+    hasDeleted = true
     if (random.chance(0.5)) server.markDeleted(type, metadata)
     else server.remove(type, metadata)
   }
@@ -290,6 +294,7 @@ export const createWorld = (server: ApiServer, random: Random): World => {
   /** As `kubectl replace --force` does; the name is free once the old one is gone. */
   const replaceApp = (): void => {
     if (server.get(KeptnApp, { namespace: shop, name: 'app' }) !== undefined) {
+      hasDeleted = true
       server.remove(KeptnApp, { namespace: shop, name: 'app' })
     }
     writeApp()
@@ -488,7 +493,7 @@ export const createWorld = (server: ApiServer, random: Random): World => {
   }
 
   return {
-    intent: { blocking, hasTwin, appMode, checks, revisions, jobs },
+    intent: { blocking, hasTwin, appMode, checks, revisions, jobs, hasDeleted: () => hasDeleted },
     people: () => {
       const [next] = script
       return next === undefined
