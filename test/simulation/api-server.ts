@@ -39,6 +39,12 @@ export interface ApiServer {
   patch(type: ResourceType<KubeObject>, patch: Omit<Patch, 'kind' | 'type'>): Stored
   /** Changes any part of an object as the cluster's own controllers would. */
   update(type: ResourceType<KubeObject>, at: At, change: MergePatch): Stored
+  /** Gives an object exactly these labels and annotations. */
+  replaceMetadata(
+    type: ResourceType<KubeObject>,
+    at: At,
+    metadata: Pick<Stored['metadata'], 'labels' | 'annotations'>,
+  ): Stored
   remove(type: ResourceType<KubeObject>, at: At & { readonly uid?: string }): void
   /** Marks an object, as foreground deletion does: it goes once everything that it controls is gone. */
   markDeleted(type: ResourceType<KubeObject>, at: At): void
@@ -145,6 +151,8 @@ export const createApiServer = (now: () => Date): ApiServer => {
       }),
     update: (type, at, patch) =>
       change(type, at, (before) => merge(before, patch) as unknown as Stored),
+    replaceMetadata: (type, at, metadata) =>
+      change(type, at, (before) => ({ ...before, metadata: { ...before.metadata, ...metadata } })),
     remove,
     markDeleted: (type, at) => {
       const deletionTimestamp = now()
@@ -205,7 +213,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
 /** RFC 7386. */
-const merge = (target: unknown, patch: MergePatch): Readonly<Record<string, unknown>> => {
+export const merge = (target: unknown, patch: MergePatch): Readonly<Record<string, unknown>> => {
   const result: Record<string, unknown> = isRecord(target) ? { ...target } : {}
   for (const [key, value] of Object.entries(patch)) {
     if (value === null || value === undefined) Reflect.deleteProperty(result, key)

@@ -8,7 +8,7 @@ import type { Transition } from '../../kube/decision.ts'
 import { ApiError } from '../../kube/errors.ts'
 import { createApiServer, type ApiServer, type Change } from './api-server.ts'
 import { withVirtualTime, type Clock } from './clock.ts'
-import { createOracle } from './oracle.ts'
+import { createOracle } from './oracle/index.ts'
 import { startProcess, type Request, type SimulatedProcess } from './process.ts'
 import { createRandom, type Random } from './random.ts'
 import type { Watch } from './watch.ts'
@@ -108,7 +108,7 @@ export const runHistory = (seed: number, trace?: (line: string) => void): Promis
 
 /** Whether nothing has happened after which a fact may be told again. */
 const isQuiet = ({ crashes, terms, world }: History): boolean =>
-  crashes === 0 && terms === 1 && !world.intent.hasDeleted()
+  crashes === 0 && terms === 1 && world.intent.deleted.size === 0
 
 const toldTwice = (told: ReadonlyMap<string, number>): readonly string[] =>
   [...told].filter(([, count]) => count > 1).map(([id]) => `Told twice: ${id}`)

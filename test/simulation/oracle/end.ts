@@ -1,0 +1,224 @@
+/**
+ * What must have come of a history once nothing happens any more.
+ *
+ * @module
+ */
+import { KeptnApp, KeptnWorkload, KeptnWorkloadVersion } from '../../../api/index.ts'
+import { Pod, StatefulSet } from '../../../api/kubernetes.ts'
+import { controllerOf } from '../../../api/object.ts'
+import type { Stored } from '../api-server.ts'
+import { named, type EndInvariant, type Facts } from './invariant.ts'
+import {
+  hasEnded,
+  isApplied,
+  isHeld,
+  isWanted,
+  referencesOf,
+  revisionOf,
+  stateOf,
+  verdictOf,
+} from './reading.ts'
+
+const heldPods = ({ server }: Facts): readonly Stored[] => server.list(Pod).filter(isHeld)
+
+const isManaged = ({ chronicle }: Facts): boolean => {
+  const namespace = chronicle.namespace()
+  return namespace !== undefined && isWanted(namespace)
+}
+
+const newestStored =
+  ({ chronicle }: Facts) =>
+  (all: readonly Stored[]): readonly Stored[] =>
+    all.filter(chronicle.isStored).slice(0, 1)
+
+/** Whether the app that people wrote is gone, or has made way for one without their checks. */
+const lacksItsApp = ({ server, intent }: Facts): boolean =>
+  intent.appMode === 'written' && !server.list(KeptnApp).some(isApplied)
+
+const releasesWhatPassed: EndInvariant = {
+  says: 'What passed is released',
+  judge: (facts) => {
+    const { chronicle } = facts
+    const stored = (all: readonly Stored[]): readonly Stored[] => all.filter(chronicle.isStored)
+    return heldPods(facts)
+      .filter((pod) => chronicle.havePassed(revisionOf(pod), newestStored(facts), stored))
+      .map(named)
+  },
+}
+
+const actsOnVerdicts: EndInvariant = {
+  says: 'No pod is held whose version has the verdict',
+  judge: (facts) => {
+    const passed = facts.server
+      .list(KeptnWorkloadVersion)
+      .filter((version) => verdictOf(version) === 'True')
+      .flatMap(({ spec }) => (spec?.['revisions'] ?? []) as readonly string[])
+    return heldPods(facts)
+      .filter((pod) => passed.includes(revisionOf(pod)))
+      .map(named)
+  },
+}
+
+const holdsNoneWithoutBlocking: EndInvariant = {
+  says: 'Nothing is held for good where checks do not block',
+  judge: (facts) =>
+    facts.intent.blocking || lacksItsApp(facts) ? [] : current(facts, heldPods(facts)).map(named),
+}
+
+const holdsNoBystanders: EndInvariant = {
+  says: 'Nothing is held for good that nobody said is ours',
+  judge: (facts) =>
+    heldPods(facts)
+      .filter((pod) => facts.chronicle.workloadOf(revisionOf(pod)) === undefined)
+      .map(named),
+}
+
+const letsGoWhatLeaves: EndInvariant = {
+  says: 'A namespace that left holds nothing',
+  judge: (facts) => (isManaged(facts) ? [] : heldPods(facts).map(named)),
+}
+
+const watchesWhatIsHeld: EndInvariant = {
+  says: 'What is held carries the label by which it is watched',
+  judge: (facts) =>
+    heldPods(facts)
+      .filter(({ metadata }) => metadata.labels?.['keptn.sh/gated'] !== 'true')
+      .map(named),
+}
+
+/** Pods of a StatefulSet that it has not come to replace yet want nothing any more. */
+const current = ({ server }: Facts, pods: readonly Stored[]): readonly Stored[] =>
+  pods.filter((pod) => {
+    const uid = controllerOf(pod)?.uid
+    const set = server.list(StatefulSet).find(({ metadata }) => metadata.uid === uid)
+    return set === undefined || revisionOf(pod) === `${uid ?? ''}/${String(set.spec?.['hash'])}`
+  })
+
+const beginsWhatIsHeld: EndInvariant = {
+  says: 'The version of what is held has begun, unless people have to write its app',
+  judge: (facts) => {
+    const { intent, chronicle, server } = facts
+    if (intent.appMode === 'written') return []
+    const hasBegun = (pod: Stored): boolean => {
+      const of = chronicle.workloadOf(revisionOf(pod))
+      return (
+        of === undefined ||
+        server
+          .list(KeptnWorkloadVersion)
+          .some(
+            (version) =>
+              chronicle.isOf(version, of) && version.status?.['currentPhase'] !== undefined,
+          )
+      )
+    }
+    return current(facts, heldPods(facts))
+      .filter((pod) => !hasBegun(pod))
+      .map(named)
+  },
+}
+
+const newestAppOf = ({ chronicle }: Facts, version: Stored): Stored | undefined =>
+  chronicle
+    .appVersions()
+    .filter(({ spec }) => spec?.['appName'] === version.spec?.['app'])
+    .filter(chronicle.isStored)
+    .at(-1)
+
+const isListedIn = ({ chronicle }: Facts, version: Stored, app: Stored): boolean =>
+  referencesOf(app).some(({ name, version: at }) =>
+    chronicle.isOf(version, { workload: name, version: at }),
+  )
+
+/** Whether people list this workload at another version than its own: they have rolled it back, say. */
+const isUnlisted = (facts: Facts, version: Stored): boolean =>
+  facts.intent.appMode === 'written' &&
+  !facts.chronicle
+    .appVersions()
+    .filter(facts.chronicle.isStored)
+    .some((app) => isListedIn(facts, version, app))
+
+/** Whether a version that it lists was deleted, and nothing is held that would need it again. */
+const lacksVersions = ({ server, chronicle }: Facts, app: Stored): boolean =>
+  referencesOf(app).some(
+    ({ name, version }) =>
+      !server
+        .list(KeptnWorkloadVersion)
+        .some((object) => chronicle.isOf(object, { workload: name, version })),
+  )
+
+/** Whether a version that has not begun has nothing to hope for until people act. */
+const waitsForGood = (facts: Facts, version: Stored, app: Stored | undefined): boolean =>
+  version.status?.['currentPhase'] === undefined &&
+  (lacksItsApp(facts) ||
+    isUnlisted(facts, version) ||
+    (app !== undefined && stateOf(app) === 'Failed'))
+
+const versionOf = ({ server }: Facts, workload: Stored): Stored | undefined =>
+  server
+    .list(KeptnWorkloadVersion)
+    .find(
+      ({ spec }) =>
+        spec?.['workloadName'] === workload.metadata.name &&
+        spec['version'] === workload.spec?.['version'],
+    )
+
+const hasVersions: EndInvariant = {
+  says: 'Every workload has its version',
+  judge: (facts) =>
+    facts.server
+      .list(KeptnWorkload)
+      .filter((workload) => versionOf(facts, workload) === undefined)
+      .map(named),
+}
+
+const endsVersions: EndInvariant = {
+  says: 'The version of every workload has ended, unless it waits for people',
+  judge: (facts) =>
+    facts.server.list(KeptnWorkload).flatMap((workload) => {
+      const version = versionOf(facts, workload)
+      if (version === undefined || hasEnded(version)) return []
+      return waitsForGood(facts, version, newestAppOf(facts, version)) ? [] : [named(version)]
+    }),
+}
+
+const endsApps: EndInvariant = {
+  says: 'The newest version of every app has ended, unless a version that it lists is gone',
+  judge: (facts) =>
+    facts.server.list(KeptnWorkload).flatMap((workload) => {
+      const version = versionOf(facts, workload)
+      const app = version && newestAppOf(facts, version)
+      if (app === undefined || hasEnded(app)) return []
+      return lacksVersions(facts, app) ? [] : [named(app)]
+    }),
+}
+
+const deprecatesOlder: EndInvariant = {
+  says: 'Of an app version that was made again, the older ones are deprecated',
+  judge: ({ server, chronicle }) =>
+    server.list(KeptnApp).flatMap((app) =>
+      chronicle
+        .appVersions()
+        .filter(chronicle.isStored)
+        .filter(
+          ({ spec }) =>
+            spec?.['appName'] === app.metadata.name && spec['version'] === app.spec?.['version'],
+        )
+        .slice(0, -1)
+        .filter((older) => stateOf(older) !== 'Deprecated')
+        .map(named),
+    ),
+}
+
+export const endInvariants: readonly EndInvariant[] = [
+  releasesWhatPassed,
+  actsOnVerdicts,
+  holdsNoneWithoutBlocking,
+  holdsNoBystanders,
+  letsGoWhatLeaves,
+  watchesWhatIsHeld,
+  beginsWhatIsHeld,
+  hasVersions,
+  endsVersions,
+  endsApps,
+  deprecatesOlder,
+]
