@@ -97,11 +97,7 @@ export const createAdmission = (server: ApiServer, random: Random): Admission =>
         : admitNamespace(questionOf('UPDATE', 'Namespace', wanted), home)
       const after = patched(wanted, answer) as Stored | undefined
       if (after === undefined) return
-      const { labels, annotations } = after.metadata
-      server.replaceMetadata(Namespace, before.metadata, {
-        labels: labels ?? {},
-        annotations: annotations ?? {},
-      })
+      server.alter(Namespace, before.metadata, () => after)
     },
   }
 }

@@ -39,12 +39,8 @@ export interface ApiServer {
   patch(type: ResourceType<KubeObject>, patch: Omit<Patch, 'kind' | 'type'>): Stored
   /** Changes any part of an object as the cluster's own controllers would. */
   update(type: ResourceType<KubeObject>, at: At, change: MergePatch): Stored
-  /** Gives an object exactly these labels and annotations. */
-  replaceMetadata(
-    type: ResourceType<KubeObject>,
-    at: At,
-    metadata: Pick<Stored['metadata'], 'labels' | 'annotations'>,
-  ): Stored
+  /** Makes another object of one, where a patch would keep what is not named. */
+  alter(type: ResourceType<KubeObject>, at: At, make: (before: Stored) => Stored): Stored
   remove(type: ResourceType<KubeObject>, at: At & { readonly uid?: string }): void
   /** Marks an object, as foreground deletion does: it goes once everything that it controls is gone. */
   markDeleted(type: ResourceType<KubeObject>, at: At): void
@@ -151,8 +147,7 @@ export const createApiServer = (now: () => Date): ApiServer => {
       }),
     update: (type, at, patch) =>
       change(type, at, (before) => merge(before, patch) as unknown as Stored),
-    replaceMetadata: (type, at, metadata) =>
-      change(type, at, (before) => ({ ...before, metadata: { ...before.metadata, ...metadata } })),
+    alter: change,
     remove,
     markDeleted: (type, at) => {
       const deletionTimestamp = now()

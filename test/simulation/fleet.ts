@@ -252,7 +252,7 @@ export const createFleet = (server: ApiServer, admission: Admission, intent: Int
     const set =
       server.get(type, at) === undefined
         ? create(type, { ...head(type), metadata: at, spec })
-        : server.update(type, at, { spec })
+        : server.alter(type, at, (before) => ({ ...before, spec }))
     templates.set(`${workload.owner}/${hash}`, template)
     intent.revisions.set(`${set.metadata.uid}/${hash}`, {
       workload: workload.name,

@@ -47,6 +47,8 @@ interface History {
   readonly server: ApiServer
   readonly world: World
   readonly announce: (transitions: readonly Transition[]) => void
+  /** Tells what happens besides what is stored. */
+  readonly remark: (what: string) => void
   /** The processes that there should be; one that is missing starts again. */
   readonly processes: (SimulatedProcess | undefined)[]
   /** What dead processes have sent, and is still on its way. */
@@ -77,6 +79,7 @@ export const runHistory = (seed: number, trace?: (line: string) => void): Promis
       announce: (transitions) => {
         for (const { id } of transitions) told.set(id, (told.get(id) ?? 0) + 1)
       },
+      remark: (what) => trace?.(`${history.steps} ${what}`),
       processes: Array.from({ length: random.chance(0.25) ? 2 : 1 }, () => undefined),
       late: [],
       hanging: undefined,
@@ -95,7 +98,7 @@ export const runHistory = (seed: number, trace?: (line: string) => void): Promis
       await runToEnd(history)
       oracle.judgeEnd()
       if (isQuiet(history)) complaints.push(...toldTwice(told))
-      trace?.(`${history.steps} all processes start again`)
+      history.remark('all processes start again')
       complaints.push(...(await judgeRestart(history)))
     } catch (error) {
       complaints.push(error instanceof Error ? (error.stack ?? error.message) : String(error))
@@ -168,12 +171,12 @@ const choices = (history: History): readonly Step[] => {
   return [...ours, ...ours, ...news, ...news, ...machinery, ...(isTheirTurn ? world.people() : [])]
 }
 
-const startSteps = ({ processes, server, announce }: History): readonly Step[] =>
+const startSteps = ({ processes, server, announce, remark }: History): readonly Step[] =>
   [...processes.entries()]
     .filter(([, process]) => process === undefined)
     .map(([index]) => () => {
-      const process = startProcess(server, announce)
-      processes[index] = process
+      remark(`process ${index} starts`)
+      processes[index] = startProcess(server, announce)
     })
 
 /** Who notices that its term is over, and who takes the lease while nobody has it. */
@@ -184,6 +187,7 @@ const leaseSteps = (history: History, running: readonly SimulatedProcess[]): rea
     .filter((process) => process.mayLead())
     .map((process) => () => {
       history.terms += 1
+      history.remark(`process ${history.processes.indexOf(process)} leads`)
       process.lead()
     })
   return [...ending, ...beginning]
@@ -206,6 +210,7 @@ const watchSteps = (history: History, { watches }: SimulatedProcess): readonly S
 const crash = (history: History, process: SimulatedProcess): void => {
   const { processes, late, random } = history
   history.crashes += 1
+  history.remark(`process ${processes.indexOf(process)} dies`)
   processes[processes.indexOf(process)] = undefined
   // What was sent may arrive, though nobody waits for the answer any more.
   late.push(...process.crash().filter(({ isWrite }) => isWrite && random.chance(0.5)))
@@ -241,26 +246,44 @@ const answer = (history: History, process: SimulatedProcess, request: Request): 
 }
 
 /** What goes wrong on its own, besides what becomes of requests. */
-const troublesOf = (history: History): readonly Step[] => {
-  const { random, processes } = history
-  const running = processes.filter((process) => process !== undefined)
-  const troubles = running.flatMap((process) => [
+const troublesOf = (history: History): readonly Step[] =>
+  history.processes.flatMap((process, index) =>
+    process === undefined ? [] : troublesOfProcess(history, process, index),
+  )
+
+const troublesOfProcess = (
+  history: History,
+  process: SimulatedProcess,
+  index: number,
+): readonly Step[] => {
+  const { random, remark } = history
+  const remarked =
+    (what: string, step: Step): Step =>
     () => {
-      random.pick(process.watches).repeat()
-    },
-    () => {
-      random.pick(process.watches).expire()
-    },
-    ...(process.leads() ? [process.lapse, process.endTerm] : []),
-    ...(history.crashes < mostCrashes
+      remark(`process ${index} ${what}`)
+      step()
+    }
+  const watch = random.pick(process.watches)
+  const losses = process.leads()
+    ? [
+        remarked('does not lead any more, and does not know', process.lapse),
+        remarked('leads no more', process.endTerm),
+      ]
+    : []
+  const deaths =
+    history.crashes < mostCrashes
       ? [
           () => {
             crash(history, process)
           },
         ]
-      : []),
-  ])
-  return troubles
+      : []
+  return [
+    remarked(`is told again of ${watch.kind}`, watch.repeat),
+    remarked(`loses its watch of ${watch.kind}`, watch.expire),
+    ...losses,
+    ...deaths,
+  ]
 }
 
 /** What becomes of a request: it is not taken, it is taken and its answer lost, or the process dies right after it. */

@@ -15,7 +15,7 @@ import type { ApiServer, Change } from './api-server.ts'
 
 /** A kind as one process watches it. */
 export interface Watch {
-  readonly isListed: () => boolean
+  readonly kind: string
   /** Whether there is something that it has not told yet. */
   readonly isBehind: () => boolean
   /** Lists, if it has to, or tells the next change. */
@@ -109,7 +109,7 @@ const follow = <T extends KubeObject>(
       idleMs: () => 0,
     },
     watch: {
-      isListed: () => isSynced,
+      kind: type.kind,
       isBehind: () => needsList || waiting.length > 0,
       deliver: () => {
         if (needsList) list()
