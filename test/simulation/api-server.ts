@@ -222,14 +222,15 @@ interface Gate {
   readonly $patch?: string
 }
 
-/** As much of a strategic merge as is used: gates of a pod, deleted by name. */
+/** As much of a strategic merge as concerns gates of a pod: deleted by name, or all of them replaced. */
 const mergeGates = (before: Stored, patch: MergePatch): Readonly<Record<string, unknown>> => {
   const { schedulingGates = [], ...spec } = (patch['spec'] ?? {}) as {
     readonly schedulingGates?: readonly Gate[]
   }
   const gone = new Set(schedulingGates.filter((gate) => gate.$patch === 'delete').map(nameOf))
   const gates = (before.spec?.['schedulingGates'] ?? []) as readonly Gate[]
-  const kept = gates.filter((gate) => !gone.has(gate.name))
+  const isReplaced = schedulingGates.some((gate) => gate.$patch === 'replace')
+  const kept = isReplaced ? [] : gates.filter((gate) => !gone.has(gate.name))
   return merge(before, { ...patch, spec: { ...spec, schedulingGates: kept } })
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import FakeTimers from '@sinonjs/fake-timers'
+import { install, type FakeMethod } from '@sinonjs/fake-timers'
 import { createRandom } from './random.ts'
 
 /** The time of a history. */
@@ -23,12 +23,12 @@ export const withVirtualTime = async <T>(
   seed: number,
   run: (clock: Clock) => Promise<T>,
 ): Promise<T> => {
-  const { random } = Math
+  const before = Object.getOwnPropertyDescriptor(Math, 'random') ?? {}
   const chance = createRandom(seed ^ 0x5eed)
   Math.random = chance.next
-  const timers = FakeTimers.install({
+  const timers = install({
     now: startsAt,
-    toFake: faked as FakeTimers.FakeMethod[],
+    toFake: faked as FakeMethod[],
     loopLimit: 100_000,
   })
   try {
@@ -39,6 +39,6 @@ export const withVirtualTime = async <T>(
     })
   } finally {
     timers.uninstall()
-    Math.random = random
+    Object.defineProperty(Math, 'random', before)
   }
 }

@@ -292,13 +292,14 @@ export const createFleet = (server: ApiServer, admission: Admission, intent: Int
 
   const statefulStatus = (set: Stored, pods: readonly Stored[]) => {
     const updated = pods.filter((pod) => hashOfPod(pod) === hashOf(set))
+    const before = set.status?.['currentRevision'] as string | undefined
     const isDone = pods.length === replicasOf(set) && updated.length === pods.length
     return {
       observedGeneration: set.metadata.generation ?? 1,
       availableReplicas: pods.filter(isRunning).length,
       updatedReplicas: updated.length,
       updateRevision: hashOf(set),
-      currentRevision: isDone ? hashOf(set) : (set.status?.['currentRevision'] ?? hashOf(set)),
+      currentRevision: isDone ? hashOf(set) : (before ?? hashOf(set)),
     }
   }
 
@@ -318,7 +319,7 @@ export const createFleet = (server: ApiServer, admission: Admission, intent: Int
     const missing = ordinals.find((ordinal) => podAt(ordinal) === undefined)
     if (missing !== undefined) {
       // What was not updated yet comes back as it was.
-      const current = String(status.currentRevision)
+      const current = status.currentRevision
       const old = pods.filter((pod) => hashOfPod(pod) === current).length
       const hash = missing < old ? current : hashOf(set)
       const labels = { [hashLabel]: hash }

@@ -53,8 +53,10 @@ interface History {
   readonly processes: (SimulatedProcess | undefined)[]
   /** What dead processes have sent, and is still on its way. */
   readonly late: Request[]
-  /** One watch at a time may hang for a while. */
+  /** One watch at a time may hang for a while, and one request. */
   hanging: Watch | undefined
+  stuck: Request | undefined
+  isSettled: boolean
   steps: number
   crashes: number
   terms: number
@@ -83,6 +85,8 @@ export const runHistory = (seed: number, trace?: (line: string) => void): Promis
       processes: Array.from({ length: random.chance(0.25) ? 2 : 1 }, () => undefined),
       late: [],
       hanging: undefined,
+      stuck: undefined,
+      isSettled: false,
       steps: 0,
       crashes: 0,
       terms: 0,
@@ -123,8 +127,12 @@ const judgeRestart = async (history: History): Promise<readonly string[]> => {
     history.processes[index] = undefined
   }
   const { writes } = history
+  history.isSettled = true
   await runToEnd(history)
-  return history.writes > writes ? ['A restart in a settled cluster wrote something'] : []
+  // What another owner of the same workload wants wakes no app discovery: a restart may find that its list has changed.
+  return history.writes > writes && !history.world.intent.hasTwin
+    ? ['A restart in a settled cluster wrote something']
+    : []
 }
 
 /** Goes on until nothing is left to do, and nothing has been asked for an hour. */
@@ -136,6 +144,9 @@ const runToEnd = async (history: History): Promise<void> => {
     if (possible.length > 0) {
       takeOne(history, possible)
       idleSince = Date.now()
+    } else if (history.stuck !== undefined || history.hanging !== undefined) {
+      history.stuck = undefined
+      history.hanging = undefined
     } else if (clock.waiting() === 0 || Date.now() - idleSince > settledMs) {
       return
     } else clock.next()
@@ -150,7 +161,7 @@ const takeOne = (history: History, possible: readonly Step[]): void => {
   if (random.chance(0.1)) clock.advance(random.between(1, 700))
 }
 
-const isTroubled = ({ steps }: History): boolean => steps < troubledSteps
+const isTroubled = ({ steps, isSettled }: History): boolean => steps < troubledSteps && !isSettled
 
 /** Everything that could happen next; what is there several times is likelier. */
 const choices = (history: History): readonly Step[] => {
@@ -193,18 +204,29 @@ const leaseSteps = (history: History, running: readonly SimulatedProcess[]): rea
   return [...ending, ...beginning]
 }
 
-const requestSteps = (history: History, process: SimulatedProcess): readonly Step[] =>
-  process.requests.map((request) => () => {
-    process.requests.splice(process.requests.indexOf(request), 1)
-    answer(history, process, request)
-  })
+const requestSteps = (history: History, process: SimulatedProcess): readonly Step[] => {
+  const { random, stuck } = history
+  const { requests } = process
+  if (random.chance(0.02)) {
+    const isPicked = isTroubled(history) && requests.length > 0
+    history.stuck = isPicked ? random.pick(requests) : undefined
+  }
+  return requests
+    .filter((request) => request !== stuck)
+    .map((request) => () => {
+      requests.splice(requests.indexOf(request), 1)
+      answer(history, process, request)
+    })
+}
 
 const watchSteps = (history: History, { watches }: SimulatedProcess): readonly Step[] => {
   const { random } = history
-  if (random.chance(0.02)) history.hanging = isTroubled(history) ? random.pick(watches) : undefined
   const behind = watches.filter((watch) => watch.isBehind())
-  const moving = behind.filter((watch) => watch !== history.hanging)
-  return (moving.length > 0 ? moving : behind).map((watch) => watch.deliver)
+  if (random.chance(0.02)) {
+    const isPicked = isTroubled(history) && behind.length > 0
+    history.hanging = isPicked ? random.pick(behind) : undefined
+  }
+  return behind.filter((watch) => watch !== history.hanging).map((watch) => watch.deliver)
 }
 
 const crash = (history: History, process: SimulatedProcess): void => {

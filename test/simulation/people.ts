@@ -261,6 +261,8 @@ export const createPeople = ({ server, random, admission, fleet, intent }: Tools
   const change = (): readonly Step[] => {
     const written = appMode === 'written' ? [random.pick([writeApp, writeApp, replaceApp])] : []
     const other = meddle()
+    // To leave and come back is a matter of seconds where a namespace is applied anew.
+    if (random.chance(0.08)) return [leave, rollOut(), join, other]
     return random.chance(0.5) ? [other] : [rollOut(), ...written, other]
   }
 

@@ -79,17 +79,17 @@ const runsEachCheckOnce: Invariant = {
 }
 
 const tellsTheTruth: Invariant = {
-  says: 'The outcome of a task is that of its Job',
+  says: 'The outcome of a task is that of its Job, unless people deleted that',
   judge:
-    ({ server, intent }) =>
+    ({ intent }) =>
     ({ type, after }) => {
       if (type.kind !== KeptnTask.kind || after === undefined) return undefined
       const uid = String(after.status?.['jobUid'])
       const outcome = intent.jobs.get(uid)
       const state = stateOf(after)
       if (state === 'Succeeded') return outcome === 'Complete' ? undefined : named(after)
-      const isThere = server.list(Job).some(({ metadata }) => metadata.uid === uid)
-      return state === 'Failed' && outcome === 'Complete' && isThere ? named(after) : undefined
+      const isWrong = state === 'Failed' && outcome === 'Complete' && !intent.deleted.has(uid)
+      return isWrong ? named(after) : undefined
     },
 }
 
