@@ -118,7 +118,10 @@ const isQuiet = ({ crashes, terms, world }: History): boolean =>
   crashes === 0 && terms === 1 && world.intent.deleted.size === 0
 
 const toldTwice = (told: ReadonlyMap<string, number>): readonly string[] =>
-  [...told].filter(([, count]) => count > 1).map(([id]) => `Told twice: ${id}`)
+  [...told]
+    // A rollback moves a workload to a revision that it was moved to before.
+    .filter(([id, count]) => count > 1 && !id.includes('/UpdateWorkload/'))
+    .map(([id]) => `Told twice: ${id}`)
 
 /** All processes die and start again, though nothing is to be done: they may look, and write nothing. */
 const judgeRestart = async (history: History): Promise<readonly string[]> => {
@@ -210,6 +213,7 @@ const requestSteps = (history: History, process: SimulatedProcess): readonly Ste
   if (random.chance(0.02)) {
     const isPicked = isTroubled(history) && requests.length > 0
     history.stuck = isPicked ? random.pick(requests) : undefined
+    if (history.stuck !== undefined) history.remark(`${history.stuck.what}: stuck`)
   }
   return requests
     .filter((request) => request !== stuck)
@@ -225,6 +229,7 @@ const watchSteps = (history: History, { watches }: SimulatedProcess): readonly S
   if (random.chance(0.02)) {
     const isPicked = isTroubled(history) && behind.length > 0
     history.hanging = isPicked ? random.pick(behind) : undefined
+    if (history.hanging !== undefined) history.remark(`the watch of ${history.hanging.kind} hangs`)
   }
   return behind.filter((watch) => watch !== history.hanging).map((watch) => watch.deliver)
 }
@@ -238,8 +243,9 @@ const crash = (history: History, process: SimulatedProcess): void => {
   late.push(...process.crash().filter(({ isWrite }) => isWrite && random.chance(0.5)))
 }
 
-const carryOutLate = ({ late }: History, request: Request): void => {
+const carryOutLate = ({ late, remark }: History, request: Request): void => {
   late.splice(late.indexOf(request), 1)
+  remark(`${request.what}: late`)
   try {
     request.carryOut()
   } catch (error) {
@@ -252,6 +258,7 @@ const answer = (history: History, process: SimulatedProcess, request: Request): 
   const fate = isTroubled(history) ? fateOf(request, history.random.next()) : 'good'
   history.requests += 1
   if (request.isWrite) history.writes += 1
+  if (fate !== 'good') history.remark(`${request.what}: ${fate}`)
   const refusal = refusals[fate]
   if (refusal !== undefined) {
     request.refuse(refusal)

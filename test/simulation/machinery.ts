@@ -20,12 +20,15 @@ const isHeld = ({ spec }: Stored): boolean =>
 
 const isMarked = ({ metadata }: Stored): boolean => metadata.deletionTimestamp !== undefined
 
+/** The rest of Kubernetes at work. */
+export interface Machinery {
+  readonly steps: () => readonly Step[]
+  /** How often the mere passing of time has made something possible. */
+  readonly due: () => number
+}
+
 /** What Kubernetes could do next. The gates of others are no concern of this kubelet. */
-export const createMachinery = (
-  server: ApiServer,
-  random: Random,
-  intent: Intent,
-): (() => readonly Step[]) => {
+export const createMachinery = (server: ApiServer, random: Random, intent: Intent): Machinery => {
   const runPod = (pod: Stored): readonly Step[] =>
     isHeld(pod) || pod.status?.['phase'] === 'Running'
       ? []
@@ -43,6 +46,17 @@ export const createMachinery = (
     server.update(Job, job.metadata, { status: { conditions: [condition] } })
   }
 
+  /** Jobs whose time is over, and those that wait for it: by UID. */
+  const overdue = new Set<string>()
+  const timed = new Set<string>()
+
+  const waitForTtl = ({ metadata: { uid }, spec }: Stored): void => {
+    const seconds = Number(spec?.['ttlSecondsAfterFinished'])
+    if (timed.has(uid) || Number.isNaN(seconds)) return
+    timed.add(uid)
+    setTimeout(() => overdue.add(uid), seconds * 1_000)
+  }
+
   /** The Job controller, and the one that removes Jobs that may go. */
   const runJob = (job: Stored): readonly Step[] => {
     if (job.status?.['conditions'] === undefined) {
@@ -52,13 +66,14 @@ export const createMachinery = (
         },
       ]
     }
-    return job.spec?.['ttlSecondsAfterFinished'] === undefined
-      ? []
-      : [
+    waitForTtl(job)
+    return overdue.has(job.metadata.uid)
+      ? [
           () => {
             server.remove(Job, job.metadata)
           },
         ]
+      : []
   }
 
   const remove = (object: Stored): Step => {
@@ -85,9 +100,12 @@ export const createMachinery = (
     ]
   }
 
-  return () => [
-    ...server.list(Pod).flatMap(runPod),
-    ...server.list(Job).flatMap(runJob),
-    ...collect(),
-  ]
+  return {
+    steps: () => [
+      ...server.list(Pod).flatMap(runPod),
+      ...server.list(Job).flatMap(runJob),
+      ...collect(),
+    ],
+    due: () => overdue.size,
+  }
 }

@@ -19,6 +19,8 @@ import { createWatches, type Watch } from './watch.ts'
 
 /** A request that waits for its answer. */
 export interface Request {
+  /** What is asked for, for people. */
+  readonly what: string
   readonly isWrite: boolean
   /** Does what is asked for; throws what the API server answers. */
   readonly carryOut: () => unknown
@@ -140,7 +142,7 @@ export const startProcess = (
 /** A client whose requests are put on the list. One that is given up is refused, and may be carried out all the same. */
 const createClient = (server: ApiServer, requests: Request[]): Client => {
   const ask = <T>(
-    isWrite: boolean,
+    what: string,
     carryOut: () => unknown,
     { signal }: RequestOptions = {},
   ): Promise<T> =>
@@ -152,27 +154,35 @@ const createClient = (server: ApiServer, requests: Request[]): Client => {
       signal?.addEventListener('abort', () => {
         refuse(signal.reason as Error)
       })
-      requests.push({ isWrite, carryOut: () => server.asUs(carryOut), answer, refuse })
+      const isWrite = !/^(get|list)/.test(what)
+      requests.push({ what, isWrite, carryOut: () => server.asUs(carryOut), answer, refuse })
     }) as Promise<T>
   const never = (): never => {
     throw new Error('Cannot do this on a simulated API server')
   }
   return {
-    get: (type, at, options) => ask(false, () => server.get(type, at), options),
+    get: (type, at, options) =>
+      ask(`get ${type.kind} ${at.name}`, () => server.get(type, at), options),
     list: (type, query = {}, options) =>
       ask(
-        false,
+        `list ${type.kind}`,
         () => {
           const items = server.list(type).filter(selects(query))
           return { items, resourceVersion: server.version() }
         },
         options,
       ),
-    create: (type, object, options) => ask(true, () => server.create(type, object), options),
-    patch: (type, patch, options) => ask(true, () => server.patch(type, patch), options),
+    create: (type, object, options) =>
+      ask(
+        `create ${type.kind} ${object.metadata.name}`,
+        () => server.create(type, object),
+        options,
+      ),
+    patch: (type, patch, options) =>
+      ask(`patch ${type.kind} ${patch.name}`, () => server.patch(type, patch), options),
     delete: (type, at, options) =>
       ask(
-        true,
+        `delete ${type.kind} ${at.name}`,
         () => {
           server.remove(type, at)
         },

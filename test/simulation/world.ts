@@ -31,17 +31,18 @@ export const createWorld = (server: ApiServer, random: Random): World => {
   const fleet = createFleet(server, admission, intent)
   const rest = createMachinery(server, random, intent)
   const script = createPeople({ server, random, admission, fleet, intent })
-  let version = ''
+  let state = ''
   let steps: readonly Step[] = []
   const next = (): void => script.shift()?.()
   return {
     intent,
     people: () => (script.length === 0 ? [] : [next]),
-    // What could happen follows from what is stored, and only from that.
+    // What could happen follows from what is stored, and from what has become due.
     machinery: () => {
-      if (version !== server.version()) {
-        version = server.version()
-        steps = [...fleet.machinery(), ...rest()]
+      const now = `${server.version()}/${rest.due()}`
+      if (state !== now) {
+        state = now
+        steps = [...fleet.machinery(), ...rest.steps()]
       }
       return steps
     },

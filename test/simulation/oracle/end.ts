@@ -193,7 +193,7 @@ const endsApps: EndInvariant = {
 }
 
 const deprecatesOlder: EndInvariant = {
-  says: 'Of an app version that was made again, the older ones are deprecated',
+  says: 'Of an app version that was made again, one alone is not deprecated',
   judge: ({ server, chronicle }) =>
     server.list(KeptnApp).flatMap((app) =>
       chronicle
@@ -203,8 +203,8 @@ const deprecatesOlder: EndInvariant = {
           ({ spec }) =>
             spec?.['appName'] === app.metadata.name && spec['version'] === app.spec?.['version'],
         )
-        .slice(0, -1)
-        .filter((older) => stateOf(older) !== 'Deprecated')
+        .filter((version) => stateOf(version) !== 'Deprecated')
+        .slice(1)
         .map(named),
     ),
 }
