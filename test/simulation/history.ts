@@ -103,7 +103,7 @@ export const runHistory = (seed: number, trace?: (line: string) => void): Promis
       oracle.judgeEnd()
       if (isQuiet(history)) complaints.push(...toldTwice(told))
       history.remark('all processes start again')
-      complaints.push(...(await judgeRestart(history)))
+      complaints.push(...(await judgeRestart(history, oracle.hasForgotten())))
     } catch (error) {
       complaints.push(error instanceof Error ? (error.stack ?? error.message) : String(error))
     }
@@ -124,7 +124,10 @@ const toldTwice = (told: ReadonlyMap<string, number>): readonly string[] =>
     .map(([id]) => `Told twice: ${id}`)
 
 /** All processes die and start again, though nothing is to be done: they may look, and write nothing. */
-const judgeRestart = async (history: History): Promise<readonly string[]> => {
+const judgeRestart = async (
+  history: History,
+  hasForgotten: boolean,
+): Promise<readonly string[]> => {
   for (const [index, process] of history.processes.entries()) {
     process?.crash()
     history.processes[index] = undefined
@@ -259,6 +262,8 @@ const answer = (history: History, process: SimulatedProcess, request: Request): 
   history.requests += 1
   if (request.isWrite) history.writes += 1
   if (fate !== 'good') history.remark(`${request.what}: ${fate}`)
+  const [, pod] = fate === 'good' ? [] : request.what.split('patch Pod ')
+  if (pod !== undefined) history.world.intent.unopened.add(pod)
   const refusal = refusals[fate]
   if (refusal !== undefined) {
     request.refuse(refusal)

@@ -54,6 +54,10 @@ export interface Intent {
   readonly jobs: Map<string, 'Complete' | 'Failed'>
   /** UIDs of what people have deleted, or taken our marks from. */
   readonly deleted: Set<string>
+  /** UIDs of pods that people have taken our label from. */
+  readonly stripped: Set<string>
+  /** Names of pods whose gate was to be opened by a request that failed. */
+  readonly unopened: Set<string>
   /** Whether checks seldom fail in this history. */
   readonly isLucky: boolean
 }
@@ -129,6 +133,8 @@ export const createIntent = (random: Random): Intent => {
     revisions: new Map(),
     jobs: new Map(),
     deleted: new Set(),
+    stripped: new Set(),
+    unopened: new Set(),
     isLucky: random.chance(0.5),
   }
 }

@@ -190,7 +190,9 @@ export const createPeople = ({ server, random, admission, fleet, intent }: Tools
   const stripLabel = (): void => {
     const held = server.list(Pod).filter(({ metadata }) => metadata.labels?.[gated] === 'true')
     if (held.length === 0) return
-    server.update(Pod, random.pick(held).metadata, { metadata: { labels: { [gated]: null } } })
+    const { metadata } = random.pick(held)
+    intent.stripped.add(metadata.uid)
+    server.update(Pod, metadata, { metadata: { labels: { [gated]: null } } })
   }
 
   const loseList = (): void => {

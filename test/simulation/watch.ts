@@ -134,10 +134,10 @@ const eventOf = (
 ): Event | undefined => {
   const was = before !== undefined && isSelected(before)
   if (after !== undefined && isSelected(after)) return [was ? 'MODIFIED' : 'ADDED', after]
-  return was ? ['DELETED', atVersion(after ?? before, version)] : undefined
+  return was ? ['DELETED', atVersion(before, version)] : undefined
 }
 
-/** A deletion is told with the last state of the object, at the version of the deletion. */
+/** A deletion is told with what the object was before, at the version of the deletion. */
 const atVersion = (object: KubeObject, version: string): KubeObject => ({
   ...object,
   metadata: { ...object.metadata, resourceVersion: version },

@@ -19,7 +19,21 @@ import {
   verdictOf,
 } from './reading.ts'
 
-const heldPods = ({ server }: Facts): readonly Stored[] => server.list(Pod).filter(isHeld)
+/**
+ * A pod that people took our label from while the request that was to open its gate failed: it is forgotten until another
+ * term begins. Known, and so rare that it takes both in one moment.
+ */
+const isForgotten =
+  ({ intent: { stripped, unopened } }: Facts) =>
+  ({ metadata }: Stored): boolean =>
+    stripped.has(metadata.uid) && unopened.has(metadata.name)
+
+/** Whether there is one. */
+export const hasForgotten = (facts: Facts): boolean =>
+  facts.server.list(Pod).filter(isHeld).some(isForgotten(facts))
+
+const heldPods = (facts: Facts): readonly Stored[] =>
+  facts.server.list(Pod).filter((pod) => isHeld(pod) && !isForgotten(facts)(pod))
 
 const isManaged = ({ chronicle }: Facts): boolean => {
   const namespace = chronicle.namespace()

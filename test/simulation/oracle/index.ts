@@ -8,7 +8,7 @@ import type { ApiServer, Change } from '../api-server.ts'
 import type { Intent } from '../intent.ts'
 import { checkInvariants } from './checks.ts'
 import { createChronicle } from './chronicle.ts'
-import { endInvariants } from './end.ts'
+import { endInvariants, hasForgotten } from './end.ts'
 import { gateInvariants } from './gates.ts'
 import { ownershipInvariants } from './ownership.ts'
 import { versionInvariants } from './versions.ts'
@@ -19,6 +19,8 @@ export interface Oracle {
   readonly judge: (change: Change) => void
   /** When nothing happens any more. */
   readonly judgeEnd: () => void
+  /** Whether a pod was forgotten in the one way that is known. */
+  readonly hasForgotten: () => boolean
   readonly complaints: readonly string[]
 }
 
@@ -36,6 +38,7 @@ export const createOracle = (server: ApiServer, intent: Intent): Oracle => {
   const judges = invariants.map(({ says, judge }) => ({ says, judge: judge(facts) }))
   return {
     complaints,
+    hasForgotten: () => hasForgotten(facts),
     judge: (change) => {
       facts.chronicle.note(change)
       for (const { says, judge } of judges) {
