@@ -1,5 +1,5 @@
 /** One project a kind of test: each says what it needs, so that `npm run check` can leave out those that need a cluster. */
-const project = (name, testMatch) => ({
+export const project = (name, testMatch) => ({
   displayName: name,
   testMatch,
   extensionsToTreatAsEsm: ['.ts'],

@@ -23,6 +23,11 @@ export const checkLists = {
   ),
 }
 
+/** The tasks of an app that end its way. */
+export const promotionTasks = Type.Optional(
+  strings('Names of the KeptnTaskDefinitions to run after everything else has passed.'),
+)
+
 /** A workload as an app names it. */
 export const workloadReference = Type.Object({
   name: Type.String({ description: "Name of the workload, without the app's name in front." }),
@@ -63,4 +68,9 @@ export const traceId = Type.Optional(
 /** Free words that travel with a version into spans and tasks. */
 export const freeMetadata = Type.Optional(
   stringMap('Free names and values that are added to spans and given to tasks.'),
+)
+
+/** Spans of other traces that have to do with a version. */
+export const spanLinks = Type.Optional(
+  strings('W3C `traceparent` strings of spans elsewhere that the spans of this version link to.'),
 )

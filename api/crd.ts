@@ -12,6 +12,8 @@ export interface StructuralSchema {
   readonly description?: string
   readonly format?: string
   readonly default?: unknown
+  readonly minimum?: number
+  readonly maximum?: number
   readonly required?: readonly string[]
   readonly properties?: Readonly<Record<string, StructuralSchema>>
   readonly additionalProperties?: StructuralSchema
@@ -99,7 +101,7 @@ const version = (resource: AnyResource, name: string) => ({
   ...(resource.columns.length > 0 && {
     additionalPrinterColumns: resource.columns.map((column) => ({
       name: column.name,
-      type: 'string',
+      type: column.type ?? 'string',
       jsonPath: column.jsonPath,
       ...(column.wide && { priority: 1 }),
     })),

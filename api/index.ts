@@ -4,28 +4,36 @@
  * @module
  */
 import { KeptnApp } from './keptn-app.ts'
+import { KeptnAppContext } from './keptn-app-context.ts'
+import { KeptnAppCreationRequest } from './keptn-app-creation-request.ts'
 import { KeptnAppVersion } from './keptn-app-version.ts'
 import { KeptnConfig } from './keptn-config.ts'
 import { KeptnEvaluation } from './keptn-evaluation.ts'
 import { KeptnEvaluationDefinition } from './keptn-evaluation-definition.ts'
+import { KeptnEvaluationProvider } from './keptn-evaluation-provider.ts'
 import { KeptnMetric } from './keptn-metric.ts'
 import { KeptnMetricsProvider } from './keptn-metrics-provider.ts'
 import { KeptnTask } from './keptn-task.ts'
 import { KeptnTaskDefinition } from './keptn-task-definition.ts'
 import { KeptnWorkload } from './keptn-workload.ts'
+import { KeptnWorkloadInstance } from './keptn-workload-instance.ts'
 import { KeptnWorkloadVersion } from './keptn-workload-version.ts'
 
 export {
   KeptnApp,
+  KeptnAppContext,
+  KeptnAppCreationRequest,
   KeptnAppVersion,
   KeptnConfig,
   KeptnEvaluation,
   KeptnEvaluationDefinition,
+  KeptnEvaluationProvider,
   KeptnMetric,
   KeptnMetricsProvider,
   KeptnTask,
   KeptnTaskDefinition,
   KeptnWorkload,
+  KeptnWorkloadInstance,
   KeptnWorkloadVersion,
 }
 export type { ItemStatus, WorkloadReference } from './checks.ts'
@@ -46,6 +54,8 @@ export { states, type State } from './states.ts'
 /** All of them, in the order in which they are listed for people. */
 export const resources = [
   KeptnApp,
+  KeptnAppContext,
+  KeptnAppCreationRequest,
   KeptnAppVersion,
   KeptnWorkload,
   KeptnWorkloadVersion,
@@ -56,4 +66,6 @@ export const resources = [
   KeptnMetricsProvider,
   KeptnMetric,
   KeptnConfig,
+  KeptnWorkloadInstance,
+  KeptnEvaluationProvider,
 ] as const

@@ -4,12 +4,14 @@ import {
   freeMetadata,
   itemStatuses,
   phaseTraceIds,
+  promotionTasks,
+  spanLinks,
   traceId,
   workloadReference,
 } from './checks.ts'
 import { conditions } from './condition.ts'
 import { defineResource, type ResourceOf } from './resource.ts'
-import { strings, time, withDefault } from './schema.ts'
+import { time, unchangeable, withDefault } from './schema.ts'
 import { stateFromPending } from './states.ts'
 
 /** One version of a KeptnApp on its way through the phases. */
@@ -40,10 +42,17 @@ export const KeptnAppVersion = defineResource({
       wide: true,
     },
     { name: 'PromotionStatus', jsonPath: '.status.promotionStatus', wide: true },
+    { name: 'Status', jsonPath: '.status.status', wide: true },
   ],
   spec: Type.Object({
-    appName: Type.String({ description: 'Name of the KeptnApp.' }),
-    version: Type.String({ description: 'Version of the app.' }),
+    appName: unchangeable(
+      'Name of the KeptnApp.',
+      'cannot be changed: write the other KeptnApp, and a KeptnAppVersion is made for it',
+    ),
+    version: unchangeable(
+      'Version of the app.',
+      'cannot be changed: change the version of the KeptnApp, and a KeptnAppVersion is made for it',
+    ),
     revision: withDefault(
       Type.Integer({ description: 'Revision of the KeptnApp that this version was made from.' }),
       1,
@@ -59,19 +68,13 @@ export const KeptnAppVersion = defineResource({
       Type.Array(workloadReference, { description: 'The workloads of this version.' }),
     ),
     ...checkLists,
-    promotionTasks: Type.Optional(
-      strings('Names of the KeptnTaskDefinitions to run after everything else has passed.'),
-    ),
+    promotionTasks,
     previousVersion: Type.Optional(
       Type.String({ description: 'The app version before this one.' }),
     ),
     traceId,
     metadata: freeMetadata,
-    spanLinks: Type.Optional(
-      strings(
-        'W3C `traceparent` strings of spans elsewhere that the spans of this version link to.',
-      ),
-    ),
+    spanLinks,
   }),
   status: Type.Object({
     preDeploymentStatus: stateFromPending("State of the app's pre-deployment tasks."),
@@ -103,6 +106,13 @@ export const KeptnAppVersion = defineResource({
     phaseTraceIDs: phaseTraceIds,
     startTime: Type.Optional(time('When the version began.')),
     endTime: Type.Optional(time('When the version ended.')),
+    attempt: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description:
+          'How often the version has gone through its phases, this time included. 1 where it is missing.',
+      }),
+    ),
     conditions: Type.Optional(conditions),
   }),
 })

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { checkLists, workloadReference } from './checks.ts'
-import { defineResource, type ResourceOf } from './resource.ts'
+import { conditions } from './condition.ts'
+import { age, defineResource, type ResourceOf } from './resource.ts'
 import { withDefault } from './schema.ts'
 
 /** Some workloads that are deployed and checked together. */
@@ -13,6 +14,12 @@ export const KeptnApp = defineResource({
   plural: 'keptnapps',
   description:
     'Some workloads that are deployed and checked together, at the versions they should have.',
+  columns: [
+    age,
+    { name: 'Version', jsonPath: '.spec.version', wide: true },
+    { name: 'Revision', jsonPath: '.spec.revision', wide: true },
+    { name: 'CurrentVersion', jsonPath: '.status.currentVersion', wide: true },
+  ],
   spec: Type.Object({
     version: Type.String({ description: 'Version of the app.' }),
     revision: withDefault(
@@ -28,6 +35,7 @@ export const KeptnApp = defineResource({
     currentVersion: Type.Optional(
       Type.String({ description: 'The last version for which a KeptnAppVersion was made.' }),
     ),
+    conditions: Type.Optional(conditions),
   }),
 })
 export type KeptnApp = ResourceOf<typeof KeptnApp>

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { defineResource, type ResourceOf } from './resource.ts'
+import { age, defineResource, type ResourceOf } from './resource.ts'
 import { duration, oneOf, withDefault } from './schema.ts'
 
 /** Settings that can change while everything runs. */
@@ -10,6 +10,7 @@ export const KeptnConfig = defineResource({
   kind: 'KeptnConfig',
   plural: 'keptnconfigs',
   description: 'Settings that can change while everything runs. One per cluster.',
+  columns: [age, { name: 'Status', jsonPath: '.status', wide: true }],
   spec: withDefault(
     Type.Object({
       OTelCollectorUrl: Type.Optional(
@@ -19,6 +20,7 @@ export const KeptnConfig = defineResource({
       ),
       keptnAppCreationRequestTimeoutSeconds: withDefault(
         Type.Integer({
+          minimum: 0,
           description: 'The longest time to wait for more workloads of a new app, in seconds.',
         }),
         30,

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { conditions } from './condition.ts'
 import { evaluationTries } from './keptn-evaluation-definition.ts'
 import { defineResource, type ResourceOf } from './resource.ts'
-import { mapOf, time, withDefault, type Read } from './schema.ts'
+import { mapOf, time, unchangeable, withDefault, type Read } from './schema.ts'
 import { state, stateFromPending } from './states.ts'
 
 const evaluationStatusItem = Type.Object({
@@ -55,9 +55,10 @@ export const KeptnEvaluation = defineResource({
     appVersion: Type.Optional(
       Type.String({ description: 'Version of the app, if it is for an app.' }),
     ),
-    evaluationDefinition: Type.String({
-      description: 'Name of the KeptnEvaluationDefinition to run.',
-    }),
+    evaluationDefinition: unchangeable(
+      'Name of the KeptnEvaluationDefinition to run.',
+      'cannot be changed: create another KeptnEvaluation to run another definition',
+    ),
     checkType: Type.Optional(
       Type.String({ description: 'When it runs: `pre-eval` or `post-eval`.' }),
     ),

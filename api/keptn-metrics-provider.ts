@@ -2,6 +2,18 @@ import { Type } from 'typebox'
 import { defineResource, type ResourceOf } from './resource.ts'
 import { withDefault } from './schema.ts'
 
+/** An entry of a Secret, as pods name it too. */
+export const secretKeyRef = Type.Object(
+  {
+    name: Type.Optional(
+      Type.String({ description: 'Name of a Secret in the namespace of the provider.' }),
+    ),
+    key: Type.String({ description: 'Which entry of the Secret to use.' }),
+    optional: Type.Optional(Type.Boolean({ description: 'Not used.' })),
+  },
+  { description: 'How to log in.', 'x-kubernetes-map-type': 'atomic' },
+)
+
 /** A source of metrics. */
 export const KeptnMetricsProvider = defineResource({
   group: 'metrics.keptn.sh',
@@ -21,18 +33,7 @@ export const KeptnMetricsProvider = defineResource({
       }),
     ),
     targetServer: Type.String({ description: 'Its URL, with scheme and port.' }),
-    secretKeyRef: Type.Optional(
-      Type.Object(
-        {
-          name: Type.Optional(
-            Type.String({ description: 'Name of a Secret in the namespace of the provider.' }),
-          ),
-          key: Type.String({ description: 'Which entry of the Secret to use.' }),
-          optional: Type.Optional(Type.Boolean({ description: 'Not used.' })),
-        },
-        { description: 'How to log in.', 'x-kubernetes-map-type': 'atomic' },
-      ),
-    ),
+    secretKeyRef: Type.Optional(secretKeyRef),
     insecureSkipTlsVerify: withDefault(
       Type.Boolean({ description: 'Whether to take any certificate that the server shows.' }),
       false,

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { conditions } from './condition.ts'
 import type { Container } from './kubernetes.ts'
-import { defineResource, type ResourceOf } from './resource.ts'
+import { age, defineResource, type ResourceOf } from './resource.ts'
 import {
   duration,
   preserveUnknown,
@@ -82,6 +82,10 @@ export const KeptnTaskDefinition = defineResource({
   kind: 'KeptnTaskDefinition',
   plural: 'keptntaskdefinitions',
   description: 'A task that can be run before or after a deployment: a script or a container.',
+  columns: [
+    age,
+    { name: 'Stalled', jsonPath: '.status.conditions[?(@.type=="Stalled")].status', wide: true },
+  ],
   spec: withRules(
     Type.Object({
       deno: Type.Optional(deno),
@@ -94,13 +98,18 @@ export const KeptnTaskDefinition = defineResource({
       ),
       function: Type.Optional(runtime('Deno. The old name of `deno`, with the same meaning')),
       retries: withDefault(
-        Type.Integer({ format: 'int32', description: 'How often a failed run is tried again.' }),
+        Type.Integer({
+          format: 'int32',
+          minimum: 0,
+          description: 'How often a failed run is tried again.',
+        }),
         10,
       ),
       timeout: withDefault(duration('How long all tries together may take.'), '5m'),
       ttlSecondsAfterFinished: withDefault(
         Type.Integer({
           format: 'int32',
+          minimum: 0,
           description: 'How long the Job of an ended task stays, in seconds.',
         }),
         300,

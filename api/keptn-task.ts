@@ -3,7 +3,7 @@ import { freeMetadata } from './checks.ts'
 import { conditions } from './condition.ts'
 import { secureParameters, taskParameters } from './keptn-task-definition.ts'
 import { defineResource, type ResourceOf } from './resource.ts'
-import { duration, time, withDefault, type Read } from './schema.ts'
+import { duration, time, unchangeable, withDefault, type Read } from './schema.ts'
 import { stateFromPending } from './states.ts'
 
 /** What a task is run for. */
@@ -45,7 +45,10 @@ export const KeptnTask = defineResource({
     { name: 'Status', jsonPath: '.status.status' },
   ],
   spec: Type.Object({
-    taskDefinition: Type.String({ description: 'Name of the KeptnTaskDefinition to run.' }),
+    taskDefinition: unchangeable(
+      'Name of the KeptnTaskDefinition to run.',
+      'cannot be changed: create another KeptnTask to run another definition',
+    ),
     context: Type.Optional(taskContext),
     parameters: Type.Optional(taskParameters),
     secureParameters: Type.Optional(secureParameters),
@@ -53,7 +56,11 @@ export const KeptnTask = defineResource({
       Type.String({ description: 'When it runs: `pre`, `post` or `promotion`.' }),
     ),
     retries: withDefault(
-      Type.Integer({ format: 'int32', description: 'How often a failed run is tried again.' }),
+      Type.Integer({
+        format: 'int32',
+        minimum: 0,
+        description: 'How often a failed run is tried again.',
+      }),
       10,
     ),
     timeout: withDefault(duration('How long all tries together may take.'), '5m'),

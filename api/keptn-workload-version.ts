@@ -2,9 +2,53 @@ import { Type } from 'typebox'
 import { itemStatuses, phaseTraceIds, traceId } from './checks.ts'
 import { conditions } from './condition.ts'
 import { workloadSpec } from './keptn-workload.ts'
-import { defineResource, type ResourceOf } from './resource.ts'
-import { stringMap, strings, time } from './schema.ts'
+import { defineResource, type Column, type ResourceOf } from './resource.ts'
+import { stringMap, strings, time, unchangeable } from './schema.ts'
 import { stateFromPending } from './states.ts'
+
+/** Where a version of a workload is on its way. */
+export const phaseColumns: readonly Column[] = [
+  { name: 'AppName', jsonPath: '.spec.app' },
+  { name: 'WorkloadName', jsonPath: '.spec.workloadName' },
+  { name: 'WorkloadVersion', jsonPath: '.spec.version' },
+  { name: 'Phase', jsonPath: '.status.currentPhase' },
+  { name: 'PreDeploymentStatus', jsonPath: '.status.preDeploymentStatus', wide: true },
+  {
+    name: 'PreDeploymentEvaluationStatus',
+    jsonPath: '.status.preDeploymentEvaluationStatus',
+    wide: true,
+  },
+  { name: 'DeploymentStatus', jsonPath: '.status.deploymentStatus', wide: true },
+  { name: 'PostDeploymentStatus', jsonPath: '.status.postDeploymentStatus', wide: true },
+  {
+    name: 'PostDeploymentEvaluationStatus',
+    jsonPath: '.status.postDeploymentEvaluationStatus',
+    wide: true,
+  },
+]
+
+/** The version that this one replaces. */
+export const previousVersion = Type.Optional(
+  Type.String({ description: 'The workload version before this one.' }),
+)
+
+/** How far a version of a workload has come. */
+export const phaseStatus = {
+  preDeploymentStatus: stateFromPending('State of the pre-deployment tasks.'),
+  deploymentStatus: stateFromPending('State of the rollout.'),
+  preDeploymentEvaluationStatus: stateFromPending('State of the pre-deployment evaluations.'),
+  postDeploymentEvaluationStatus: stateFromPending('State of the post-deployment evaluations.'),
+  postDeploymentStatus: stateFromPending('State of the post-deployment tasks.'),
+  status: stateFromPending('State of the version as a whole.'),
+  preDeploymentTaskStatus: itemStatuses('The pre-deployment tasks.'),
+  postDeploymentTaskStatus: itemStatuses('The post-deployment tasks.'),
+  preDeploymentEvaluationTaskStatus: itemStatuses('The pre-deployment evaluations.'),
+  postDeploymentEvaluationTaskStatus: itemStatuses('The post-deployment evaluations.'),
+  startTime: Type.Optional(time('When the version began.')),
+  endTime: Type.Optional(time('When the version ended.')),
+  currentPhase: Type.Optional(Type.String({ description: 'Short name of the phase it is in.' })),
+  phaseTraceIDs: phaseTraceIds,
+}
 
 /** One version of a workload on its way through the phases. */
 export const KeptnWorkloadVersion = defineResource({
@@ -16,31 +60,18 @@ export const KeptnWorkloadVersion = defineResource({
   shortNames: ['kwv'],
   description:
     'One version of a workload on its way through its checks. Its pods are held until those before the deployment have passed. Made by the controller.',
-  columns: [
-    { name: 'AppName', jsonPath: '.spec.app' },
-    { name: 'WorkloadName', jsonPath: '.spec.workloadName' },
-    { name: 'WorkloadVersion', jsonPath: '.spec.version' },
-    { name: 'Phase', jsonPath: '.status.currentPhase' },
-    { name: 'PreDeploymentStatus', jsonPath: '.status.preDeploymentStatus', wide: true },
-    {
-      name: 'PreDeploymentEvaluationStatus',
-      jsonPath: '.status.preDeploymentEvaluationStatus',
-      wide: true,
-    },
-    { name: 'DeploymentStatus', jsonPath: '.status.deploymentStatus', wide: true },
-    { name: 'PostDeploymentStatus', jsonPath: '.status.postDeploymentStatus', wide: true },
-    {
-      name: 'PostDeploymentEvaluationStatus',
-      jsonPath: '.status.postDeploymentEvaluationStatus',
-      wide: true,
-    },
-  ],
+  columns: [...phaseColumns, { name: 'Status', jsonPath: '.status.status', wide: true }],
   spec: Type.Object({
     ...workloadSpec,
-    workloadName: Type.String({ description: 'Name of the KeptnWorkload.' }),
-    previousVersion: Type.Optional(
-      Type.String({ description: 'The workload version before this one.' }),
+    version: unchangeable(
+      'Version of the workload.',
+      'cannot be changed: name the other version on the pods, and a KeptnWorkloadVersion is made for it',
     ),
+    workloadName: unchangeable(
+      'Name of the KeptnWorkload.',
+      'cannot be changed: name the other workload on the pods, and a KeptnWorkloadVersion is made for it',
+    ),
+    previousVersion,
     traceId,
     revisions: Type.Optional(
       strings(
@@ -52,21 +83,8 @@ export const KeptnWorkloadVersion = defineResource({
     ),
   }),
   status: Type.Object({
-    preDeploymentStatus: stateFromPending('State of the pre-deployment tasks.'),
-    deploymentStatus: stateFromPending('State of the rollout.'),
-    preDeploymentEvaluationStatus: stateFromPending('State of the pre-deployment evaluations.'),
-    postDeploymentEvaluationStatus: stateFromPending('State of the post-deployment evaluations.'),
-    postDeploymentStatus: stateFromPending('State of the post-deployment tasks.'),
-    status: stateFromPending('State of the version as a whole.'),
-    preDeploymentTaskStatus: itemStatuses('The pre-deployment tasks.'),
-    postDeploymentTaskStatus: itemStatuses('The post-deployment tasks.'),
-    preDeploymentEvaluationTaskStatus: itemStatuses('The pre-deployment evaluations.'),
-    postDeploymentEvaluationTaskStatus: itemStatuses('The post-deployment evaluations.'),
-    startTime: Type.Optional(time('When the version began.')),
-    endTime: Type.Optional(time('When the version ended.')),
+    ...phaseStatus,
     deploymentStartTime: Type.Optional(time('When the rollout began.')),
-    currentPhase: Type.Optional(Type.String({ description: 'Short name of the phase it is in.' })),
-    phaseTraceIDs: phaseTraceIds,
     appContextMetadata: Type.Optional(
       stringMap("The metadata of the app's KeptnAppContext, as it was when this version began."),
     ),

@@ -1,19 +1,27 @@
 import { Type } from 'typebox'
 import { checkLists, freeMetadata } from './checks.ts'
+import { conditions } from './condition.ts'
 import { defineResource, type ResourceOf } from './resource.ts'
+import { unchangeable } from './schema.ts'
+
+/** The owner of a workload's pods. */
+export const resourceReference = Type.Object(
+  {
+    uid: Type.String({ description: 'UID of the owner.' }),
+    kind: Type.String({ description: 'Kind of the owner.' }),
+    name: Type.String({ description: 'Name of the owner.' }),
+  },
+  { description: 'The object that owns the pods: a ReplicaSet, StatefulSet or DaemonSet.' },
+)
 
 /** What a KeptnWorkload says of its workload; a KeptnWorkloadVersion repeats all of it. */
 export const workloadSpec = {
-  app: Type.String({ description: 'Name of the app that the workload belongs to.' }),
-  version: Type.String({ description: 'Version of the workload.' }),
-  resourceReference: Type.Object(
-    {
-      uid: Type.String({ description: 'UID of the owner.' }),
-      kind: Type.String({ description: 'Kind of the owner.' }),
-      name: Type.String({ description: 'Name of the owner.' }),
-    },
-    { description: 'The object that owns the pods: a ReplicaSet, StatefulSet or DaemonSet.' },
+  app: unchangeable(
+    'Name of the app that the workload belongs to.',
+    'cannot be changed: name the other app on the pods, and a workload of that app is made',
   ),
+  version: Type.String({ description: 'Version of the workload.' }),
+  resourceReference,
   revision: Type.Optional(
     Type.String({
       description:
@@ -42,6 +50,7 @@ export const KeptnWorkload = defineResource({
     currentVersion: Type.Optional(
       Type.String({ description: 'The last version for which a KeptnWorkloadVersion was made.' }),
     ),
+    conditions: Type.Optional(conditions),
   }),
 })
 export type KeptnWorkload = ResourceOf<typeof KeptnWorkload>

@@ -106,6 +106,7 @@ export interface PodCondition {
   readonly status: string
   readonly reason?: string
   readonly message?: string
+  readonly lastProbeTime?: string | null
   readonly lastTransitionTime?: string
 }
 export const Pod = resource<Pod>({
@@ -325,14 +326,49 @@ export const ControllerRevision = resource<ControllerRevision>({
   namespaced: true,
 })
 
-/** https://argo-rollouts.readthedocs.io: makes ReplicaSets as a Deployment does. Of it the metadata alone are read. */
-export type Rollout = KubeObject
+/** https://argo-rollouts.readthedocs.io: makes ReplicaSets as a Deployment does, step by step. */
+export interface Rollout extends KubeObject {
+  readonly spec: {
+    readonly replicas?: number
+    /** Missing where it takes the one of a Deployment. */
+    readonly template?: PodTemplate
+  }
+  readonly status?: {
+    /** A number, as text. */
+    readonly observedGeneration?: string
+    /** Of all its ReplicaSets together. */
+    readonly replicas?: number
+    readonly updatedReplicas?: number
+    /** What the pods of the ReplicaSet that it wants are labelled with, and of the one that it last completed. */
+    readonly currentPodHash?: string
+    readonly stableRS?: string
+    readonly phase?: string
+    readonly message?: string
+  }
+}
 export const Rollout = resource<Rollout>({
   group: 'argoproj.io',
   version: 'v1alpha1',
   kind: 'Rollout',
   plural: 'rollouts',
   namespaced: true,
+})
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/extend-resources/custom-resource-definition-v1/ */
+export interface CustomResourceDefinition extends KubeObject {
+  readonly spec: {
+    readonly versions: readonly { readonly name: string; readonly served: boolean }[]
+  }
+  readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[]
+  }
+}
+export const CustomResourceDefinition = resource<CustomResourceDefinition>({
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  kind: 'CustomResourceDefinition',
+  plural: 'customresourcedefinitions',
+  namespaced: false,
 })
 
 /** Where the pods behind a Service can be reached; the API server keeps one for itself, of the Service `kubernetes`. */

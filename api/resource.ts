@@ -11,9 +11,14 @@ import type { Read, Written } from './schema.ts'
 export interface Column {
   readonly name: string
   readonly jsonPath: string
+  /** Text when not given. */
+  readonly type?: 'date'
   /** Shown with `-o wide` only. */
   readonly wide?: true
 }
+
+/** What kubectl shows of a kind without columns. A kind that has one column of its own has to name it, or it is gone. */
+export const age: Column = { name: 'Age', jsonPath: '.metadata.creationTimestamp', type: 'date' }
 
 /** An object of a declared kind, as it is read. */
 export interface CustomObject<ApiVersion extends string, Kind extends string, Spec, Status> {

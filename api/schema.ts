@@ -105,6 +105,16 @@ export interface Rule {
   readonly fieldPath?: string
 }
 
+/**
+ * A string that stays what it was when the object was created: what others were made from, or are found by. The message says
+ * what to do instead. Objects that are stored already never break such a rule.
+ */
+export const unchangeable = (description: string, message: string) =>
+  Type.String({
+    description,
+    'x-kubernetes-validations': [{ rule: 'self == oldSelf', message }] satisfies Rule[],
+  })
+
 /** An object whose fields have to fit together. */
 export const withRules = <P extends TProperties>(
   object: TObject<P>,

@@ -12,6 +12,7 @@ import { startCertificates } from '../certs/index.ts'
 import { gateControllers } from '../gate/index.ts'
 import { createClient, type Client } from '../kube/client.ts'
 import { inCluster, type Connection } from '../kube/connection.ts'
+import { keyOf } from '../kube/keys.ts'
 import { runController, type Controller, type Runtime } from '../kube/controller.ts'
 import { holdLease, type Term } from '../kube/lease.ts'
 import { lifecycleControllers } from '../lifecycle/index.ts'
@@ -88,12 +89,17 @@ export const startLifecycle = (process: Process): Started => {
   let term: Term | undefined
   const gate = gateControllers({
     pods: stores.pods,
+    letGo: stores.letGoPods,
     versions: stores.workloadVersions,
     namespaces: stores.namespaces,
     owners: [stores.replicaSets, stores.statefulSets, stores.daemonSets],
     client,
     leads: () => term?.stillLeading() === true,
     settings: { namespace: settings.namespace },
+  })
+  // Keptn's words: scripts wait for them.
+  stores.configs.subscribe(({ now }) => {
+    if (now !== undefined) process.log.info({ config: keyOf(now) }, 'reconciling Keptn Config')
   })
   const engine = lifecycleControllers({ stores, client, settings })
   const leading = async (now: Term): Promise<void> => {

@@ -7,6 +7,8 @@
 import type { Logger } from 'pino'
 import {
   KeptnApp,
+  KeptnAppContext,
+  KeptnAppCreationRequest,
   KeptnAppVersion,
   KeptnConfig,
   KeptnEvaluation,
@@ -17,19 +19,23 @@ import {
   KeptnWorkload,
   KeptnWorkloadVersion,
 } from '../api/index.ts'
-import { DaemonSet, Namespace, ReplicaSet, StatefulSet } from '../api/kubernetes.ts'
+import { DaemonSet, Namespace, ReplicaSet, Rollout, StatefulSet } from '../api/kubernetes.ts'
 import type { KubeObject, ObjectMeta, ResourceType } from '../api/object.ts'
-import { heldPods, ownerIndexes, versionIndexes } from '../gate/index.ts'
+import { heldPods, letGoPods, ownerIndexes, versionIndexes } from '../gate/index.ts'
 import { keys } from '../identity/keys.ts'
 import type { Client } from '../kube/client.ts'
+import { startOptionalReflector } from '../kube/optional-reflector.ts'
 import { startReflector, type Reflector, type ReflectorOptions } from '../kube/reflector.ts'
 import { functionConfigMaps, lifecycleIndexes, taskIndexes, taskJobs } from '../lifecycle/index.ts'
 import { metricsReflections } from '../metrics/index.ts'
 
-/** Keys of Kubernetes' own that are read on owners of pods. */
-const ownerAnnotations: ReadonlySet<string> = new Set([
+/** Keys of Kubernetes' own and of Argo Rollouts that are read on owners of pods. */
+const ownerKeys: ReadonlySet<string> = new Set([
   'deployment.kubernetes.io/revision',
   'deployment.kubernetes.io/desired-replicas',
+  'rollout.argoproj.io/revision',
+  'rollout.argoproj.io/desired-replicas',
+  'rollouts-pod-template-hash',
 ])
 const namespaceKeys: ReadonlySet<string> = new Set([
   keys.optIn,
@@ -62,10 +68,10 @@ const cutMetadata = (metadata: ObjectMeta, kept: ReadonlySet<string>): ObjectMet
 })
 
 /** Owners of pods: how many replicas, which of them are updated, and how far they are. No template: that is read live, once per revision. */
-export const cutOwner = (object: ReplicaSet | StatefulSet | DaemonSet): KubeObject => ({
+export const cutOwner = (object: ReplicaSet | StatefulSet | DaemonSet | Rollout): KubeObject => ({
   apiVersion: object.apiVersion,
   kind: object.kind,
-  metadata: cutMetadata(object.metadata, ownerAnnotations),
+  metadata: cutMetadata(object.metadata, ownerKeys),
   ...{
     spec: Object.fromEntries(
       Object.entries(object.spec).filter(([field]) => ownerSpecFields.includes(field)),
@@ -86,6 +92,10 @@ const ownerStatusFields = [
   'desiredNumberScheduled',
   'updatedNumberScheduled',
   'numberReady',
+  'currentPodHash',
+  'stableRS',
+  'phase',
+  'message',
 ]
 
 const cutOwnerStatus = (status: object): object =>
@@ -106,37 +116,41 @@ const cutOurs = <T extends KubeObject>(object: T): T => {
   return { ...object, metadata }
 }
 
+type Reflection<T extends KubeObject> = Pick<
+  ReflectorOptions<T>,
+  'type' | 'labelSelector' | 'namespace' | 'project' | 'indexes'
+>
+
 /** Starts reflectors, and remembers them, so that controllers wait for all of them and learn from their own writes. */
 const starter = (options: {
   readonly client: Client
   readonly log: Logger
   readonly signal: AbortSignal
-  /** In the place of `startReflector`, for tests. */
+  /** In the place of all ways to start a reflector, for tests. */
   readonly reflect?: typeof startReflector
 }) => {
-  const { reflect = startReflector, ...process } = options
+  const { reflect, ...process } = options
   const reflectors: Reflector<KubeObject>[] = []
-  const start = <T extends KubeObject>(
-    reflection: Pick<
-      ReflectorOptions<T>,
-      'type' | 'labelSelector' | 'namespace' | 'project' | 'indexes'
-    >,
-  ): Reflector<T>['store'] => {
-    const reflector = reflect<T>({ ...process, ...reflection })
+  const remember = <T extends KubeObject>(reflector: Reflector<T>): Reflector<T>['store'] => {
     reflectors.push(reflector)
     return reflector.store
   }
+  const start = <T extends KubeObject>(reflection: Reflection<T>): Reflector<T>['store'] =>
+    remember((reflect ?? startReflector)<T>({ ...process, ...reflection }))
+  /** A kind that a cluster may not have. */
+  const startOptional = <T extends KubeObject>(reflection: Reflection<T>): Reflector<T>['store'] =>
+    remember((reflect ?? startOptionalReflector)<T>({ ...process, ...reflection }))
   /** One of our own kinds. */
   const ours = <T extends KubeObject>(
     type: ResourceType<T>,
     indexes: Readonly<Record<string, (object: T) => readonly string[]>> = {},
   ): Reflector<T>['store'] => start<T>({ type, project: cutOurs, indexes })
-  return { reflectors, start, ours }
+  return { reflectors, start, startOptional, ours }
 }
 
 /** What the parts lifecycle and gate look at. */
 export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
-  const { reflectors, start, ours } = starter(options)
+  const { reflectors, start, startOptional, ours } = starter(options)
   const owner = <T extends ReplicaSet | StatefulSet | DaemonSet>(type: ResourceType<T>) =>
     start<T>({
       type,
@@ -148,6 +162,7 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
       ...heldPods,
       indexes: { ...heldPods.indexes, ...lifecycleIndexes.pods },
     }),
+    letGoPods: start(letGoPods),
     namespaces: start<Namespace>({
       type: Namespace,
       project: cutNamespace,
@@ -159,6 +174,8 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
     }),
     apps: ours(KeptnApp),
     appVersions: ours(KeptnAppVersion, lifecycleIndexes.appVersions),
+    appContexts: ours(KeptnAppContext),
+    appCreationRequests: ours(KeptnAppCreationRequest, lifecycleIndexes.appCreationRequests),
     tasks: ours(KeptnTask, { ...lifecycleIndexes.tasks, ...taskIndexes }),
     evaluations: ours(KeptnEvaluation, lifecycleIndexes.evaluations),
     taskDefinitions: ours(KeptnTaskDefinition),
@@ -168,6 +185,10 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
     replicaSets: owner(ReplicaSet),
     statefulSets: owner(StatefulSet),
     daemonSets: owner(DaemonSet),
+    rollouts: startOptional<Rollout>({
+      type: Rollout,
+      project: cutOwner as (object: KubeObject) => Rollout,
+    }),
     jobs: start(taskJobs),
     configMaps: start(functionConfigMaps),
   }

@@ -20,6 +20,8 @@ export interface ControllerSettings {
   readonly namespace: string
   /** Who we are among replicas. */
   readonly podName: string
+  /** Whether app versions have a phase for their promotion. */
+  readonly promotes: boolean
   readonly denoImage: string
   readonly logLevel: string
   readonly probePort: number
@@ -57,6 +59,12 @@ const port = (read: Read, name: string, missing: string): number => {
   throw new SettingsError(`Cannot start: ${name} is "${text}", and must be a port number`)
 }
 
+const flag = (read: Read, name: string): boolean => {
+  const text = read(name, 'false')
+  if (text === 'true' || text === 'false') return text === 'true'
+  throw new SettingsError(`Cannot start: ${name} is "${text}", and must be true or false`)
+}
+
 const logLevels: readonly string[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
 const logLevel = (read: Read): string => {
@@ -92,6 +100,7 @@ export const readSettings = (
     parts: chosen,
     namespace: read('POD_NAMESPACE', 'keptn-system'),
     podName,
+    promotes: flag(read, 'PROMOTION_TASKS_ENABLED'),
     denoImage,
     logLevel: logLevel(read),
     probePort: port(read, 'PROBE_PORT', '8081'),

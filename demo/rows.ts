@@ -18,7 +18,7 @@ import type { KubeObject } from '../api/object.ts'
 import { keys } from '../identity/keys.ts'
 import { heldOwnerOf } from '../identity/scope.ts'
 import { appPhases, workloadPhases } from '../lifecycle/phases.ts'
-import type { CheckPhase, Phase } from '../lifecycle/phases.ts'
+import type { CheckItems, CheckList, CheckPhase, Phase } from '../lifecycle/phases.ts'
 
 /** The objects of one namespace at one moment. */
 export interface World {
@@ -119,8 +119,10 @@ type Version = KeptnAppVersion | KeptnWorkloadVersion
 
 /** Tasks and evaluations of a phase: those that were made, or those that will be. */
 const itemsOf = (phase: CheckPhase, { spec, status }: Version): readonly ItemStatus[] =>
-  status?.[phase.items] ??
-  (spec[phase.list] ?? []).map((definitionName) => ({ definitionName, status: 'Pending' as const }))
+  (status as Partial<Record<CheckItems, readonly ItemStatus[]>> | undefined)?.[phase.items] ??
+  ((spec as Partial<Record<CheckList, readonly string[]>>)[phase.list] ?? []).map(
+    (definitionName) => ({ definitionName, status: 'Pending' as const }),
+  )
 
 /** A workload's phases stand below its name, which need not be said again. */
 const phaseName = (phase: Phase): string => phase.longName.replace(/^Workload /, '')

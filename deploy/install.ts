@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from 'node:path'
+import { heldLabel, releasedCondition } from '../gate/held-pods.ts'
 import { gateName, keys } from '../identity/keys.ts'
 import type { Connection } from '../kube/connection.ts'
 import { until } from '../test/cluster/run.ts'
@@ -129,6 +130,16 @@ const openGates = async (objects: Objects): Promise<void> => {
   for (const pod of held) await objects.patch(pod, patch)
 }
 
+/** What pods say about being held is taken back: nobody would put it right when they run. */
+const silencePods = async (objects: Objects): Promise<void> => {
+  const patch = {
+    metadata: { labels: { [heldLabel]: null } },
+    status: { conditions: [{ $patch: 'delete', type: releasedCondition }] },
+  }
+  const pods = await objects.list({ apiVersion: 'v1', kind: 'Pod' }, `${heldLabel}=true`)
+  for (const pod of pods) await objects.patch(pod, patch, 'status')
+}
+
 /** What we noted on namespaces: kept, a later installation would take it for true, though much has happened meanwhile. */
 const forget = async (objects: Objects): Promise<void> => {
   const notes = [keys.released, keys.managedSince]
@@ -163,6 +174,7 @@ export const undeployGatekept = async ({
     await removeAll(objects, manifests.filter(isDeployment))
     stage('Letting held pods go')
     await openGates(objects)
+    await silencePods(objects)
     await forget(objects)
     stage('Removing the kinds and all their objects')
     await removeAll(objects, manifests.filter(isCrd))

@@ -32,7 +32,7 @@ export interface Objects {
   readonly read: (named: Named) => Promise<Manifest | undefined>
   readonly list: (kind: Kind, labelSelector?: string) => Promise<readonly Manifest[]>
   /** A strategic merge patch. No matter if the object isn't there. */
-  readonly patch: (named: Named, patch: object) => Promise<void>
+  readonly patch: (named: Named, patch: object, subresource?: 'status') => Promise<void>
   /** Deletes the object and, before it, what it owns. No matter if it isn't there. */
   readonly remove: (named: Named) => Promise<void>
   /** Resolves when the object is not there any more. */
@@ -166,10 +166,13 @@ export const objectsOf = (connection: Connection): Objects => {
   const onPresent = async (
     object: Named,
     call: Omit<Call, 'path'>,
+    subresource?: 'status',
   ): Promise<Manifest | undefined> => {
     const resource = await resourceOf(object)
     if (resource === undefined) return undefined
-    const answer = await absentIfMissing(ask({ ...call, path: pathIn(resource, object) }))
+    const below = subresource === undefined ? '' : `/${subresource}`
+    const path = `${pathIn(resource, object)}${below}`
+    const answer = await absentIfMissing(ask({ ...call, path }))
     return answer as Manifest | undefined
   }
 
@@ -196,10 +199,9 @@ export const objectsOf = (connection: Connection): Objects => {
         // Items of a list don't repeat their kind.
         return items.map((item) => ({ ...item, apiVersion, kind }))
       }),
-    patch: async (object, patch) => {
-      await attempt(`patch ${named(object)}`, () =>
-        onPresent(object, { method: 'PATCH', contentType: strategicPatch, body: patch }),
-      )
+    patch: async (object, patch, subresource) => {
+      const call = { method: 'PATCH', contentType: strategicPatch, body: patch } as const
+      await attempt(`patch ${named(object)}`, () => onPresent(object, call, subresource))
     },
     remove: async (object) => {
       const body = { propagationPolicy: 'Foreground' }

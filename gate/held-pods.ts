@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Pod } from '../api/kubernetes.ts'
+import { Pod, type PodCondition } from '../api/kubernetes.ts'
 import type { KubeObject, ObjectMeta } from '../api/object.ts'
 import { keys } from '../identity/keys.ts'
 import { revisionOf } from '../identity/revision.ts'
@@ -15,15 +15,28 @@ export interface HeldPod extends KubeObject {
     readonly nodeName?: string
     readonly schedulingGates?: readonly { readonly name: string }[]
   }
-  readonly status?: { readonly phase?: string }
+  readonly status?: {
+    readonly phase?: string
+    /** Ours alone. */
+    readonly conditions?: readonly PodCondition[]
+  }
 }
 
-const identityKeys: ReadonlySet<string> = new Set(Object.values(keys))
+/** The condition that tells why a pod is held (`False`), or that it was let go (`True`). Most pods never get it. */
+export const releasedCondition = 'gatekept.dev/Released'
+
+/**
+ * Label of pods whose condition says that they are held. It stays when the gate opens, and goes when the condition is put
+ * right: so whoever comes later finds the pods that were let go while nobody looked.
+ */
+export const heldLabel = 'gatekept.dev/held'
+
+const keptKeys: ReadonlySet<string> = new Set([...Object.values(keys), heldLabel])
 
 /** Keeps what identity and the gate are decided on, and drops the rest of a pod. */
 export const projectHeldPod = (pod: Pod): HeldPod => {
   const { nodeName, schedulingGates } = pod.spec
-  const phase = pod.status?.phase
+  const status = projectStatus(pod.status)
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -32,7 +45,17 @@ export const projectHeldPod = (pod: Pod): HeldPod => {
       ...(nodeName === undefined ? {} : { nodeName }),
       ...(schedulingGates === undefined ? {} : { schedulingGates }),
     },
-    ...(phase === undefined ? {} : { status: { phase } }),
+    ...(status === undefined ? {} : { status }),
+  }
+}
+
+const projectStatus = (status: Pod['status']): HeldPod['status'] => {
+  if (status === undefined) return undefined
+  const { phase, conditions = [] } = status
+  const own = conditions.filter(({ type }) => type === releasedCondition)
+  return {
+    ...(phase === undefined ? {} : { phase }),
+    ...(own.length === 0 ? {} : { conditions: own }),
   }
 }
 
@@ -52,7 +75,7 @@ const projectMetadata = (metadata: ObjectMeta): ObjectMeta => {
 }
 
 const ours = (values: Readonly<Record<string, string>> | undefined): Record<string, string> =>
-  Object.fromEntries(Object.entries(values ?? {}).filter(([key]) => identityKeys.has(key)))
+  Object.fromEntries(Object.entries(values ?? {}).filter(([key]) => keptKeys.has(key)))
 
 /** How to look a revision up in an index: revisions are only compared within their namespace. */
 export const revisionIndexKey = (namespace: string | undefined, revision: string): string =>
@@ -73,4 +96,14 @@ export const heldPods = {
   labelSelector: `${keys.gated}=true`,
   project: projectHeldPod,
   indexes: heldPodIndexes,
+} as const
+
+/**
+ * What to give to `startReflector` for the pods that say that they are held and are not any more. There are few at any time:
+ * each leaves as soon as it is put right.
+ */
+export const letGoPods = {
+  type: Pod,
+  labelSelector: `${heldLabel}=true,!${keys.gated}`,
+  project: projectHeldPod,
 } as const

@@ -9,12 +9,13 @@ import type { Client } from '../kube/client.ts'
 import type { Controller } from '../kube/controller.ts'
 import type { Store } from '../kube/store.ts'
 import type { HeldPod } from './held-pods.ts'
+import { heldController } from './held/index.ts'
 import { openingController } from './opening/index.ts'
 import { rememberUnmanaged } from './unmanaged.ts'
 import { releasedController } from './released/index.ts'
 import type { OwnerStores, Sources } from './released/observe.ts'
 
-export { heldPodIndexes, heldPods, projectHeldPod, type HeldPod } from './held-pods.ts'
+export { heldPodIndexes, heldPods, letGoPods, projectHeldPod, type HeldPod } from './held-pods.ts'
 export { judge, type Finding } from './opening/decide.ts'
 export { versionIndexes } from './verdict.ts'
 
@@ -22,6 +23,8 @@ export { versionIndexes } from './verdict.ts'
 export interface GateSources {
   /** Reflected with `heldPods`. */
   readonly pods: Store<HeldPod>
+  /** Reflected with `letGoPods`. */
+  readonly letGo: Store<HeldPod>
   /** With `versionIndexes`. */
   readonly versions: Store<KeptnWorkloadVersion>
   readonly namespaces: Store<Namespace>
@@ -30,7 +33,10 @@ export interface GateSources {
   readonly client: Pick<Client, 'get' | 'list'>
   /** Whether this replica is the leader now. */
   readonly leads: () => boolean
-  readonly settings: Sources['settings']
+  readonly settings: Sources['settings'] & {
+    /** How long a pod is held before it says why; 10 seconds when not given. */
+    readonly quietMs?: number
+  }
 }
 
 /** Indexes that the gate needs of the stores of owners. */
@@ -61,6 +67,10 @@ export const gateControllers = (from: GateSources): GateControllers => {
   return {
     // As many as the client has writes in flight, and some that read: a version that passes opens all its pods at once.
     always: [{ controller: openingController({ ...from, unmanaged }), workers: 24 }],
-    leading: () => [{ controller: releasedController({ ...from, unmanaged }), workers: 4 }],
+    leading: () => [
+      { controller: releasedController({ ...from, unmanaged }), workers: 4 },
+      // Few, for nobody waits for these writes, and others have to go before them.
+      { controller: heldController({ ...from, unmanaged }), workers: 2 },
+    ],
   }
 }

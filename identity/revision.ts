@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { OwnerReference } from '../api/object.ts'
+import { controllerOf, type KubeObject, type OwnerReference } from '../api/object.ts'
 import { keys, type Metadata } from './keys.ts'
 import { heldOwnerOf } from './scope.ts'
 
@@ -29,4 +29,17 @@ export const revisionOf = (pod: {
   if (owner.kind === 'ReplicaSet') return { key: owner.uid, owner }
   const hash = pod.metadata.labels?.[keys.controllerRevisionHash]
   return hash === undefined || hash === '' ? undefined : { key: `${owner.uid}/${hash}`, owner }
+}
+
+/**
+ * The keys that pods of a ControllerRevision may have: a StatefulSet marks its pods with the name of the ControllerRevision, a
+ * DaemonSet with the hash alone.
+ */
+export const keysOfControllerRevision = (revision: KubeObject): readonly RevisionKey[] => {
+  const uid = controllerOf(revision)?.uid
+  const hash = revision.metadata.labels?.[keys.controllerRevisionHash]
+  if (uid === undefined) return []
+  return [revision.metadata.name, ...(hash === undefined ? [] : [hash])].map(
+    (mark) => `${uid}/${mark}`,
+  )
 }

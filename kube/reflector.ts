@@ -301,7 +301,7 @@ const matcher = <T extends KubeObject>(
 }
 
 /** Logs the first time that a step throws, and is quiet about it afterwards: a broken listener is called often. */
-const reportOnce = (log: Logger) => {
+export const reportOnce = (log: Logger) => {
   const reported = new Set<string>()
   return (err: unknown, { step, key }: { readonly step: string; readonly key: string }): void => {
     const sign = `${step}: ${err instanceof Error ? err.message : String(err)}`

@@ -30,6 +30,8 @@ export interface Parent {
   readonly workloadName: string
   readonly workloadVersion: string
   readonly metadata: Readonly<Record<string, string>>
+  /** How often the parent has gone through its phases, this time included: each time has children of its own. */
+  readonly attempt: number
 }
 
 /** What exists of the children of one version. */
@@ -49,9 +51,6 @@ export const namesIn = (list: readonly string[] | undefined): readonly string[] 
   ...new Set((list ?? []).map((name) => name.trim()).filter((name) => name !== '')),
 ]
 
-/** Versions are tried once; a new try of a version comes with its own issue of attempts. */
-const attempt = 1
-
 /** The name of the child that runs this definition in this phase of this parent. */
 export const nameOfChild = (parent: Parent, phase: CheckPhase, definition: string): string =>
   childName(
@@ -60,7 +59,7 @@ export const nameOfChild = (parent: Parent, phase: CheckPhase, definition: strin
     parent.object.metadata.uid,
     phase.name,
     definition,
-    attempt,
+    parent.attempt,
   )
 
 const metadataOfChild = (parent: Parent, name: string) => {

@@ -32,9 +32,13 @@ export const defaultConfig: LifecycleConfig = {
   eventNames: 'seeds',
 }
 
-/** The settings in force. There should be one KeptnConfig; of several the first by name counts, so that it stays the same. */
+/** The KeptnConfig that counts. There should be one; of several it is the first by name, so that it stays the same. */
+export const inForce = (configs: readonly KeptnConfig[]): KeptnConfig | undefined =>
+  configs.toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name))[0]
+
+/** The settings in force. */
 export const configOf = (configs: readonly KeptnConfig[]): LifecycleConfig => {
-  const [config] = configs.toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name))
+  const config = inForce(configs)
   if (config === undefined) return defaultConfig
   const { spec } = config
   return {

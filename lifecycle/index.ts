@@ -10,6 +10,7 @@ import { appVersionController } from './app-version/index.ts'
 import { appController } from './app/index.ts'
 import { configOf } from './config.ts'
 import { evaluationController } from './evaluation/index.ts'
+import { keptnConfigController } from './keptn-config/index.ts'
 import { revisionController } from './revision/index.ts'
 import type { LifecycleStores } from './stores.ts'
 import { taskDefinitionController } from './task-definition/index.ts'
@@ -25,6 +26,8 @@ export { taskIndexes, taskJobs } from './task/index.ts'
 export interface LifecycleSettings {
   /** Our own namespace: its definitions serve all others, its KeptnConfig counts. */
   readonly namespace: string
+  /** Whether tasks are run to promote app versions that have passed everything else. */
+  readonly promotes: boolean
   /** The image that runs `deno` tasks. */
   readonly denoImage: string
 }
@@ -37,8 +40,8 @@ export const lifecycleControllers = (from: {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- rows differ in what they see
 }): readonly Controller<any, any>[] => {
   const { stores, client, settings } = from
-  const { namespace, denoImage } = settings
-  const reader = { stores, client, namespace }
+  const { namespace, denoImage, promotes } = settings
+  const reader = { stores, client, namespace, promotes }
   const config = () => configOf(stores.configs.by('namespace', namespace))
   return [
     revisionController(reader),
@@ -59,6 +62,8 @@ export const lifecycleControllers = (from: {
     }),
     taskController({
       tasks: stores.tasks,
+      appVersions: stores.appVersions,
+      workloadVersions: stores.workloadVersions,
       definitions: stores.taskDefinitions,
       jobs: stores.jobs,
       configMaps: stores.configMaps,
@@ -72,5 +77,6 @@ export const lifecycleControllers = (from: {
       },
     }),
     evaluationController(reader),
+    keptnConfigController(reader),
   ]
 }

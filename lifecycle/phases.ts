@@ -12,16 +12,23 @@
  * - **Passing**: all parts succeeded (`<Phase>Succeeded`). Where failures don't block (`blockDeployment: false`), failed
  *   tasks and evaluations make the phase `Warning`, which passes too. A failed rollout always fails.
  * - **Failing**: one part failed. `currentPhase` stays, every later phase becomes `Deprecated`, the version `Failed`
- *   (`<Phase>Errored`). A failed version is never taken up again; a new one is made by a new version or revision.
+ *   (`<Phase>Errored`).
  * - **Completed**: the last phase is passed. The version is `Succeeded`, whatever warnings there were.
+ * - **Deprecated**: the version ended before anything of it was released, because nobody wants it any more: another
+ *   version took its place (`Superseded`), the same version of the app was made again, or its namespace left
+ *   (`OptedOut`). `currentPhase` stays; its running tasks and evaluations are stopped.
+ *
+ * An ended version begins anew, as its next **attempt**, in two cases, and then with tasks and evaluations of its own:
+ * a failed workload version when the revision of its app is raised, and a deprecated version when pods of it are held
+ * once more (after a rollback, or when the namespace has come back).
  *
  * A workload version gets its verdict (`PreDeploymentPassed`) when it enters `WorkloadDeploy`: that is what opens gates.
  *
  * @module
  */
 
-/** The four kinds of child that a phase may have, told apart by the prefix of their names. */
-export type CheckType = 'pre' | 'post' | 'pre-eval' | 'post-eval'
+/** The kinds of child that a phase may have, told apart by the prefix of their names. */
+export type CheckType = 'pre' | 'post' | 'pre-eval' | 'post-eval' | 'promotion'
 
 /** The lists of definitions in the spec of a version. */
 export type CheckList =
@@ -29,6 +36,7 @@ export type CheckList =
   | 'preDeploymentEvaluations'
   | 'postDeploymentTasks'
   | 'postDeploymentEvaluations'
+  | 'promotionTasks'
 
 /** A phase whose parts are tasks or evaluations. */
 export interface CheckPhase {
@@ -50,6 +58,7 @@ export type CheckState =
   | 'preDeploymentEvaluationStatus'
   | 'postDeploymentStatus'
   | 'postDeploymentEvaluationStatus'
+  | 'promotionStatus'
 
 /** Where the status of a version has the items of a phase with checks. */
 export type CheckItems =
@@ -57,6 +66,7 @@ export type CheckItems =
   | 'preDeploymentEvaluationTaskStatus'
   | 'postDeploymentTaskStatus'
   | 'postDeploymentEvaluationTaskStatus'
+  | 'promotionTaskStatus'
 
 /** The phase in which something else deploys, and we watch: an app's workloads, or a workload's pods. */
 export interface DeployPhase<State extends string> {
@@ -111,6 +121,17 @@ const checkPhases = (level: 'App' | 'Workload') =>
 const app = checkPhases('App')
 const workload = checkPhases('Workload')
 
+/** Prepares the next stage once everything else is passed. Entered only where promotion is switched on. */
+export const promotionPhase = {
+  name: 'PromotionTasks',
+  longName: 'Promotion Tasks',
+  runs: 'tasks',
+  checkType: 'promotion',
+  list: 'promotionTasks',
+  state: 'promotionStatus',
+  items: 'promotionTaskStatus',
+} as const satisfies CheckPhase
+
 /** The phases of a KeptnAppVersion, in order. */
 export const appPhases = [
   app.preTasks,
@@ -123,6 +144,7 @@ export const appPhases = [
   },
   app.postTasks,
   app.postEvaluations,
+  promotionPhase,
 ] as const satisfies readonly Phase[]
 
 /** The phases of a KeptnWorkloadVersion, in order. */

@@ -5,8 +5,9 @@
  * @module
  */
 import type { Condition, ItemStatus, State } from '../api/index.ts'
-import { conditionTypes } from '../api/index.ts'
-import type { Action, Decision, Transition } from '../kube/decision.ts'
+import { conditionTypes, KeptnTask } from '../api/index.ts'
+import { settled, type Action, type Decision, type Transition } from '../kube/decision.ts'
+import type { ApiError } from '../kube/errors.ts'
 import { findCondition, withCondition } from '../kube/conditions.ts'
 import { checkPhase } from './checks/check-phase.ts'
 import { isPassed } from './checks/roll-up.ts'
@@ -58,6 +59,8 @@ export interface Walk<
   /** The status that is stored, or the one a version begins with. */
   readonly status: Status
   readonly run: (phase: Phase<StateField>, status: Status) => PhaseResult<Status>
+  /** Whether a phase is switched off: it is passed over and keeps its state. */
+  readonly isOff?: (phase: Phase<StateField>) => boolean
   readonly telling: Telling
 }
 
@@ -98,7 +101,7 @@ const withStalled = <Status extends VersionStatus>(
 }
 
 /** Takes back that a version is held up, if that was said: nothing holds it up, or nothing can go on any more. */
-export const withoutStalled = <Status extends VersionStatus>(status: Status, now: Date): Status => {
+const withoutStalled = <Status extends VersionStatus>(status: Status, now: Date): Status => {
   const type = conditionTypes.stalled
   if (findCondition(status.conditions, type) === undefined) return status
   return setCondition(status, { type, status: 'False', reason: 'Proceeding', message: '' }, now)
@@ -221,7 +224,7 @@ export const walkPhases = <
   const begun: Status = { ...walk.status, startTime: walk.status.startTime ?? timeOf(telling.now) }
   let step: Step<Status> = { status: begun, actions: [], transitions: [] }
   for (const phase of phases) {
-    if (isPassed(step.status[phase.state])) continue
+    if (isPassed(step.status[phase.state]) || walk.isOff?.(phase) === true) continue
     step = enter(step, phase, telling)
     const result = walk.run(phase, step.status)
     step = {
@@ -237,6 +240,66 @@ export const walkPhases = <
     }
   }
   return complete(step, level, telling)
+}
+
+/** What a version says when the API server does not take one of its tasks or evaluations: by whose word, and once. */
+export const sayRefused = <Status extends VersionStatus>(
+  status: Status,
+  { action, error, telling }: { action: Action; error: ApiError; telling: Telling },
+): Decision<Status> => {
+  if (action.kind !== 'create') return settled
+  const { kind } = action.type
+  const { name } = action.object.metadata
+  const reason = `${kind}Refused`
+  const message = cutMessage(`${kind} "${name}" was refused: ${error.message}`)
+  const before = findCondition(status.conditions, conditionTypes.stalled)
+  const isTold = before?.status === 'True' && before.reason === reason
+  const stalled = { type: conditionTypes.stalled, status: 'True', reason, message } as const
+  const isTask = kind === KeptnTask.kind
+  const words = isTask ? 'CreateTask' : 'CreateEvaluation'
+  const fact = {
+    reason: telling.eventNames === 'keptn' ? `${words}Failed` : words,
+    what: `${reason}/${name}`,
+    message,
+    severity: 'Warning',
+  } as const
+  return {
+    status: setCondition(status, stalled, telling.now),
+    actions: [],
+    transitions: isTold ? [] : [factTransition(telling, fact)],
+  }
+}
+
+/** How a version ends that nobody wants any more. */
+export interface Deprecation<Status> {
+  readonly phases: readonly Phase[]
+  readonly status: Status
+  readonly reason: string
+  readonly message: string
+  /** Whether not even the phases count that it has passed. */
+  readonly isVoid: boolean
+  readonly telling: Telling
+}
+
+/** Ends a version before its time. `currentPhase` stays where it was, and tells how far it had come. */
+export const deprecate = <Status extends VersionStatus>(
+  of: Deprecation<Status>,
+): Decision<Status> => {
+  const { phases, status, reason, message, isVoid, telling } = of
+  const stateOf = (phase: Phase): unknown => (status as Record<string, unknown>)[phase.state]
+  const skipped = phases.filter((phase) => isVoid || !isPassed(stateOf(phase) as State))
+  const ended: Status = {
+    ...status,
+    ...Object.fromEntries(skipped.map((phase) => [phase.state, 'Deprecated'])),
+    status: 'Deprecated',
+    endTime: status.endTime ?? timeOf(telling.now),
+  }
+  const ready = { type: conditionTypes.ready, status: 'False', reason, message } as const
+  return {
+    status: withoutStalled(setCondition(ended, ready, telling.now), telling.now),
+    actions: [],
+    transitions: [factTransition(telling, { reason: 'Deprecated', what: reason, message })],
+  }
 }
 
 /** What both kinds of version are looked at with when one of their check phases is run. */

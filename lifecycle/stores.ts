@@ -5,6 +5,8 @@
  */
 import type {
   KeptnApp,
+  KeptnAppContext,
+  KeptnAppCreationRequest,
   KeptnAppVersion,
   KeptnConfig,
   KeptnEvaluation,
@@ -15,10 +17,10 @@ import type {
   KeptnWorkload,
   KeptnWorkloadVersion,
 } from '../api/index.ts'
-import type { DaemonSet, ReplicaSet, StatefulSet } from '../api/kubernetes.ts'
+import type { DaemonSet, Namespace, ReplicaSet, Rollout, StatefulSet } from '../api/kubernetes.ts'
 import { controllerOf, type KubeObject } from '../api/object.ts'
 import { identify } from '../identity/identity.ts'
-import { workloadName } from '../identity/names.ts'
+import { workloadName, workloadVersionName } from '../identity/names.ts'
 import { revisionOf } from '../identity/revision.ts'
 import type { Store } from '../kube/store.ts'
 import { namesIn, type Children, type Definitions } from './children.ts'
@@ -28,10 +30,13 @@ import type { FollowedJob } from './task/job.ts'
 /** Every store, by the plural that people use. */
 export interface LifecycleStores {
   readonly pods: Store<KubeObject>
+  readonly namespaces: Store<Namespace>
   readonly workloads: Store<KeptnWorkload>
   readonly workloadVersions: Store<KeptnWorkloadVersion>
   readonly apps: Store<KeptnApp>
   readonly appVersions: Store<KeptnAppVersion>
+  readonly appContexts: Store<KeptnAppContext>
+  readonly appCreationRequests: Store<KeptnAppCreationRequest>
   readonly tasks: Store<KeptnTask>
   readonly evaluations: Store<KeptnEvaluation>
   readonly taskDefinitions: Store<KeptnTaskDefinition>
@@ -41,6 +46,8 @@ export interface LifecycleStores {
   readonly replicaSets: Store<ReplicaSet>
   readonly statefulSets: Store<StatefulSet>
   readonly daemonSets: Store<DaemonSet>
+  /** Argo's. Empty where its CustomResourceDefinition isn't installed. */
+  readonly rollouts: Store<Rollout>
   readonly jobs: Store<FollowedJob>
   readonly configMaps: Store<FunctionConfigMap>
 }
@@ -55,7 +62,11 @@ const controllerUid = (object: KubeObject): readonly string[] => {
 }
 
 const tasksOf = ({ spec }: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] =>
-  namesIn([...(spec.preDeploymentTasks ?? []), ...(spec.postDeploymentTasks ?? [])])
+  namesIn([
+    ...(spec.preDeploymentTasks ?? []),
+    ...(spec.postDeploymentTasks ?? []),
+    ...('promotionTasks' in spec ? (spec.promotionTasks ?? []) : []),
+  ])
 
 const evaluationsOf = ({ spec }: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] =>
   namesIn([...(spec.preDeploymentEvaluations ?? []), ...(spec.postDeploymentEvaluations ?? [])])
@@ -63,6 +74,12 @@ const evaluationsOf = ({ spec }: KeptnAppVersion | KeptnWorkloadVersion): readon
 const definitionsOf = (version: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] => [
   ...new Set([...tasksOf(version), ...evaluationsOf(version)]),
 ]
+
+/** The KeptnWorkloadVersions that an app version lists, by their keys. */
+const listedVersions = ({ metadata, spec }: KeptnAppVersion): readonly string[] =>
+  (spec.workloads ?? []).map(({ name, version }) =>
+    within(metadata.namespace, workloadVersionName(workloadName(spec.appName, name), version)),
+  )
 
 /** What stands in the index of held pods for those whose workload their owner alone knows. */
 export const unknownWorkload = ''
@@ -100,13 +117,25 @@ export const lifecycleIndexes = {
     owner: (version: KeptnWorkloadVersion): readonly string[] => [
       version.spec.resourceReference.uid,
     ],
+    namespace: (version: KeptnWorkloadVersion): readonly string[] => [
+      version.metadata.namespace ?? '',
+    ],
+    workload: (version: KeptnWorkloadVersion): readonly string[] => [
+      within(version.metadata.namespace, version.spec.workloadName),
+    ],
     definition: definitionsOf,
   },
   appVersions: {
     app: (version: KeptnAppVersion): readonly string[] => [
       within(version.metadata.namespace, version.spec.appName),
     ],
+    lists: listedVersions,
     definition: definitionsOf,
+  },
+  appCreationRequests: {
+    app: (request: KeptnAppCreationRequest): readonly string[] => [
+      within(request.metadata.namespace, request.spec.appName),
+    ],
   },
   tasks: {
     controller: controllerUid,
@@ -121,13 +150,28 @@ export const lifecycleIndexes = {
   configs: {
     namespace: (config: KeptnConfig): readonly string[] => [config.metadata.namespace ?? ''],
   },
-  replicaSets: { controller: controllerUid },
+  replicaSets: {
+    controller: controllerUid,
+    uid: ({ metadata }: KubeObject): readonly string[] => [metadata.uid],
+  },
 } as const
 
 /** The key of the object that controls this one: whose status it is part of. */
 export const ownerKeys = (object: KubeObject): readonly string[] => {
   const owner = controllerOf(object)
   return owner === undefined ? [] : [within(object.metadata.namespace, owner.name)]
+}
+
+/** The version that made this task or evaluation; `undefined`: a person did, or it is gone. */
+export const parentOf = (
+  { appVersions, workloadVersions }: Pick<LifecycleStores, 'appVersions' | 'workloadVersions'>,
+  child: KubeObject,
+): KeptnAppVersion | KeptnWorkloadVersion | undefined => {
+  const { namespace } = child.metadata
+  const { kind, name = '', uid } = controllerOf(child) ?? {}
+  const store = kind === 'KeptnAppVersion' ? appVersions : workloadVersions
+  const parent = store.get(namespace, name)
+  return parent?.metadata.uid === uid ? parent : undefined
 }
 
 /** The tasks and evaluations that this version has made. */

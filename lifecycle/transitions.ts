@@ -59,7 +59,14 @@ export interface Telling {
   readonly version: string
   readonly eventNames: EventNames
   readonly now: Date
+  /** Which attempt of the subject it is about, where it may have several: what happens again is another fact. */
+  readonly attempt?: number
 }
+
+const idOf = ({ subject, attempt = 1 }: Telling, fact: string): string =>
+  attempt === 1
+    ? `${subject.metadata.uid}/${fact}`
+    : `${subject.metadata.uid}/${fact}/${String(attempt)}`
 
 const message = (telling: Telling, sentence: string): string => {
   const { namespace = '', name } = telling.subject.metadata
@@ -75,7 +82,7 @@ export const phaseTransition = (
   fact: PhaseFact,
   detail?: string,
 ): Transition => ({
-  id: `${telling.subject.metadata.uid}/${phase.name}/${fact}`,
+  id: idOf(telling, `${phase.name}/${fact}`),
   subject: referenceTo(telling.subject),
   reason: `${phase.name}${telling.eventNames === 'keptn' ? keptnWords[fact] : fact}`,
   severity: fact === 'Errored' ? 'Warning' : 'Normal',
@@ -89,7 +96,7 @@ export const phaseTransition = (
 
 /** The whole version has come to its good end. */
 export const completedTransition = (telling: Telling, level: 'App' | 'Workload'): Transition => ({
-  id: `${telling.subject.metadata.uid}/${completedPhase}/Succeeded`,
+  id: idOf(telling, `${completedPhase}/Succeeded`),
   subject: referenceTo(telling.subject),
   reason: telling.eventNames === 'keptn' ? `${level}CompletedFinished` : completedPhase,
   severity: 'Normal',
@@ -108,7 +115,7 @@ export const factTransition = (
     readonly severity?: 'Warning'
   },
 ): Transition => ({
-  id: `${telling.subject.metadata.uid}/${fact.reason}/${fact.what}`,
+  id: idOf(telling, `${fact.reason}/${fact.what}`),
   subject: referenceTo(telling.subject),
   reason: fact.reason,
   severity: fact.severity ?? 'Normal',

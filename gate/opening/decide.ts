@@ -257,7 +257,8 @@ const askOwnerAgain = (seen: Seen, reason: HoldingReason): Pick<Decision, 'wakeA
   return { wakeAt: new Date(seen.now.getTime() + Math.min(Math.max(ageMs, 1_000), 300_000)) }
 }
 
-const isRefused = (version: KeptnWorkloadVersion): boolean =>
+/** Whether the version will not let its pods go, as far as anybody knows now. */
+export const isRefused = (version: KeptnWorkloadVersion): boolean =>
   verdictOf(version)?.status === 'False' ||
   version.status?.status === 'Failed' ||
   version.status?.status === 'Deprecated' ||

@@ -51,7 +51,8 @@ const podsLetGoBy = (pods: Store<HeldPod>, namespace: Namespace): readonly HeldP
     : pods.by('namespace', name)
 }
 
-const podsOf = (
+/** The held pods of these revisions. */
+export const podsOf = (
   pods: Store<HeldPod>,
   namespace: string | undefined,
   revisions: Iterable<string>,

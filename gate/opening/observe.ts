@@ -67,7 +67,8 @@ const lookAt = async (from: Sources, pod: HeldPod, now: Date): Promise<Seen> => 
   return needsOwner(seen) ? { ...seen, owner: await from.readOwner(pod) } : seen
 }
 
-const versionsOf = (
+/** The versions that list the pod's revision. */
+export const versionsOf = (
   versions: Store<KeptnWorkloadVersion>,
   pod: HeldPod,
 ): readonly KeptnWorkloadVersion[] => {

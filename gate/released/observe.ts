@@ -7,9 +7,9 @@ import {
   StatefulSet,
   type Namespace,
 } from '../../api/kubernetes.ts'
-import { controllerOf, type KubeObject, type ResourceType } from '../../api/object.ts'
+import type { KubeObject, ResourceType } from '../../api/object.ts'
 import { keys } from '../../identity/keys.ts'
-import type { RevisionKey } from '../../identity/revision.ts'
+import { keysOfControllerRevision, type RevisionKey } from '../../identity/revision.ts'
 import { carriesGate } from '../../identity/scope.ts'
 import type { Client, ListQuery } from '../../kube/client.ts'
 import { ApiError } from '../../kube/errors.ts'
@@ -157,19 +157,9 @@ const listRevisions = async (
 ): Promise<readonly RevisionKey[]> => {
   const found: RevisionKey[] = []
   for await (const page of pagesOf(client, ControllerRevision, { namespace })) {
-    found.push(...page.flatMap(revisionKeysOf))
+    found.push(...page.flatMap(keysOfControllerRevision))
   }
   return found
-}
-
-/** A StatefulSet marks its pods with the name of the ControllerRevision, a DaemonSet with the hash alone. */
-const revisionKeysOf = (revision: ControllerRevision): readonly RevisionKey[] => {
-  const uid = controllerOf(revision)?.uid
-  const hash = revision.metadata.labels?.[keys.controllerRevisionHash]
-  if (uid === undefined) return []
-  return [revision.metadata.name, ...(hash === undefined ? [] : [hash])].map(
-    (mark) => `${uid}/${mark}`,
-  )
 }
 
 const uidsOf = (objects: readonly KubeObject[]): readonly string[] =>

@@ -4,7 +4,13 @@
  * @module
  */
 import { isDeepStrictEqual } from 'node:util'
-import { KeptnApp, newObject, type KeptnWorkload, type WorkloadReference } from '../../api/index.ts'
+import {
+  KeptnApp,
+  KeptnAppCreationRequest,
+  newObject,
+  type KeptnWorkload,
+  type WorkloadReference,
+} from '../../api/index.ts'
 import { keys } from '../../identity/keys.ts'
 import { automaticAppVersion } from '../../identity/names.ts'
 import { settled, type Action, type Decision } from '../../kube/decision.ts'
@@ -34,6 +40,10 @@ export interface AppDiscoverySeen {
   readonly name: string
   readonly app: KeptnApp | undefined
   readonly workloads: readonly DiscoveredWorkload[]
+  /** Whether the app has a version that is not deploying yet, which later workloads may join. */
+  readonly isJoinable: boolean
+  /** Made by hand, or left by Keptn: each asks for what is done here anyway, and goes once it is. */
+  readonly requests: readonly KeptnAppCreationRequest[]
   readonly config: LifecycleConfig
 }
 
@@ -76,9 +86,7 @@ const windowEnd = (seen: AppDiscoverySeen, references: readonly WorkloadReferenc
   const known = seen.app?.spec.workloads ?? []
   const fresh = seen.workloads.toSorted(byName).filter((_, index) => {
     const reference = references[index]
-    return !known.some(
-      ({ name, version }) => name === reference?.name && version === reference.version,
-    )
+    return reference === undefined || !isListedIn(known, reference)
   })
   const since = fresh.map(({ versionSince }) => (versionSince ?? seen.now).getTime() + cutOffMs)
   if (since.length === 0) return seen.now
@@ -112,9 +120,26 @@ const change = (
   patchType: 'merge',
   patch: {
     metadata: { resourceVersion: app.metadata.resourceVersion },
-    spec: { version: automaticVersion(seen), workloads },
+    spec: joins(seen, workloads) ? { workloads } : { ...newVersion(seen, app), workloads },
   },
 })
+
+/** The revisions of a version begin anew with it. */
+const newVersion = (seen: AppDiscoverySeen, app: KeptnApp) => {
+  const version = automaticVersion(seen)
+  return version === app.spec.version || app.spec.revision === 1
+    ? { version }
+    : { version, revision: 1 }
+}
+
+const isListedIn = (workloads: readonly WorkloadReference[], one: WorkloadReference): boolean =>
+  workloads.some(({ name, version }) => name === one.name && version === one.version)
+
+/** Whether nothing changes but that workloads come to a version that is not deploying yet. It keeps its name. */
+const joins = (seen: AppDiscoverySeen, workloads: readonly WorkloadReference[]): boolean => {
+  const known = seen.app?.spec.workloads ?? []
+  return seen.isJoinable && known.every((reference) => isListedIn(workloads, reference))
+}
 
 /** Whether a version waits for an app that we may make. Without one, an app that is gone is not missed. */
 const isWaitedFor = ({ workloads }: AppDiscoverySeen): boolean =>
@@ -123,20 +148,39 @@ const isWaitedFor = ({ workloads }: AppDiscoverySeen): boolean =>
 /** An app that a user wrote, or one on its way out, is none that we may change. */
 const isUntouchable = (app: KeptnApp): boolean => isLeaving(app) || !isAutomatic(app)
 
+/** Requests that nothing is left to do for. One without workloads goes on waiting: an app is never made with none. */
+const answered = ({ requests, workloads, app }: AppDiscoverySeen): readonly Action[] =>
+  workloads.length === 0 && (app === undefined || isAutomatic(app))
+    ? []
+    : requests.map(({ metadata }) => ({
+        kind: 'delete',
+        type: KeptnAppCreationRequest,
+        ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+        name: metadata.name,
+        uid: metadata.uid,
+      }))
+
 /**
  * Decides whether the app is made or changed now, later or not at all.
  *
  * An app that a user wrote is never touched; one without workloads is never made. A version that a user wrote an app for
- * gets none from us when that one is deleted: it would let go what the user's checks hold.
+ * gets none from us when that one is deleted: it would let go what the user's checks hold. Workloads that come while the
+ * app's checks before the deployment still run join them at once.
  */
-export const decide = (all: AppDiscoverySeen): Decision<never> => {
+export const decide = (seen: AppDiscoverySeen): Decision<never> => {
+  const decision = decideApp(seen)
+  const isDone = decision.actions.length === 0 && decision.wakeAt === undefined
+  return isDone ? { ...decision, actions: answered(seen) } : decision
+}
+
+const decideApp = (all: AppDiscoverySeen): Decision<never> => {
   const { app, now } = all
   const seen = { ...all, workloads: all.workloads.filter(({ needs }) => needs !== 'written') }
   if (seen.workloads.length === 0) return settled
   if (app === undefined ? !isWaitedFor(seen) : isUntouchable(app)) return settled
   const references = referencesOf(seen)
   if (app !== undefined && isDeepStrictEqual(app.spec.workloads, references)) return settled
-  if (!isSingleService(seen)) {
+  if (!isSingleService(seen) && !joins(seen, references)) {
     const end = windowEnd(seen, references)
     if (now < end) return { ...settled, wakeAt: end }
   }

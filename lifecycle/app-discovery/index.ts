@@ -6,6 +6,7 @@
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
 import { decide, type AppDiscoverySeen } from './decide.ts'
+import { within } from '../stores.ts'
 import { appKeys, observeApp, type AppDiscoveryReader } from './observe.ts'
 
 /** Makes and changes KeptnApps that no user wrote; writes no status. */
@@ -17,6 +18,9 @@ export const appDiscoveryController = (
     wake(reader.stores.workloads, appKeys),
     wake(reader.stores.workloadVersions, appKeys),
     wake(reader.stores.apps, (app) => [keyOf(app)]),
+    wake(reader.stores.appCreationRequests, ({ metadata, spec }) => [
+      within(metadata.namespace, spec.appName),
+    ]),
   ],
   observe: observeApp(reader),
   decide,

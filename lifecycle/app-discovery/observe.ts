@@ -7,9 +7,11 @@ import type { KeptnApp, KeptnWorkload, KeptnWorkloadVersion } from '../../api/in
 import type { KubeObject } from '../../api/object.ts'
 import { revisionOf } from '../../identity/revision.ts'
 import { parseKey } from '../../kube/keys.ts'
+import { isBeforeDeployment } from '../checks/app-checks.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { configOf } from '../config.ts'
+import { presentOf } from '../app/generation.ts'
 import { wantsNow } from '../owners.ts'
 import { within, type LifecycleStores } from '../stores.ts'
 import { versionNameOf } from '../workload/decide.ts'
@@ -27,6 +29,8 @@ export interface AppDiscoveryReader {
     | 'workloads'
     | 'workloadVersions'
     | 'apps'
+    | 'appVersions'
+    | 'appCreationRequests'
     | 'configs'
     | 'pods'
     | 'replicaSets'
@@ -127,6 +131,7 @@ export const observeApp =
       const object = version === undefined || isLeaving(version) ? undefined : version
       return discovered(workload, workload.spec.version, object)
     }
+    const running = app && presentOf(app, stores.appVersions.by('app', key))
     const own = stores.workloads.by('app', key).filter((workload) => !isLeaving(workload))
     return {
       now,
@@ -134,6 +139,8 @@ export const observeApp =
       name,
       app,
       workloads: [...own.map(present), ...ofOtherOwners(reader, key, app)],
+      isJoinable: running !== undefined && isBeforeDeployment(running),
+      requests: stores.appCreationRequests.by('app', key).filter((request) => !isLeaving(request)),
       config: configOf(stores.configs.by('namespace', reader.namespace)),
     }
   }

@@ -1,22 +1,20 @@
 /**
- * What a KeptnAppVersion does next: its checks, then its workloads, then its checks again.
+ * What a KeptnAppVersion does next: its checks, then its workloads, then its checks again, then its promotion.
  *
  * @module
  */
-import {
-  conditionTypes,
-  type KeptnAppVersion,
-  type KeptnWorkloadVersion,
-  type StatusOf,
-} from '../../api/index.ts'
-import { withCondition } from '../../kube/conditions.ts'
-import { settled, type Decision } from '../../kube/decision.ts'
+import type { KeptnAppVersion, KeptnWorkloadVersion, State, StatusOf } from '../../api/index.ts'
+import { settled, type Action, type Decision } from '../../kube/decision.ts'
+import type { ApiError } from '../../kube/errors.ts'
+import { isBeforeDeployment } from '../checks/app-checks.ts'
+import { attemptOf, endingOf, endings, isTriedAgainFor } from '../checks/ending.ts'
+import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { isTerminal, rollUp } from '../checks/roll-up.ts'
 import type { Children, Definitions, Parent } from '../children.ts'
 import type { LifecycleConfig } from '../config.ts'
-import { appPhases } from '../phases.ts'
-import { runChecks, timeOf, walkPhases, withoutStalled, type PhaseResult } from '../progress.ts'
-import { factTransition, type Telling } from '../transitions.ts'
+import { appPhases, promotionPhase } from '../phases.ts'
+import { deprecate, runChecks, sayRefused, walkPhases, type PhaseResult } from '../progress.ts'
+import type { Telling } from '../transitions.ts'
 
 export type AppVersionStatus = StatusOf<KeptnAppVersion>
 
@@ -25,18 +23,28 @@ export interface ListedWorkload {
   readonly name: string
   readonly version: string
   readonly found: KeptnWorkloadVersion | undefined
+  /** The version that the workload has now, if there is one. */
+  readonly present: string | undefined
 }
+
+/**
+ * Where an app version stands among those of its app. `outdated`: the app has gone over to another version. `made-again`:
+ * the same version of the app was made once more, by a new revision or another change of the KeptnApp. `unknown`: the app
+ * is gone, or has no version of its present generation yet.
+ */
+export type Place = 'present' | 'outdated' | 'made-again' | 'unknown'
 
 /** Everything that one decision needs. */
 export interface AppVersionSeen {
   readonly now: Date
   readonly version: KeptnAppVersion
-  /** Whether the same version of the app has been made again since: by a new revision or another change of the KeptnApp. */
-  readonly replaced: boolean
+  readonly place: Place
   readonly workloads: readonly ListedWorkload[]
   readonly children: Children
   readonly definitions: Definitions
   readonly config: LifecycleConfig
+  /** Whether tasks are run to promote an app version that has passed everything else. */
+  readonly promotes: boolean
 }
 
 type AppPhase = (typeof appPhases)[number]
@@ -51,7 +59,7 @@ const begin: AppVersionStatus = {
   status: 'Pending',
 }
 
-const parentOf = ({ version }: AppVersionSeen): Parent => ({
+const parentOf = (version: KeptnAppVersion, attempt: number): Parent => ({
   object: version,
   objectType: 'App',
   appName: version.spec.appName,
@@ -59,87 +67,170 @@ const parentOf = ({ version }: AppVersionSeen): Parent => ({
   workloadName: '',
   workloadVersion: '',
   metadata: version.spec.metadata ?? {},
+  attempt,
 })
 
-const describeWorkloads = (workloads: readonly ListedWorkload[]): string =>
-  workloads
-    .flatMap(({ name, version, found }) => {
-      if (found === undefined) return [`workload "${name}" has no version "${version}" yet`]
-      const state = found.status?.status ?? 'Pending'
-      if (state === 'Succeeded') return []
-      const phase = found.status?.currentPhase ?? 'waiting'
-      return [`workload "${name}" version "${version}" is ${state} (${phase})`]
-    })
-    .join('; ')
+/** A workload version that has ended, and is about to begin anew, counts as one that has not begun. */
+const stateOf = (appVersion: KeptnAppVersion, { found }: ListedWorkload): State => {
+  const state = found?.status?.status ?? 'Pending'
+  const isAboutToBegin =
+    state === 'Deprecated' || (found !== undefined && isTriedAgainFor(found, appVersion))
+  return isAboutToBegin ? 'Pending' : state
+}
 
-const runWorkloads = ({ workloads }: AppVersionSeen): PhaseResult<AppVersionStatus> => {
-  const workloadStatus = workloads.map(({ name, version, found }) => ({
-    workload: { name, version },
-    status: found?.status?.status ?? 'Pending',
+const describeWorkload = (appVersion: KeptnAppVersion, listed: ListedWorkload): string => {
+  const { name, version, found } = listed
+  if (found === undefined) return `workload "${name}" has no version "${version}" yet`
+  const phase = found.status?.currentPhase ?? 'waiting'
+  return `workload "${name}" version "${version}" is ${stateOf(appVersion, listed)} (${phase})`
+}
+
+/** What the workloads wait for; where one has failed, that alone, since it decides. */
+const describeWorkloads = ({ version, workloads }: AppVersionSeen): string => {
+  const open = workloads.filter((listed) => stateOf(version, listed) !== 'Succeeded')
+  const failed = open.filter((listed) => stateOf(version, listed) === 'Failed')
+  return (failed.length > 0 ? failed : open)
+    .map((listed) => describeWorkload(version, listed))
+    .join('; ')
+}
+
+const runWorkloads = (seen: AppVersionSeen): PhaseResult<AppVersionStatus> => {
+  const workloadStatus = seen.workloads.map((listed) => ({
+    workload: { name: listed.name, version: listed.version },
+    status: stateOf(seen.version, listed),
   }))
   const states = workloadStatus.map(({ status }) => status)
   return {
-    state: rollUp(states, workloads.length),
-    detail: describeWorkloads(workloads),
+    state: rollUp(states, seen.workloads.length),
+    detail: describeWorkloads(seen),
     changes: { workloadStatus },
   }
 }
 
-const run = (
-  seen: AppVersionSeen,
-  phase: AppPhase,
-  status: AppVersionStatus,
-): PhaseResult<AppVersionStatus> =>
-  phase.runs === 'deployment' ? runWorkloads(seen) : runChecks(seen, parentOf(seen), phase, status)
-
-/** An app version that was made again: nothing of it counts any more. `currentPhase` stays where it was. */
-const deprecate = (seen: AppVersionSeen, telling: Telling): Decision<AppVersionStatus> => {
-  const status = seen.version.status ?? begin
-  if (status.status === 'Deprecated') return settled
-  const states = Object.fromEntries(appPhases.map((phase) => [phase.state, 'Deprecated']))
-  const message = 'The same version of the app was made again'
-  const deprecated: AppVersionStatus = {
-    ...status,
-    ...states,
-    promotionStatus: 'Deprecated',
-    status: 'Deprecated',
-    endTime: status.endTime ?? timeOf(seen.now),
-  }
-  const ready = {
-    type: conditionTypes.ready,
-    status: 'False',
-    reason: 'Deprecated',
-    message,
-  } as const
-  const conditions = withCondition(status.conditions, ready, seen.now)
-  return {
-    status: withoutStalled({ ...deprecated, conditions }, seen.now),
-    actions: [],
-    transitions: [factTransition(telling, { reason: 'Deprecated', what: 'version', message })],
-  }
+/** Why this app version will never be deployed as it is; nothing to do with its checks. */
+interface Loss {
+  readonly reason: string
+  readonly message: string
+  readonly isVoid: boolean
 }
 
-/** Decides what an app version does next. One that has ended answers itself, unless the same version was made again. */
-export const decide = (seen: AppVersionSeen): Decision<AppVersionStatus> => {
-  const { version, now, config } = seen
-  const telling: Telling = {
-    subject: version,
-    version: version.spec.version,
-    eventNames: config.eventNames,
-    now,
+/** Whether the workload version ended while the app version was there: times are whole seconds. */
+const endedSince = (found: KeptnWorkloadVersion, { metadata }: KeptnAppVersion): boolean =>
+  Date.parse(found.status?.endTime ?? '') >= Date.parse(metadata.creationTimestamp)
+
+/** What this workload version, which has ended before its release, means for its app version. */
+const lossBy = (appVersion: KeptnAppVersion, listed: ListedWorkload): Loss | undefined => {
+  const { name, version, found, present } = listed
+  const ending = found && endingOf(found)
+  if (found === undefined || ending === undefined) return undefined
+  const what = `Workload "${name}" version "${version}"`
+  if (ending === endings.optedOut) {
+    const message = `${what} is not checked any more: its namespace is not managed`
+    return { reason: ending, message, isVoid: false }
   }
-  if (seen.replaced) return deprecate(seen, telling)
-  const status = version.status ?? begin
-  if (isTerminal(status.status)) return settled
-  const decision = walkPhases({
+  // One that ended earlier, and is wanted again, is about to begin anew.
+  if (present === version && !endedSince(found, appVersion)) return undefined
+  const message = `${what} was superseded before its release`
+  return { reason: endings.superseded, message, isVoid: false }
+}
+
+const lossOf = (seen: AppVersionSeen): Loss | undefined => {
+  const { version, place, workloads } = seen
+  if (place === 'made-again') {
+    const message = 'The same version of the app was made again'
+    return { reason: endings.madeAgain, message, isVoid: true }
+  }
+  // A version that deploys already goes on: its workloads tell what becomes of it.
+  if (place === 'outdated' && isBeforeDeployment(version)) {
+    const message = 'The app has gone over to another version before this one was deployed'
+    return { reason: endings.superseded, message, isVoid: false }
+  }
+  return workloads.map((listed) => lossBy(version, listed)).find((loss) => loss !== undefined)
+}
+
+/** Whether a listed workload version waits for an app version that lets it begin. */
+const isWaitedFor = ({ workloads }: AppVersionSeen): boolean =>
+  workloads.some(
+    ({ found }) =>
+      found?.status?.currentPhase === undefined && !isTerminal(found?.status?.status ?? 'Failed'),
+  )
+
+const walk = (
+  seen: AppVersionSeen,
+  status: AppVersionStatus,
+  telling: Telling,
+): Decision<AppVersionStatus> =>
+  walkPhases({
     level: 'App',
     phases: appPhases,
     status,
-    run: (phase, current) => run(seen, phase as AppPhase, current),
+    run: (phase, current) =>
+      phase.runs === 'deployment'
+        ? runWorkloads(seen)
+        : runChecks(
+            seen,
+            parentOf(seen.version, telling.attempt ?? 1),
+            phase as Exclude<AppPhase, { runs: 'deployment' }>,
+            current,
+          ),
+    isOff: (phase) => phase.state === promotionPhase.state && !seen.promotes,
     telling,
   })
-  // Promotion comes after all phases of the table, so no failure leads to it.
-  return decision.status?.status === 'Failed'
-    ? { ...decision, status: { ...decision.status, promotionStatus: 'Deprecated' } }
-    : decision
+
+/** A new attempt: nothing counts of the one before but what was said about it. */
+const beginAnew = (
+  seen: AppVersionSeen,
+  status: AppVersionStatus,
+  telling: Telling,
+): Decision<AppVersionStatus> => {
+  const attempt = attemptOf(seen.version) + 1
+  const { conditions } = status
+  const fresh = { ...begin, attempt, ...(conditions === undefined ? {} : { conditions }) }
+  return walk(seen, fresh, { ...telling, attempt })
+}
+
+const advance = (
+  seen: AppVersionSeen,
+  status: AppVersionStatus,
+  telling: Telling,
+): Decision<AppVersionStatus> => {
+  const loss = lossOf(seen)
+  const isVoid = loss?.isVoid === true
+  if (status.status === 'Deprecated') {
+    const isNeeded = loss === undefined && seen.place === 'present' && isWaitedFor(seen)
+    return isNeeded ? beginAnew(seen, status, telling) : settled
+  }
+  if (loss !== undefined && (isVoid || !isTerminal(status.status))) {
+    return deprecate({ phases: appPhases, status, telling, ...loss })
+  }
+  return isTerminal(status.status) ? settled : walk(seen, status, telling)
+}
+
+const tellingOf = ({ version, now, config }: AppVersionSeen): Telling => ({
+  subject: version,
+  version: version.spec.version,
+  eventNames: config.eventNames,
+  now,
+  attempt: attemptOf(version),
+})
+
+/** What the version says when one of its tasks or evaluations is not taken. */
+export const refused = (
+  seen: AppVersionSeen,
+  action: Action,
+  error: ApiError,
+): Decision<AppVersionStatus> =>
+  sayRefused(seen.version.status ?? begin, { action, error, telling: tellingOf(seen) })
+
+/**
+ * Decides what an app version does next. One that has ended answers itself, unless the same version was made again, or
+ * pods are held for it once more.
+ */
+export const decide = (seen: AppVersionSeen): Decision<AppVersionStatus> => {
+  const { version } = seen
+  const telling = tellingOf(seen)
+  const status = version.status ?? begin
+  const decision = advance(seen, status, telling)
+  const late = addedTooLate(version.spec, decision.status ?? status, appPhases)
+  return withLateChecks(decision, { status, late, telling })
 }

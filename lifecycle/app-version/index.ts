@@ -3,57 +3,69 @@
  *
  * @module
  */
-import { KeptnAppVersion, type KeptnWorkloadVersion } from '../../api/index.ts'
+import { KeptnAppVersion, type KeptnWorkload, type KeptnWorkloadVersion } from '../../api/index.ts'
+import type { KubeObject } from '../../api/object.ts'
 import { workloadName, workloadVersionName } from '../../identity/names.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf, parseKey } from '../../kube/keys.ts'
-import { earlierVersionNames } from '../app/decide.ts'
+import { presentOf } from '../app/generation.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import { configOf } from '../config.ts'
 import { childrenOf, definitionsFor, ownerKeys, within, type LifecycleStores } from '../stores.ts'
 import {
   decide,
+  refused,
   type AppVersionSeen,
   type AppVersionStatus,
   type ListedWorkload,
+  type Place,
 } from './decide.ts'
 
 /** Writes the status of KeptnAppVersions and makes their tasks and evaluations. */
 export const appVersionController = (reader: {
   readonly stores: LifecycleStores
   readonly namespace: string
+  readonly promotes: boolean
 }): Controller<AppVersionSeen, AppVersionStatus> => {
   const { stores } = reader
-  const { appVersions, workloadVersions, apps } = stores
-  const ofApp = (object: KeptnWorkloadVersion): readonly string[] =>
-    appVersions.by('app', within(object.metadata.namespace, object.spec.app)).map(keyOf)
+  const { appVersions, workloads, workloadVersions, apps } = stores
+  const ofVersion = (version: KeptnWorkloadVersion): readonly string[] =>
+    appVersions.by('lists', keyOf(version)).map(keyOf)
+  const ofApp = (app: string): readonly string[] => appVersions.by('app', app).map(keyOf)
   const ofDefinition = (definition: { readonly metadata: { readonly name: string } }) =>
     appVersions.by('definition', definition.metadata.name).map(keyOf)
-  const listed = (version: KeptnAppVersion): readonly ListedWorkload[] =>
-    (version.spec.workloads ?? []).map((reference) => {
-      const found = workloadVersions.get(
-        version.metadata.namespace,
-        workloadVersionName(workloadName(version.spec.appName, reference.name), reference.version),
+  const listed = ({ metadata, spec }: KeptnAppVersion): readonly ListedWorkload[] =>
+    (spec.workloads ?? []).map(({ name, version }) => {
+      const ofWorkload = workloadName(spec.appName, name)
+      // What is being deleted is made anew.
+      const found = staying(
+        workloadVersions.get(metadata.namespace, workloadVersionName(ofWorkload, version)),
       )
-      return {
-        name: reference.name,
-        version: reference.version,
-        // One that is being deleted is made anew.
-        found: found === undefined || isLeaving(found) ? undefined : found,
-      }
+      const present = staying(workloads.get(metadata.namespace, ofWorkload))?.spec.version
+      return { name, version, found, present }
     })
-  const isReplaced = (version: KeptnAppVersion): boolean => {
-    const app = apps.get(version.metadata.namespace, version.spec.appName)
-    if (app?.spec.version !== version.spec.version) return false
-    // Only by an earlier generation: a store of apps that is behind knows nothing of a later one.
-    return earlierVersionNames(app).includes(version.metadata.name)
+  /** Only by one that is there: a store of apps that is ahead knows nothing of what becomes of this generation. */
+  const placeOf = (version: KeptnAppVersion): Place => {
+    const { namespace } = version.metadata
+    const app = apps.get(namespace, version.spec.appName)
+    const present = app && presentOf(app, appVersions.by('app', keyOf(app)))
+    if (present === undefined) return 'unknown'
+    if (present.metadata.uid === version.metadata.uid) return 'present'
+    return present.spec.version === version.spec.version ? 'made-again' : 'outdated'
   }
   return {
     name: 'app-version',
     wakes: [
       wake(appVersions, (version) => [keyOf(version)]),
-      wake(apps, (app) => appVersions.by('app', keyOf(app)).map(keyOf)),
-      wake(workloadVersions, ofApp),
+      wake(apps, (app) => ofApp(keyOf(app))),
+      // A new version puts the older ones in their place.
+      wake(appVersions, ({ metadata, spec, status }) =>
+        status === undefined ? ofApp(within(metadata.namespace, spec.appName)) : [],
+      ),
+      wake(workloadVersions, ofVersion),
+      wake<KeptnWorkload>(workloads, ({ metadata, spec }) =>
+        ofApp(within(metadata.namespace, spec.app)),
+      ),
       wake(stores.tasks, ownerKeys),
       wake(stores.evaluations, ownerKeys),
       wake(stores.taskDefinitions, ofDefinition),
@@ -62,20 +74,24 @@ export const appVersionController = (reader: {
     ],
     observe: (key, now) => {
       const { namespace, name } = parseKey(key)
-      const version = appVersions.get(namespace, name)
-      if (version === undefined || version.metadata.deletionTimestamp !== undefined)
-        return undefined
+      const version = staying(appVersions.get(namespace, name))
+      if (version === undefined) return undefined
       return {
         now,
         version,
-        replaced: isReplaced(version),
+        place: placeOf(version),
         workloads: listed(version),
         children: childrenOf(stores, version),
         definitions: definitionsFor(stores, version, reader.namespace),
         config: configOf(stores.configs.by('namespace', reader.namespace)),
+        promotes: reader.promotes,
       }
     },
     decide,
+    refused,
     subject: ({ version }) => ({ type: KeptnAppVersion, object: version }),
   }
 }
+
+const staying = <T extends KubeObject>(object: T | undefined): T | undefined =>
+  object === undefined || isLeaving(object) ? undefined : object

@@ -3,11 +3,17 @@
  *
  * @module
  */
-import type { DaemonSet, ReplicaSet, StatefulSet } from '../../api/kubernetes.ts'
+import type {
+  DaemonSet,
+  ReplicaSet,
+  Rollout as ArgoRollout,
+  StatefulSet,
+} from '../../api/kubernetes.ts'
+import { noteOf, type ReplicaSetOwner } from '../owners.ts'
 
 /** The owner of a workload's pods, by kind; `undefined`: there is none of that name and UID. */
 export type Owner =
-  | { readonly kind: 'ReplicaSet'; readonly object: ReplicaSet | undefined }
+  | ReplicaSetOwner
   | { readonly kind: 'StatefulSet'; readonly object: StatefulSet | undefined }
   | { readonly kind: 'DaemonSet'; readonly object: DaemonSet | undefined }
   /** A kind that is not supported; the reference was made by hand. */
@@ -21,11 +27,14 @@ export type Rollout =
 
 const ready: Rollout = { kind: 'ready' }
 
-/** How many replicas the Deployment wants of this ReplicaSet in the end, which grows step by step until then. */
-const desiredReplicasKey = 'deployment.kubernetes.io/desired-replicas'
+const notTakenUp: Rollout = {
+  kind: 'progressing',
+  message: 'the change has not been taken up yet',
+}
 
-const desiredOf = ({ metadata }: ReplicaSet): number | undefined => {
-  const desired = Number(metadata.annotations?.[desiredReplicasKey])
+/** How many replicas are wanted of this ReplicaSet in the end, which grows step by step until then. */
+const desiredOf = (replicaSet: ReplicaSet): number | undefined => {
+  const desired = Number(noteOf(replicaSet, 'desired-replicas'))
   return Number.isInteger(desired) ? desired : undefined
 }
 
@@ -38,6 +47,40 @@ const replicaSetRollout = (replicaSet: ReplicaSet): Rollout => {
   return available >= goal
     ? ready
     : { kind: 'progressing', message: `${available} of ${goal} replicas are available` }
+}
+
+/** What a Rollout labels its ReplicaSets with, and calls them by in its status. */
+const templateHashKey = 'rollouts-pod-template-hash'
+
+type ArgoStatus = NonNullable<ArgoRollout['status']>
+
+/** Whether a Rollout's status is about its present spec, and about the ReplicaSet of this hash as the one that it wants. */
+const speaksOf = (
+  { currentPodHash, observedGeneration }: ArgoStatus,
+  { generation = 0 }: ArgoRollout['metadata'],
+  hash: string,
+): boolean => currentPodHash === hash && Number(observedGeneration) >= generation
+
+/** What a Rollout still has to do, by its status. */
+const remaining = (status: ArgoStatus, hash: string): string | undefined => {
+  const { phase = 'Progressing', message = '', replicas = 0, updatedReplicas = 0 } = status
+  if (phase !== 'Healthy') return `the Rollout is ${phase}${message === '' ? '' : `: ${message}`}`
+  if (status.stableRS !== hash) return 'the Rollout has not made it the stable one yet'
+  return replicas === updatedReplicas
+    ? undefined
+    : `${updatedReplicas} of ${replicas} replicas are updated`
+}
+
+/**
+ * How far a Rollout is with its newest ReplicaSet. Its replicas alone don't tell: at each step of a canary all that it wants
+ * are there. Nor does it that a ReplicaSet wants none: one that was aborted does, and was not deployed.
+ */
+const argoRollout = (replicaSet: ReplicaSet, { spec, metadata, status }: ArgoRollout): Rollout => {
+  if (spec.replicas === 0) return ready
+  const hash = replicaSet.metadata.labels?.[templateHashKey] ?? ''
+  if (status === undefined || !speaksOf(status, metadata, hash)) return notTakenUp
+  const message = remaining(status, hash)
+  return message === undefined ? ready : { kind: 'progressing', message }
 }
 
 /** A status that speaks of an older spec says nothing about this one. */
@@ -67,7 +110,7 @@ const rolloutOfCounts = (
   isSeen: boolean,
   counts: readonly { readonly count: number; readonly wanted: number; readonly words: string }[],
 ): Rollout => {
-  if (!isSeen) return { kind: 'progressing', message: 'the change has not been taken up yet' }
+  if (!isSeen) return notTakenUp
   const short = counts.find(({ count, wanted }) => count < wanted)
   return short === undefined
     ? ready
@@ -104,11 +147,17 @@ const missing = (kind: string): Rollout => ({
   message: `the ${kind} of this version does not exist any more`,
 })
 
+const ofReplicaSet = ({ object, rollout }: ReplicaSetOwner): Rollout => {
+  if (object === undefined) return missing('ReplicaSet')
+  if (rollout === undefined) return replicaSetRollout(object)
+  return rollout === 'not-seen' ? missing('Rollout') : argoRollout(object, rollout)
+}
+
 /** Tells whether all pods of the owner's revision are there. `hash` is the revision's part of its key, if it has one. */
 export const rolloutOf = (owner: Owner, hash: string | undefined): Rollout => {
   switch (owner.kind) {
     case 'ReplicaSet':
-      return owner.object === undefined ? missing(owner.kind) : replicaSetRollout(owner.object)
+      return ofReplicaSet(owner)
     case 'StatefulSet':
       return owner.object === undefined
         ? missing(owner.kind)

@@ -6,6 +6,7 @@
  *   attempts are counted by instants, so being woken early costs none, and time in which nobody looked costs none.
  * - **Succeeded**: every objective was met in some attempt. An objective that was met is not measured again.
  * - **Failed**: `retries` attempts were made, and an objective is still not met.
+ * - **Deprecated**: the version that made it has ended before its time, so nobody waits for it.
  *
  * A target that can't be understood fails like one that isn't met, since the definition may be mended between two
  * attempts; what is wrong with it is said at the first attempt.
@@ -25,6 +26,7 @@ import {
 } from '../../api/index.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
 import { settled, type Decision, type Transition } from '../../kube/decision.ts'
+import type { Abandonment } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { factTransition, type EventNames } from '../transitions.ts'
 import { describeEvaluation } from './describe.ts'
@@ -43,6 +45,8 @@ export interface Seen {
   /** Our own namespace: definitions and metrics there serve every namespace. */
   readonly namespace: string
   readonly eventNames: EventNames
+  /** There once the version that made the evaluation has ended before its time. */
+  readonly abandonment?: Abandonment
 }
 
 /** Tells the state of an evaluation, and when the next attempt is due. */
@@ -50,6 +54,7 @@ export const decide = (seen: Seen): Decision<Status> => {
   const { evaluation, definition, now } = seen
   const { status } = evaluation
   if (isTerminal(status?.overallStatus)) return settled
+  if (seen.abandonment !== undefined) return stop(seen, seen.abandonment)
   if ((status?.retryCount ?? 0) >= triesOf(evaluation)) return exhausted(seen)
   if (definition === undefined) return waitForDefinition(seen)
   const dueAt = nextAttemptAt(evaluation)
@@ -167,6 +172,16 @@ const end = (seen: Seen, before: Status, outcome: 'Succeeded' | 'Failed'): Decis
     ],
   }
 }
+
+const stop = (seen: Seen, { reason, message }: Abandonment): Decision<Status> => ({
+  ...settled,
+  status: {
+    ...begun(seen),
+    overallStatus: 'Deprecated',
+    endTime: wholeSeconds(seen.now),
+    conditions: ready(seen, 'False', reason, message),
+  },
+})
 
 /** No attempt is left, and yet it isn't ended: attempts of Keptn, or `retries` was lowered. */
 const exhausted = (seen: Seen): Decision<Status> => end(seen, begun(seen), 'Failed')

@@ -3,9 +3,15 @@
  *
  * @module
  */
-import { KeptnEvaluation, type KeptnEvaluationDefinition } from '../../api/index.ts'
+import {
+  KeptnEvaluation,
+  type KeptnAppVersion,
+  type KeptnEvaluationDefinition,
+  type KeptnWorkloadVersion,
+} from '../../api/index.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
+import { endingOf } from '../checks/ending.ts'
 import { decide, type Seen, type Status } from './decide.ts'
 import { mayUse, observe, type Reader } from './observe.ts'
 
@@ -16,11 +22,18 @@ export { describeEvaluation } from './describe.ts'
  * instant is known.
  */
 export const evaluationController = (reader: Reader): Controller<Seen, Status> => {
-  const { evaluations, evaluationDefinitions } = reader.stores
+  const { evaluations, evaluationDefinitions, appVersions, workloadVersions } = reader.stores
+  /** The evaluations of a version that has ended before its time. */
+  const ofEnded = (version: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] =>
+    endingOf(version) === undefined
+      ? []
+      : evaluations.by('controller', version.metadata.uid).map(keyOf)
   return {
     name: 'evaluation',
     wakes: [
       wake(evaluations, (evaluation) => [keyOf(evaluation)]),
+      wake(appVersions, ofEnded),
+      wake(workloadVersions, ofEnded),
       wake(evaluationDefinitions, ({ metadata }: KeptnEvaluationDefinition) =>
         evaluations
           .by('definition', metadata.name)

@@ -3,16 +3,22 @@ import type { KubeObject, ResourceType } from '../../api/object.ts'
 import type { Client } from '../../kube/client.ts'
 import { parseKey } from '../../kube/keys.ts'
 import type { Store } from '../../kube/store.ts'
+import { abandonmentOf } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { configOf } from '../config.ts'
-import type { LifecycleStores } from '../stores.ts'
+import { parentOf, type LifecycleStores } from '../stores.ts'
 import { placesOf, type Seen } from './decide.ts'
 
 /** Where an evaluation, and what it is about, are read from. */
 export interface Reader {
   readonly stores: Pick<
     LifecycleStores,
-    'evaluations' | 'evaluationDefinitions' | 'metrics' | 'configs'
+    | 'evaluations'
+    | 'evaluationDefinitions'
+    | 'metrics'
+    | 'configs'
+    | 'appVersions'
+    | 'workloadVersions'
   >
   readonly client: Pick<Client, 'get'>
   /** Our own namespace. */
@@ -31,6 +37,8 @@ export const observe =
     const { eventNames } = configOf(stores.configs.by('namespace', namespace))
     const seen = { now, evaluation, namespace, eventNames }
     if (isTerminal(evaluation.status?.overallStatus)) return { ...seen, metrics: [] }
+    const abandonment = abandonmentOf(parentOf(stores, evaluation))
+    if (abandonment !== undefined) return { ...seen, metrics: [], abandonment }
     const find = finder(client)
     const wanted = evaluation.spec.evaluationDefinition
     const places = [...new Set([own ?? '', namespace])]

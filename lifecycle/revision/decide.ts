@@ -23,7 +23,7 @@ export interface RevisionSeen {
   readonly namespace: string
   readonly revision: RevisionKey
   readonly owner: OwnerReference
-  /** When the newest of its held pods was made. */
+  /** When the newest of its held pods was made; for a revision that its owner has gone back to, now. */
   readonly since: Date
   /** Whether this is what its owner wants now: pods of an older revision change nothing. */
   readonly isCurrent: boolean

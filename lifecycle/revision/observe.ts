@@ -5,11 +5,11 @@
  */
 import type { KeptnWorkload, KeptnWorkloadVersion } from '../../api/index.ts'
 import { ReplicaSet, StatefulSet } from '../../api/kubernetes.ts'
-import { controllerOf, type KubeObject } from '../../api/object.ts'
+import { controllerOf, type KubeObject, type OwnerReference } from '../../api/object.ts'
 import { identify, type Identity } from '../../identity/identity.ts'
 import { workloadName } from '../../identity/names.ts'
 import { ownerOf } from '../../identity/owner.ts'
-import { revisionOf } from '../../identity/revision.ts'
+import { revisionOf, type RevisionKey } from '../../identity/revision.ts'
 import type { Client } from '../../kube/client.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import { configOf } from '../config.ts'
@@ -94,8 +94,9 @@ const hasRival = async (
 /** Reads the identity from the pod, and from its owner only where the pod alone can't tell. */
 const identityOf = async (
   reader: RevisionReader,
-  pod: KubeObject,
+  pod: KubeObject | undefined,
 ): Promise<RevisionSeen['identity']> => {
+  if (pod === undefined) return 'owner-needed'
   const alone = identify(pod.metadata, undefined)
   if (alone !== 'owner-needed') return alone
   const { namespace = '' } = pod.metadata
@@ -109,23 +110,68 @@ const isIdentity = (identity: RevisionSeen['identity']): identity is Identity =>
 const newestFirst = (a: KubeObject, b: KubeObject): number =>
   b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp)
 
-/** Everything about one revision; the key is `<namespace>/<revision>`. `undefined`: none of its pods is held. */
+/** A revision that has something to say about its workload. */
+interface Speaker {
+  readonly key: RevisionKey
+  readonly owner: OwnerReference
+  /** One of its held pods, if there is one. */
+  readonly pod: KubeObject | undefined
+}
+
+/**
+ * The revision that an owner has gone back to, though none of its pods is held: it was released before, and its workload is at
+ * another one.
+ */
+const returnedTo = (
+  { stores }: Pick<RevisionReader, 'stores'>,
+  key: string,
+  recorded: KeptnWorkloadVersion | undefined,
+): Speaker | undefined => {
+  const revision = key.slice(key.indexOf('/') + 1)
+  const workload =
+    recorded && stores.workloads.get(recorded.metadata.namespace, recorded.spec.workloadName)
+  if (workload === undefined || workload.spec.revision === revision) return undefined
+  const object = wanting(stores, revision)
+  if (object === undefined || isLeaving(object)) return undefined
+  const { apiVersion, kind, metadata } = object
+  const owner = { apiVersion, kind, name: metadata.name, uid: metadata.uid, controller: true }
+  return { key: revision, owner, pod: undefined }
+}
+
+/** The owner that makes pods of this revision now, as far as its kind tells: a DaemonSet does not say which one it wants. */
+const wanting = (
+  { replicaSets, statefulSets }: RevisionReader['stores'],
+  revision: RevisionKey,
+): KubeObject | undefined => {
+  const [uid = ''] = revision.split('/')
+  const [replicaSet] = replicaSets.by('uid', uid)
+  if (replicaSet !== undefined) return replicaSet.spec.replicas === 0 ? undefined : replicaSet
+  const [statefulSet] = statefulSets.by('uid', uid)
+  return statefulSet?.status?.updateRevision === hashIn(revision) ? statefulSet : undefined
+}
+
+const heldIn = (pods: RevisionReader['stores']['pods'], key: string): Speaker | undefined => {
+  const [pod] = pods
+    .by('revision', key)
+    .filter((each) => !isLeaving(each))
+    .toSorted(newestFirst)
+  const revision = pod && revisionOf(pod)
+  return revision && { ...revision, pod }
+}
+
+/** Everything about one revision; the key is `<namespace>/<revision>`. `undefined`: it has nothing to say. */
 export const observeRevision =
   (reader: RevisionReader) =>
   async (key: string, now: Date): Promise<RevisionSeen | undefined> => {
     const { pods, workloads, workloadVersions, configs } = reader.stores
     const namespace = key.slice(0, key.indexOf('/'))
-    const [pod] = pods
-      .by('revision', key)
-      .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-      .toSorted(newestFirst)
-    const revision = pod && revisionOf(pod)
-    if (pod === undefined || revision === undefined) return undefined
     const [recorded] = recordedIn(workloadVersions, key)
+    const revision = heldIn(pods, key) ?? returnedTo(reader, key, recorded)
+    if (revision === undefined) return undefined
     const [current, identity] = await Promise.all([
       isCurrent(reader, namespace, revision.owner, hashIn(revision.key)),
       // What is recorded is not asked again.
-      recorded === undefined ? identityOf(reader, pod) : ('owner-needed' as const),
+      recorded === undefined ? identityOf(reader, revision.pod) : ('owner-needed' as const),
     ])
     const name =
       recorded?.spec.workloadName ??
@@ -136,7 +182,7 @@ export const observeRevision =
       namespace,
       revision: revision.key,
       owner: revision.owner,
-      since: new Date(pod.metadata.creationTimestamp),
+      since: revision.pod === undefined ? now : new Date(revision.pod.metadata.creationTimestamp),
       isCurrent: current,
       recorded,
       identity,
@@ -204,9 +250,14 @@ export const revisionKeysOfReplicaSet =
     const deployment = controllerOf(replicaSet)
     const siblings =
       deployment === undefined ? [] : stores.replicaSets.by('controller', deployment.uid)
-    return [replicaSet, ...siblings]
-      .map(({ metadata }) => within(metadata.namespace, metadata.uid))
-      .filter((key) => stores.pods.by('revision', key).length > 0)
+    const own = within(replicaSet.metadata.namespace, replicaSet.metadata.uid)
+    const isReturnedTo = returnedTo({ stores }, own, recordedIn(stores.workloadVersions, own)[0])
+    return [
+      ...[replicaSet, ...siblings]
+        .map(({ metadata }) => within(metadata.namespace, metadata.uid))
+        .filter((key) => stores.pods.by('revision', key).length > 0),
+      ...(isReturnedTo === undefined ? [] : [own]),
+    ]
   }
 
 /** The revision that a StatefulSet wants its pods to have. */

@@ -10,14 +10,17 @@
  * Before the first step the task may wait for what its pod would otherwise hang on: its definition, a Secret, a
  * ConfigMap. It is then Stalled, still Pending, and says what is missing.
  *
+ * A task whose version has ended before its time is stopped: that is stored as its outcome, and then its Job is deleted.
+ *
  * @module
  */
 import { conditionTypes, type Condition, type KeptnTask, type StatusOf } from '../../api/index.ts'
 import type { KeptnTaskDefinition } from '../../api/index.ts'
-import type { JobCondition } from '../../api/kubernetes.ts'
+import { Job, type JobCondition } from '../../api/kubernetes.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
 import { settled, type Action, type Decision, type Transition } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
+import type { Abandonment } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { timeOf } from '../progress.ts'
 import { codeKey, createFunctionConfigMap } from '../task-definition/function-config-map.ts'
@@ -82,14 +85,23 @@ export interface Seen {
   readonly prerequisites?: Prerequisites
   /** There once the Job has failed. */
   readonly ending?: Ending
+  /** There once the version that made the task has ended before its time. */
+  readonly abandonment?: Abandonment
 }
 
 type Problem = Pick<Condition, 'reason' | 'message'>
 
 /** Tells what a task needs next. A task whose outcome is stored is never run again, whatever else was seen. */
 export const decide = (seen: Seen): Decision<Status> => {
-  const { task, job } = seen
+  const { task, abandonment } = seen
   if (isTerminal(task.status?.status)) return afterEnd(seen)
+  return abandonment === undefined || hasOutcome(seen) ? goOn(seen) : stop(seen, abandonment)
+}
+
+const hasOutcome = ({ job }: Seen): boolean => job.kind === 'there' && hasEnded(job.job)
+
+const goOn = (seen: Seen): Decision<Status> => {
+  const { task, job } = seen
   switch (job.kind) {
     case 'gone':
       return end(seen, {
@@ -120,10 +132,45 @@ export const nameTaken = 'NameTaken'
 
 // Step 4.
 const afterEnd = ({ task, job }: Seen): Decision<Status> => {
+  if (task.status?.status === 'Deprecated') return removeJob(job)
   if (job.kind !== 'there' || job.job.metadata.uid !== task.status?.jobUid) return settled
   if (job.job.spec.ttlSecondsAfterFinished !== undefined) return settled
   const ttlSeconds = Number.parseInt(job.job.metadata.annotations?.[ttlAnnotation] ?? '', 10)
   return ttlSeconds >= 0 ? { ...settled, actions: [expireJob(job.job, ttlSeconds)] } : settled
+}
+
+/** Instead of an outcome. Nothing is deleted before it is stored that nobody waits for it. */
+const stop = (seen: Seen, { reason, message }: Abandonment): Decision<Status> => {
+  const { task, job, now } = seen
+  const made =
+    job.kind === 'there'
+      ? { jobName: job.job.metadata.name, jobUid: job.job.metadata.uid }
+      : undefined
+  const status: Status = {
+    ...task.status,
+    ...made,
+    status: 'Deprecated',
+    reason,
+    message: cutMessage(message),
+    endTime: timeOf(now),
+    conditions: conditionsOf(seen, { status: 'False', reason, message: cutMessage(message) }),
+  }
+  const what = { reason: 'ReconcileTask', what: 'Deprecated', message: cutMessage(message) }
+  return { status, actions: [], transitions: [fact(seen, what)] }
+}
+
+const removeJob = (job: SeenJob): Decision<Status> => {
+  if (job.kind !== 'there' || hasEnded(job.job)) return settled
+  const { namespace, name, uid, deletionTimestamp } = job.job.metadata
+  if (deletionTimestamp !== undefined) return settled
+  const remove: Action = {
+    kind: 'delete',
+    type: Job,
+    ...(namespace === undefined ? {} : { namespace }),
+    name,
+    uid,
+  }
+  return { ...settled, actions: [remove] }
 }
 
 // Step 1.

@@ -3,10 +3,16 @@
  *
  * @module
  */
-import { KeptnTask, type KeptnTaskDefinition } from '../../api/index.ts'
+import {
+  KeptnTask,
+  type KeptnAppVersion,
+  type KeptnTaskDefinition,
+  type KeptnWorkloadVersion,
+} from '../../api/index.ts'
 import { controllerOf, type KubeObject } from '../../api/object.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { joinKey, keyOf } from '../../kube/keys.ts'
+import { endingOf } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { decide, refused, type Seen, type Status } from './decide.ts'
 import { observe, type Sources } from './observe.ts'
@@ -14,8 +20,10 @@ import { observe, type Sources } from './observe.ts'
 export type { Settings } from './decide.ts'
 export { taskJobs, type FollowedJob } from './job.ts'
 
-/** Indexes for the store of tasks: tasks without a Job, by the name of their definition. */
+/** Indexes for the store of tasks: those without a Job, by the name of their definition, and those under way, by their owner. */
 export const taskIndexes = {
+  underWayOf: (task: KeptnTask): readonly string[] =>
+    isTerminal(task.status?.status) ? [] : [controllerOf(task)?.uid ?? ''],
   waitingForDefinition: ({ spec, status }: KeptnTask): readonly string[] =>
     status?.jobUid === undefined && !isTerminal(status?.status) ? [spec.taskDefinition] : [],
 }
@@ -27,6 +35,8 @@ export const taskController = (sources: Sources): Controller<Seen, Status> => ({
     wake(sources.tasks, (task) => [keyOf(task)]),
     wake(sources.jobs, ownerKey),
     wake(sources.configMaps, ownerKey),
+    wake(sources.appVersions, ofEnded(sources)),
+    wake(sources.workloadVersions, ofEnded(sources)),
     wake(sources.definitions, (definition) =>
       sources.tasks
         .by('waitingForDefinition', definition.metadata.name)
@@ -39,6 +49,12 @@ export const taskController = (sources: Sources): Controller<Seen, Status> => ({
   refused,
   subject: ({ task }) => ({ type: KeptnTask, object: task }),
 })
+
+/** The tasks of a version that has ended before its time. */
+const ofEnded =
+  ({ tasks }: Sources) =>
+  (version: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] =>
+    endingOf(version) === undefined ? [] : tasks.by('underWayOf', version.metadata.uid).map(keyOf)
 
 const mayUse = (task: KeptnTask, { metadata }: KeptnTaskDefinition, home: string): boolean =>
   metadata.namespace === task.metadata.namespace || metadata.namespace === home

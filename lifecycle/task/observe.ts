@@ -1,4 +1,9 @@
-import { KeptnTask, type KeptnTaskDefinition } from '../../api/index.ts'
+import {
+  KeptnTask,
+  type KeptnAppVersion,
+  type KeptnTaskDefinition,
+  type KeptnWorkloadVersion,
+} from '../../api/index.ts'
 import { ConfigMap, Job, Pod, Secret, type Container } from '../../api/kubernetes.ts'
 import { controllerOf } from '../../api/object.ts'
 import type { Client } from '../../kube/client.ts'
@@ -6,7 +11,9 @@ import { findCondition } from '../../kube/conditions.ts'
 import { ApiError } from '../../kube/errors.ts'
 import { parseKey } from '../../kube/keys.ts'
 import type { Store } from '../../kube/store.ts'
+import { abandonmentOf } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
+import { parentOf } from '../stores.ts'
 import { codeKey, type FunctionConfigMap } from '../task-definition/function-config-map.ts'
 import {
   hasEnded,
@@ -28,6 +35,8 @@ export interface Sources {
   /** Set up with `taskIndexes`. */
   readonly tasks: Store<KeptnTask>
   readonly definitions: Store<KeptnTaskDefinition>
+  readonly appVersions: Store<KeptnAppVersion>
+  readonly workloadVersions: Store<KeptnWorkloadVersion>
   /** Set up with `taskJobs`. */
   readonly jobs: Store<FollowedJob>
   /** Set up with `functionConfigMaps`. */
@@ -50,6 +59,10 @@ export const observe =
     const followed = followedJob(sources, cached)
     if (isTerminal(cached.status?.status)) {
       return { now, settings, task: cached, job: there(followed) }
+    }
+    const abandonment = abandonmentOf(parentOf(sources, cached))
+    if (abandonment !== undefined) {
+      return { now, settings, task: cached, job: there(followed), abandonment }
     }
     if (followed !== undefined) return follow(sources, { now, settings, task: cached }, followed)
     if (hasJob(cached)) return findJob(sources, { now, settings, task: cached })

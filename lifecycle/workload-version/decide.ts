@@ -13,17 +13,28 @@ import {
 } from '../../api/index.ts'
 import { controllerOf } from '../../api/object.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
-import { settled, type Decision, type Transition } from '../../kube/decision.ts'
+import { settled, type Action, type Decision, type Transition } from '../../kube/decision.ts'
+import type { ApiError } from '../../kube/errors.ts'
+import { haveAppChecksPassed } from '../checks/app-checks.ts'
 import { isAutomatic, isAutomaticVersion } from '../checks/automatic-app.ts'
+import { attemptOf, endings, isTriedAgainFor } from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import { rolloutOf, type Owner } from '../checks/rollout.ts'
 import { isPassed, isTerminal } from '../checks/roll-up.ts'
 import type { Children, Definitions, Parent } from '../children.ts'
 import { workloadPhases } from '../phases.ts'
-import { runChecks, timeOf, walkPhases, type PhaseResult } from '../progress.ts'
+import {
+  deprecate,
+  runChecks,
+  sayRefused,
+  timeOf,
+  walkPhases,
+  type PhaseResult,
+} from '../progress.ts'
 import type { LifecycleConfig } from '../config.ts'
-import { factTransition, type Telling } from '../transitions.ts'
+import { cutMessage, factTransition, type Telling } from '../transitions.ts'
+import type { Standing } from './standing.ts'
 
 export type WorkloadVersionStatus = StatusOf<KeptnWorkloadVersion>
 
@@ -31,6 +42,9 @@ export type WorkloadVersionStatus = StatusOf<KeptnWorkloadVersion>
 export interface WorkloadVersionSeen {
   readonly now: Date
   readonly version: KeptnWorkloadVersion
+  readonly standing: Standing
+  /** Whether pods of it are held. */
+  readonly isHeld: boolean
   /** The KeptnApp of its name that is there now, whoever made it. */
   readonly app: KeptnApp | undefined
   /** The app version that this workload version belongs to: the newest one that is not deprecated. */
@@ -69,6 +83,7 @@ const tellingOf = ({ version, config, now }: WorkloadVersionSeen): Telling => ({
   version: version.spec.version,
   eventNames: config.eventNames,
   now,
+  attempt: attemptOf(version),
 })
 
 /** The UID of the KeptnApp that a user wrote for this version, as far as one is known by now. */
@@ -105,28 +120,37 @@ const waitingFor = (
     const message = `KeptnApp "${name}" was deleted: apply it again, or delete this KeptnWorkloadVersion to go on without it`
     return { status, reason: appDeleted, message }
   }
-  if (appVersion === undefined) {
-    const message = `No version of app "${name}" has this workload version yet`
-    return { status, reason: waitingForApp, message }
-  }
-  const app = `KeptnAppVersion "${appVersion.metadata.name}"`
-  if (appVersion.status?.status === 'Failed') {
-    const message = `${app} has failed: a new version or revision of the app is needed`
-    return { status, reason: 'AppFailed', message }
-  }
-  const message = `${app} has not passed its checks before the deployment`
+  if (appVersion !== undefined) return waitingForChecks(appVersion)
+  const message = `No version of app "${name}" has this workload version yet`
   return { status, reason: waitingForApp, message }
+}
+
+/** What an app version still has to pass, in its own words. */
+const waitingForChecks = (appVersion: KeptnAppVersion): Verdict => {
+  const status = 'Unknown'
+  const app = `KeptnAppVersion "${appVersion.metadata.name}"`
+  const said = findCondition(appVersion.status?.conditions, conditionTypes.ready)?.message ?? ''
+  const why = said === '' ? '' : `: ${said}`
+  if (appVersion.status?.status === 'Failed') {
+    const message = `${app} has failed, and a new version or revision of the app is needed${why}`
+    return { status, reason: 'AppFailed', message: cutMessage(message) }
+  }
+  const phase = appVersion.status?.currentPhase
+  const where = phase === undefined ? '' : `, and is in phase "${phase}"`
+  const message = `${app} has not passed its checks before the deployment${where}${why}`
+  return { status, reason: waitingForApp, message: cutMessage(message) }
 }
 
 const waitForApp = (
   seen: WorkloadVersionSeen,
-  appVersion: KeptnAppVersion | undefined,
-  writtenAppUID: string | undefined,
+  { status: before, appVersion, writtenAppUID }: Waiting,
 ): Decision<WorkloadVersionStatus> => {
-  const before = seen.version.status ?? begin
   const verdict = waitingFor(seen, appVersion, writtenAppUID)
   const sayAt = new Date(Date.parse(seen.version.metadata.creationTimestamp) + quietMs)
-  const isNews = writtenAppUID !== before.writtenAppUID || verdict.reason !== waitingForApp
+  const isNews =
+    before !== seen.version.status ||
+    writtenAppUID !== before.writtenAppUID ||
+    verdict.reason !== waitingForApp
   if (!isNews && seen.now < sayAt) return { ...settled, wakeAt: sayAt }
   const status = { ...before, ...(writtenAppUID === undefined ? {} : { writtenAppUID }) }
   const said = findCondition(before.conditions, conditionTypes.preDeploymentPassed)?.reason
@@ -144,19 +168,29 @@ const waitForApp = (
   return { status: withVerdict(status, verdict, seen.now), actions: [], transitions: told }
 }
 
-const metadataOf = (seen: WorkloadVersionSeen): Readonly<Record<string, string>> => ({
-  ...seen.version.status?.appContextMetadata,
-  ...seen.version.spec.metadata,
-})
+/** A version that has not begun, and what it waits for. */
+interface Waiting {
+  /** The stored status, or that of a new attempt. */
+  readonly status: WorkloadVersionStatus
+  readonly appVersion: KeptnAppVersion | undefined
+  readonly writtenAppUID: string | undefined
+}
 
-const parentOf = (seen: WorkloadVersionSeen): Parent => ({
+/** The workload's own words stand before those of its app. */
+const metadataOf = (
+  { version }: WorkloadVersionSeen,
+  { appContextMetadata }: WorkloadVersionStatus,
+): Readonly<Record<string, string>> => ({ ...appContextMetadata, ...version.spec.metadata })
+
+const parentOf = (seen: WorkloadVersionSeen, status: WorkloadVersionStatus): Parent => ({
   object: seen.version,
   objectType: 'Workload',
   appName: seen.version.spec.app,
   appVersion: '',
   workloadName: seen.version.spec.workloadName,
   workloadVersion: seen.version.spec.version,
-  metadata: metadataOf(seen),
+  metadata: metadataOf(seen, status),
+  attempt: status.attempt ?? 1,
 })
 
 /** The part of a revision's key after the owner's UID. */
@@ -185,7 +219,7 @@ const run = (
 ): PhaseResult<WorkloadVersionStatus> =>
   phase.runs === 'deployment'
     ? runDeployment(seen, status)
-    : runChecks(seen, parentOf(seen), phase, status)
+    : runChecks(seen, parentOf(seen, status), phase, status)
 
 const passed = (warned: boolean): Pick<Condition, 'status' | 'reason' | 'message'> =>
   warned
@@ -223,40 +257,106 @@ const proceed = (
     phases: workloadPhases,
     status,
     run: (phase, current) => run(seen, phase as WorkloadPhase, current),
-    telling: tellingOf(seen),
+    telling: { ...tellingOf(seen), attempt: status.attempt ?? 1 },
   })
   const next = decision.status ?? status
   return { ...decision, status: withVerdict(next, verdictOf(next), seen.now) }
 }
 
-/** The app's metadata, as they are when the version begins. */
-const contextOf = (appVersion: KeptnAppVersion | undefined): Partial<WorkloadVersionStatus> =>
-  appVersion?.spec.metadata === undefined ? {} : { appContextMetadata: appVersion.spec.metadata }
-
-const hasAppPassed = (appVersion: KeptnAppVersion | undefined): boolean =>
-  isPassed(appVersion?.status?.preDeploymentStatus) &&
-  isPassed(appVersion?.status?.preDeploymentEvaluationStatus)
+/** What a version takes along from its app when it begins. */
+const contextOf = ({ spec }: KeptnAppVersion): Partial<WorkloadVersionStatus> => ({
+  begunFor: { version: spec.version, revision: spec.revision },
+  ...(spec.metadata === undefined ? {} : { appContextMetadata: spec.metadata }),
+})
 
 /**
  * A version that has not begun: it waits for its app. Once a user has written that one, no automatic app will do: else to
  * delete the app would let go what its checks hold.
  */
-const beginOrWait = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
-  const writtenApp = writtenAppOf(seen)
+const beginOrWait = (
+  seen: WorkloadVersionSeen,
+  status: WorkloadVersionStatus,
+): Decision<WorkloadVersionStatus> => {
+  const writtenAppUID = writtenAppOf(seen)
   const { appVersion: found } = seen
-  const isBarred = writtenApp !== undefined && found !== undefined && isAutomaticVersion(found)
+  const isBarred = writtenAppUID !== undefined && found !== undefined && isAutomaticVersion(found)
   const appVersion = isBarred ? undefined : found
-  return hasAppPassed(appVersion)
-    ? proceed(seen, { ...(seen.version.status ?? begin), ...contextOf(appVersion) })
-    : waitForApp(seen, appVersion, writtenApp)
+  return appVersion !== undefined && haveAppChecksPassed(appVersion)
+    ? proceed(seen, { ...status, ...contextOf(appVersion) })
+    : waitForApp(seen, { status, appVersion, writtenAppUID })
 }
+
+/** What a new attempt begins with: nothing of the one before but its verdict, and who wrote its app. */
+const anew = ({ version }: WorkloadVersionSeen): WorkloadVersionStatus => {
+  const { conditions = [], writtenAppUID } = version.status ?? {}
+  return {
+    ...begin,
+    attempt: attemptOf(version) + 1,
+    conditions: conditions.filter(({ type }) => type === conditionTypes.preDeploymentPassed),
+    ...(writtenAppUID === undefined ? {} : { writtenAppUID }),
+  }
+}
+
+/** What the attempt before has begun is stopped first, so that nothing of two attempts runs side by side. */
+const areAllStopped = ({ tasks, evaluations }: Children): boolean =>
+  tasks.every(({ status }) => isTerminal(status?.status)) &&
+  evaluations.every(({ status }) => isTerminal(status?.overallStatus))
+
+/** A version that has ended: it stays so, unless its app asks for it again or pods of it are held once more. */
+const beginAnewOrRest = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
+  const { version, appVersion, standing, children } = seen
+  const isTriedAgain =
+    appVersion !== undefined &&
+    isTriedAgainFor(version, appVersion) &&
+    haveAppChecksPassed(appVersion)
+  const isWantedAgain =
+    version.status?.status === 'Deprecated' && seen.isHeld && areAllStopped(children)
+  return standing === 'wanted' && (isTriedAgain || isWantedAgain)
+    ? beginOrWait(seen, anew(seen))
+    : settled
+}
+
+/** Ends a version that nobody wants any more. One whose pods were let go goes on: they run. */
+const giveUp = (
+  seen: WorkloadVersionSeen,
+  status: WorkloadVersionStatus,
+): Decision<WorkloadVersionStatus> => {
+  const hasLeft = seen.standing === 'opted-out'
+  const reason = hasLeft ? endings.optedOut : endings.superseded
+  const message = hasLeft
+    ? 'The namespace is not managed any more'
+    : 'The workload has gone over to another version before this one was released'
+  const telling = tellingOf(seen)
+  const decision = deprecate({
+    phases: workloadPhases,
+    status,
+    reason,
+    message,
+    isVoid: false,
+    telling,
+  })
+  const verdict: Verdict = { status: 'False', reason, message }
+  return { ...decision, status: withVerdict(decision.status ?? status, verdict, seen.now) }
+}
+
+/** What the version says when one of its tasks or evaluations is not taken. */
+export const refused = (
+  seen: WorkloadVersionSeen,
+  action: Action,
+  error: ApiError,
+): Decision<WorkloadVersionStatus> =>
+  sayRefused(seen.version.status ?? begin, { action, error, telling: tellingOf(seen) })
 
 const advance = (
   seen: WorkloadVersionSeen,
   status: WorkloadVersionStatus,
 ): Decision<WorkloadVersionStatus> => {
-  if (isTerminal(status.status)) return settled
-  return status.currentPhase === undefined ? beginOrWait(seen) : proceed(seen, status)
+  if (isTerminal(status.status)) return beginAnewOrRest(seen)
+  const isReleased =
+    findCondition(status.conditions, conditionTypes.preDeploymentPassed)?.status === 'True'
+  if (seen.standing === 'opted-out') return giveUp(seen, status)
+  if (seen.standing === 'superseded' && !isReleased) return giveUp(seen, status)
+  return status.currentPhase === undefined ? beginOrWait(seen, status) : proceed(seen, status)
 }
 
 /**

@@ -13,7 +13,9 @@ import { controllerOf, ownedBy } from '../../api/object.ts'
 import { workloadVersionName } from '../../identity/names.ts'
 import { settled, type Action, type Decision } from '../../kube/decision.ts'
 import { mergePatch } from '../../kube/merge-patch.ts'
+import { expired } from '../checks/history.ts'
 import { isOnItsWayOut } from '../checks/leaving.ts'
+import { isTerminal } from '../checks/roll-up.ts'
 import type { LifecycleConfig } from '../config.ts'
 import { factTransition } from '../transitions.ts'
 
@@ -25,6 +27,10 @@ export interface WorkloadSeen {
   readonly workload: KeptnWorkload
   /** The KeptnWorkloadVersion of its present version, if there is one. */
   readonly version: KeptnWorkloadVersion | undefined
+  /** All its versions, the newest first. */
+  readonly history: readonly KeptnWorkloadVersion[]
+  /** UIDs of those whose pods an owner may make again: a ReplicaSet or ControllerRevision of theirs exists. */
+  readonly revived: readonly string[]
   readonly config: LifecycleConfig
 }
 
@@ -97,6 +103,23 @@ const isMeant = (workload: KeptnWorkload, version: KeptnWorkloadVersion): boolea
   controllerOf(version)?.uid === workload.metadata.uid &&
   version.spec.version === workload.spec.version
 
+/** Versions that are kept no longer: never the present one, the one before it, or one that may come back. */
+const tidyUp = ({
+  workload,
+  version,
+  history,
+  revived,
+  config,
+}: WorkloadSeen): readonly Action[] => {
+  const previous = version?.spec.previousVersion
+  const isNeeded = (one: KeptnWorkloadVersion): boolean =>
+    one.spec.version === workload.spec.version ||
+    one.spec.version === previous ||
+    !isTerminal(one.status?.status) ||
+    revived.includes(one.metadata.uid)
+  return expired(KeptnWorkloadVersion, { history, kept: config.versionsKept, isNeeded })
+}
+
 /** Decides which version object a workload needs, and what its status says. */
 export const decide = (seen: WorkloadSeen): Decision<WorkloadStatus> => {
   const { workload, version, config, now } = seen
@@ -110,11 +133,16 @@ export const decide = (seen: WorkloadSeen): Decision<WorkloadStatus> => {
       what: workload.spec.version,
       message: `KeptnWorkloadVersion "${name}" made`,
     })
-    return { status, actions: [create(workload)], transitions: [told] }
+    const isNew = workload.status?.currentVersion === undefined
+    const message = `KeptnWorkload "${workload.metadata.name}" made`
+    const first = factTransition(telling, { reason: 'CreateWorkload', what: 'workload', message })
+    const transitions = isNew ? [first, told] : [told]
+    return { status, actions: [create(workload)], transitions }
   }
   if (isOnItsWayOut(version, workload)) return settled
   if (isMeant(workload, version)) {
-    return { status, actions: follow(workload, version), transitions: [] }
+    const actions = [...follow(workload, version), ...tidyUp(seen)]
+    return { status, actions, transitions: [] }
   }
   const refusal = factTransition(telling, {
     reason: 'WorkloadVersionNameTaken',

@@ -88,6 +88,13 @@ describe('on an API server', () => {
     await objects.apply(namespace)
     // What somebody else has set stays.
     expect((await objects.read(namespace))?.metadata.labels).toMatchObject({ more: 'yes' })
+    const told = { type: 'example.org/Told', status: 'True' }
+    const conditions = async (): Promise<unknown> => (await objects.read(namespace))?.['status']
+    await objects.patch(namespace, { status: { conditions: [told] } }, 'status')
+    expect(await conditions()).toMatchObject({ conditions: [told] })
+    const taken = [{ $patch: 'delete', type: told.type }]
+    await objects.patch(namespace, { status: { conditions: taken } }, 'status')
+    expect(await conditions()).not.toHaveProperty('conditions')
     const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } }
     const inside = { ...config, metadata: { ...config.metadata, namespace: 'objects' } }
     await objects.apply({ ...inside, data: { a: '1' } })

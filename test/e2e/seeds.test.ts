@@ -188,6 +188,7 @@ test('taken away, it leaves nothing, and what was held runs', async () => {
     async () => {
       const pods = await lookAt(client, 'simplenode-low').pods('simplenode-')
       expect(pods.map(({ status }) => status?.phase)).toEqual(['Running'])
+      expect(JSON.stringify(pods)).not.toMatch(/"gatekept\.dev\/(Released|held)"/)
     },
     { timeoutMs: 30_000 },
   )

@@ -140,7 +140,7 @@ export const createApiServer = (now: () => Date): ApiServer => {
     patch: (type, { patch, patchType, subresource, ...at }) =>
       change(type, at, (before) => {
         checkExpected(type, before, patch['metadata'])
-        if (subresource === 'status') return withStatus(before, patch['status'] as MergePatch)
+        if (subresource === 'status') return withStatus(before, patch, patchType)
         const rest = Object.fromEntries(Object.entries(patch).filter(([key]) => key !== 'status'))
         const merged = patchType === 'strategic' ? mergeGates(before, rest) : merge(before, rest)
         return withIdentity(before, merged as unknown as Stored)
@@ -184,10 +184,35 @@ const checkExpected = (type: ResourceType<KubeObject>, before: Stored, expected:
   if (isOther) throw refusal(409, 'Conflict', `${type.kind} "${before.metadata.name}"`)
 }
 
-const withStatus = (before: Stored, patch: MergePatch): Stored => ({
-  ...before,
-  status: merge(before.status, patch),
-})
+/** With the status come labels, as the real one lets them; of a strategic merge as much as is used: conditions by type. */
+const withStatus = (before: Stored, patch: MergePatch, patchType: Patch['patchType']): Stored => {
+  const { labels } = (patch['metadata'] ?? {}) as { readonly labels?: MergePatch }
+  const wanted = patch['status']
+  // That of a KeptnConfig is one word.
+  const status = isRecord(wanted) ? merge(before.status, wanted) : (wanted as MergePatch)
+  const conditions =
+    patchType === 'strategic' ? { conditions: mergeConditions(before.status, status) } : {}
+  return {
+    ...before,
+    metadata:
+      labels === undefined
+        ? before.metadata
+        : { ...before.metadata, labels: merge(before.metadata.labels, labels) as Labels },
+    status: isRecord(status) ? { ...status, ...conditions } : status,
+  }
+}
+
+type Labels = Readonly<Record<string, string>>
+
+const mergeConditions = (
+  before: MergePatch | undefined,
+  wanted: MergePatch,
+): readonly MergePatch[] => {
+  const next = (wanted['conditions'] ?? []) as readonly MergePatch[]
+  const types = new Set(next.map(({ type }) => type))
+  const kept = (before?.['conditions'] ?? []) as readonly MergePatch[]
+  return [...kept.filter(({ type }) => !types.has(type)), ...next]
+}
 
 /** A patch never changes which object it is, nor its status. */
 const withIdentity = (before: Stored, after: Stored): Stored => {

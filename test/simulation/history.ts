@@ -61,7 +61,6 @@ interface History {
   crashes: number
   terms: number
   writes: number
-  requests: number
 }
 
 /** Runs the history of a seed. `trace` is told of every change that is stored. */
@@ -91,7 +90,6 @@ export const runHistory = (seed: number, trace?: (line: string) => void): Promis
       crashes: 0,
       terms: 0,
       writes: 0,
-      requests: 0,
     }
     server.onChange((change) => {
       trace?.(`${history.steps} ${lineOf(change)}`)
@@ -136,7 +134,8 @@ const judgeRestart = async (
   history.isSettled = true
   await runToEnd(history)
   // What another owner of the same workload wants wakes no app discovery: a restart may find that its list has changed.
-  return history.writes > writes && !history.world.intent.hasTwin
+  const isExcused = history.world.intent.hasTwin || hasForgotten
+  return history.writes > writes && !isExcused
     ? ['A restart in a settled cluster wrote something']
     : []
 }
@@ -257,13 +256,21 @@ const carryOutLate = ({ late, remark }: History, request: Request): void => {
   }
 }
 
+/** Remembers what has become of a request where it matters later. */
+const noteFate = ({ remark, world }: History, { what }: Request, fate: Fate): void => {
+  if (fate === 'good') return
+  remark(`${what}: ${fate}`)
+  const [, pod] = what.split('patch Pod ')
+  if (pod !== undefined) world.intent.unopened.add(pod)
+}
+
 const answer = (history: History, process: SimulatedProcess, request: Request): void => {
   const fate = isTroubled(history) ? fateOf(request, history.random.next()) : 'good'
-  history.requests += 1
-  if (request.isWrite) history.writes += 1
-  if (fate !== 'good') history.remark(`${request.what}: ${fate}`)
-  const [, pod] = fate === 'good' ? [] : request.what.split('patch Pod ')
-  if (pod !== undefined) history.world.intent.unopened.add(pod)
+  if (request.isWrite) {
+    history.writes += 1
+    if (history.isSettled) history.remark(`${request.what}: asked for again`)
+  }
+  noteFate(history, request, fate)
   const refusal = refusals[fate]
   if (refusal !== undefined) {
     request.refuse(refusal)

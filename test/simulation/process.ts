@@ -78,6 +78,7 @@ export const startProcess = (
 
   const gate = gateControllers({
     pods: stores.pods,
+    letGo: stores.letGoPods,
     versions: stores.workloadVersions,
     namespaces: stores.namespaces,
     owners: [stores.replicaSets, stores.statefulSets, stores.daemonSets],
@@ -88,7 +89,7 @@ export const startProcess = (
   const engine = lifecycleControllers({
     stores,
     client,
-    settings: { namespace: home, denoImage: 'deno' },
+    settings: { namespace: home, denoImage: 'deno', promotes: true },
   })
   const run = (
     // eslint-disable-next-line @typescript-eslint/no-explicit-any -- controllers differ in what they see

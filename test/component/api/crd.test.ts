@@ -1,82 +1,35 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
-import { crdOf, structural } from '../../../api/crd.ts'
-import { KeptnAppVersion, KeptnTask, KeptnTaskDefinition, resources } from '../../../api/index.ts'
+import { crdOf } from '../../../api/crd.ts'
+import { KeptnAppVersion, KeptnTaskDefinition, resources } from '../../../api/index.ts'
 import type { AnyResource } from '../../../api/resource.ts'
-import { startCluster, type Cluster } from '../../cluster/cluster.ts'
-import { sampleOf } from './sample.ts'
+import { samplesOf, type Json } from './sample.ts'
+import { applyCrds, crds, manifestOf, startServer, type Manifest, type Server } from './server.ts'
 
-type Json = Readonly<Record<string, unknown>>
-interface Manifest {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly metadata: { readonly name: string }
-  readonly spec?: Json
-  readonly status?: unknown
-}
+let server: Server
 
-let cluster: Cluster
-const crds = `--filename=${join(import.meta.dirname, '../../../manifests/crds')}`
-
-const create = (...objects: readonly Manifest[]) =>
-  cluster.kubectl(['create', '-f', '-'], objects.map((object) => stringify(object)).join('---\n'))
-
-const nameOf = (type: AnyResource, version: string) => `${type.plural}.${version}.${type.group}`
-
-const read = async (type: AnyResource, version: string, name: string) =>
-  parse(await cluster.kubectl(['get', nameOf(type, version), name, '--output=json'])) as Manifest
-
-/** What `keeps every field` wrote, seen in one version. */
-const readAll = async (type: AnyResource, version: string) => {
-  const names = type.versions.join()
-  const args = ['get', nameOf(type, version), `--selector=written in (${names})`, '--output=json']
-  return (parse(await cluster.kubectl(args)) as { items: readonly Manifest[] }).items
-}
-
-const setStatus = (type: AnyResource, version: string, name: string, status: unknown) => {
-  const patch = JSON.stringify({ status })
-  return cluster.kubectl([
-    ...['patch', nameOf(type, version), name, '--subresource=status', '--type=merge'],
-    `--patch=${patch}`,
-  ])
-}
-
-const manifest = (type: AnyResource, version: string, name: string, spec?: Json): Manifest => ({
-  apiVersion: `${type.group}/${version}`,
-  kind: type.kind,
-  metadata: { name },
-  ...(spec && { spec }),
-})
-
-/** Every field that may stand together: of the runners of a task, one. */
-const fullSpec = (type: AnyResource, runner = 'deno'): Json => {
-  const spec = Object.entries(sampleOf(structural(type.spec), 'spec') as Json)
-  const others = ['deno', 'python', 'container', 'function'].filter((name) => name !== runner)
-  return Object.fromEntries(spec.filter(([name]) => !others.includes(name)))
-}
+const kubectl = (args: readonly string[], input?: string) => server.cluster.kubectl(args, input)
 
 beforeAll(async () => {
-  cluster = await startCluster({ name: 'api-crd', node: false, network: 'own' })
+  server = await startServer('api-crd')
   // As Keptn leaves it: converted by a webhook that nobody answers any more.
   const old = crdOf(KeptnAppVersion)
   const webhook = {
     clientConfig: { service: { namespace: 'keptn-system', name: 'gone', path: '/convert' } },
     conversionReviewVersions: ['v1'],
   }
-  await cluster.kubectl(
+  await kubectl(
     ['create', '-f', '-'],
     stringify({ ...old, spec: { ...old.spec, conversion: { strategy: 'Webhook', webhook } } }),
   )
   // Not server-side: there `null` does not take away what another manager has set.
-  await cluster.kubectl(['apply', crds])
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
-})
+  await applyCrds(server.cluster)
+}, 300_000)
 
-afterAll(() => cluster.down())
+afterAll(() => server.close())
 
 test('every CRD is accepted as structural, without conversion', async () => {
-  const { items } = parse(await cluster.kubectl(['get', 'crd', '--output=json'])) as {
+  const { items } = parse(await kubectl(['get', 'crd', '--output=json'])) as {
     items: {
       spec: { conversion: Json }
       status: { conditions: { type: string; status: string }[] }
@@ -93,138 +46,139 @@ test('every CRD is accepted as structural, without conversion', async () => {
 })
 
 test('every CRD can be applied server-side too', async () => {
-  await cluster.kubectl(['apply', '--server-side', '--force-conflicts', crds])
+  await kubectl(['apply', '--server-side', '--force-conflicts', `--filename=${crds}`])
 })
 
-test('what the guides show is read back through v1 with nothing lost', async () => {
-  const evaluation = parse(`
-    apiVersion: lifecycle.keptn.sh/v1alpha3
-    kind: KeptnEvaluationDefinition
-    metadata: { name: evaluate-dependencies }
-    spec:
-      objectives:
-        - keptnMetricRef: { name: available-cpus, namespace: simplenode-dev }
-          evaluationTarget: ">4"`) as Manifest
-  const task = parse(`
-    apiVersion: lifecycle.keptn.sh/v1alpha3
-    kind: KeptnTaskDefinition
-    metadata: { name: notify }
-    spec:
-      function:
-        inline:
-          code: |
-            console.log('deployed')
-        secureParameters: { secret: slack-notification }`) as Manifest
-  await create(evaluation, task)
-  const find = (kind: string) => resources.find((type) => type.kind === kind) ?? KeptnTaskDefinition
-  for (const object of [evaluation, task]) {
-    const stored = await read(find(object.kind), 'v1', object.metadata.name)
-    expect(stored.spec).toMatchObject(object.spec ?? {})
+/** The versions that Keptn served, the stored one first, and the short name. */
+const served: Readonly<Record<string, readonly [versions: string, shortName?: string]>> = {
+  KeptnApp: ['v1, v1beta1, v1alpha3'],
+  KeptnAppVersion: ['v1, v1beta1, v1alpha3', 'kav'],
+  KeptnAppContext: ['v1, v1beta1'],
+  KeptnAppCreationRequest: ['v1, v1beta1, v1alpha3'],
+  KeptnWorkload: ['v1, v1beta1, v1alpha3'],
+  KeptnWorkloadVersion: ['v1, v1beta1, v1alpha4', 'kwv'],
+  KeptnTask: ['v1, v1beta1, v1alpha3'],
+  KeptnTaskDefinition: ['v1, v1beta1, v1alpha3'],
+  KeptnEvaluation: ['v1, v1beta1, v1alpha3', 'ke'],
+  KeptnEvaluationDefinition: ['v1, v1beta1, v1alpha3', 'ked'],
+  KeptnWorkloadInstance: ['v1alpha3', 'kwi'],
+  KeptnEvaluationProvider: ['v1alpha3', 'kep'],
+  KeptnConfig: ['v1alpha1'],
+}
+
+/** What the API server lists as served: the name of each group's version, and its kinds. */
+const discovered = async (group: string) => {
+  const list = parse(await kubectl(['get', '--raw', `/apis/${group}`])) as {
+    versions: { version: string }[]
+  }
+  const kinds = list.versions.map(async ({ version }) => {
+    const path = `/apis/${group}/${version}`
+    const { resources } = parse(await kubectl(['get', '--raw', path])) as {
+      resources: { kind: string; name: string; shortNames?: string[] }[]
+    }
+    return resources
+      .filter(({ name }) => !name.includes('/'))
+      .map(({ kind, shortNames = [] }) => ({ kind, version, shortNames }))
+  })
+  return (await Promise.all(kinds)).flat()
+}
+
+test('each kind is served in the versions and under the short name that Keptn had, and in no other', async () => {
+  const groups = [...new Set(resources.map(({ group }) => group))]
+  const seen = (await Promise.all(groups.map(discovered))).flat()
+  for (const type of resources) {
+    const found = seen.filter(({ kind }) => kind === type.kind)
+    const versions = found.map(({ version }) => version).sort()
+    expect([type.kind, ...versions]).toEqual([type.kind, ...[...type.versions].sort()])
+    for (const { shortNames } of found) expect(shortNames).toEqual(type.shortNames)
+  }
+  for (const [kind, [versions, ...shortNames]] of Object.entries(served)) {
+    const type = resources.find((resource) => resource.kind === kind)
+    expect(type).toMatchObject({ versions: versions.split(', '), shortNames })
+    expect(type?.version).toBe(type?.versions[0])
   }
 })
 
-describe.each(resources.map((type) => [type.kind, type as AnyResource] as const))(
-  '%s',
-  (_kind, type) => {
-    test('keeps every field, whichever versions it is written and read in', async () => {
-      const spec = fullSpec(type)
-      const status = sampleOf(structural(type.status), 'status')
-      await create(
-        ...type.versions.map((version) => ({
-          ...manifest(type, version, version, spec),
-          metadata: { name: version, labels: { written: version } },
-        })),
-      )
-      await Promise.all(type.versions.map((name) => setStatus(type, name, name, status)))
-      const lists = await Promise.all(type.versions.map((version) => readAll(type, version)))
-      const seen = lists.flat().map(({ spec, status }) => ({ spec, status }))
-      expect(seen).toHaveLength(type.versions.length ** 2)
-      expect(seen[0]).toMatchObject({ spec, status })
-      for (const other of seen) expect(other).toEqual(seen[0])
-    })
+/** Columns by kind, as kubectl shows them; those behind the bar with `-o wide` only. */
+const columns: Readonly<Record<string, string>> = {
+  KeptnApp: 'Age | Version, Revision, CurrentVersion',
+  KeptnAppVersion:
+    'AppName, Version, Phase | PreDeploymentStatus, PreDeploymentEvaluationStatus, WorkloadOverallStatus, PostDeploymentStatus, PostDeploymentEvaluationStatus, PromotionStatus, Status',
+  KeptnAppContext: 'Age | ',
+  KeptnAppCreationRequest: 'Age | ',
+  KeptnWorkload: 'AppName, Version | ',
+  KeptnWorkloadVersion:
+    'AppName, WorkloadName, WorkloadVersion, Phase | PreDeploymentStatus, PreDeploymentEvaluationStatus, DeploymentStatus, PostDeploymentStatus, PostDeploymentEvaluationStatus, Status',
+  KeptnTask: 'AppName, AppVersion, WorkloadName, WorkloadVersion, Job Name, Status | ',
+  KeptnTaskDefinition: 'Age | Stalled',
+  KeptnEvaluation:
+    'AppName, AppVersion, WorkloadName, WorkloadVersion, RetryCount, EvaluationStatus, OverallStatus | ',
+  KeptnEvaluationDefinition: 'Age | ',
+  KeptnWorkloadInstance:
+    'AppName, WorkloadName, WorkloadVersion, Phase | PreDeploymentStatus, PreDeploymentEvaluationStatus, DeploymentStatus, PostDeploymentStatus, PostDeploymentEvaluationStatus',
+  KeptnEvaluationProvider: 'Age | ',
+  KeptnConfig: 'Age | Status',
+  KeptnMetric: 'Provider, Query, Interval, Value, Step, Aggregation | ',
+  KeptnMetricsProvider: 'Age | ',
+}
 
-    test('is not served in versions that are only remembered', async () => {
-      for (const version of type.unserved) {
-        await expect(cluster.kubectl(['get', nameOf(type, version)])).rejects.toThrow(
-          "doesn't have a resource type",
-        )
-      }
-    })
+/** What a sample has where it is of a type of condition, in a column that looks for one of that type. */
+const withCondition = (type: AnyResource, status: unknown): unknown =>
+  type === KeptnTaskDefinition
+    ? JSON.parse(JSON.stringify(status).replace('"some type"', '"Stalled"'))
+    : status
+
+test.each(resources.map((type: AnyResource) => [type.kind, type] as const))(
+  'kubectl shows the columns of a %s, each with what it is about',
+  async (kind, type) => {
+    const [sample] = samplesOf(type)
+    await server.create(manifestOf(type, type.version, 'listed', { spec: sample?.spec ?? {} }))
+    const made = await server.get(type, type.version, 'listed')
+    await server.putStatus({ ...made, status: withCondition(type, sample?.status) })
+    for (const version of type.versions) {
+      const { columnDefinitions, rows } = await server.table(type, version, 'listed')
+      const named = (wide: boolean) =>
+        columnDefinitions
+          .slice(1)
+          .filter(({ priority }) => priority > 0 === wide)
+          .map(({ name }) => name)
+          .join(', ')
+      expect(`${named(false)} | ${named(true)}`).toBe(columns[kind])
+      expect(rows[0]?.cells.filter((cell) => cell === '' || cell === null)).toEqual([])
+    }
   },
 )
 
-test.each([
-  [
-    'KeptnConfig',
-    undefined,
-    {
-      blockDeployment: true,
-      discoveryQuietSeconds: 5,
-      eventNames: 'seeds',
-      observabilityTimeout: '5m',
-    },
-  ],
-  [
-    'KeptnTaskDefinition',
-    { deno: {} },
-    { retries: 10, timeout: '5m', ttlSecondsAfterFinished: 300 },
-  ],
-  ['KeptnTask', { taskDefinition: 'a' }, { retries: 10, timeout: '5m' }],
-  ['KeptnEvaluationDefinition', { objectives: [] }, { retries: 10, retryInterval: '5s' }],
-  [
-    'KeptnEvaluation',
-    { evaluationDefinition: 'a', workloadVersion: '' },
-    { retries: 10, retryInterval: '5s' },
-  ],
-  ['KeptnApp', { version: '1' }, { revision: 1 }],
-  [
-    'KeptnMetric',
-    { provider: { name: 'a' }, query: 'b', fetchIntervalSeconds: 1, range: {} },
-    { range: { interval: '5m' } },
-  ],
-  ['KeptnMetricsProvider', { targetServer: 'a' }, { insecureSkipTlsVerify: false }],
-])('a %s that leaves fields out has their defaults when read', async (kind, spec, expected) => {
-  const type = resources.find((resource) => resource.kind === kind) ?? KeptnTaskDefinition
-  await create(manifest(type, type.version, 'minimal', spec))
-  expect((await read(type, type.version, 'minimal')).spec).toMatchObject(expected)
+test('kubectl lists a task with what it is for', async () => {
+  const context = {
+    ...{ appName: 'shop', appVersion: '2' },
+    ...{ workloadName: 'shop-cart', workloadVersion: '3' },
+  }
+  await server.create({
+    apiVersion: 'lifecycle.keptn.sh/v1beta1',
+    kind: 'KeptnTask',
+    metadata: { name: 'cart' },
+    spec: { taskDefinition: 'a', context },
+  })
+  const [header, row] = (await kubectl(['get', 'keptntask', 'cart'])).split('\n')
+  expect(header?.split(/\s{2,}/).slice(0, 5)).toEqual([
+    ...['NAME', 'APPNAME', 'APPVERSION', 'WORKLOADNAME', 'WORKLOADVERSION'],
+  ])
+  expect(row?.split(/\s+/).slice(0, 5)).toEqual(['cart', 'shop', '2', 'shop-cart', '3'])
 })
 
 test('a first status has its defaults when read, and may say null for a time', async () => {
-  await create(manifest(KeptnAppVersion, 'v1', 'nulls', { appName: 'a', version: '1' }))
-  await setStatusInFull('nulls', { startTime: null, endTime: null, currentPhase: 'AppDeploy' })
-  const { status } = await read(KeptnAppVersion, 'v1', 'nulls')
+  const made = await server.create(
+    manifestOf(KeptnAppVersion, 'v1', 'nulls', { spec: { appName: 'a', version: '1' } }),
+  )
+  // Keptn's way: the whole object, so that nulls arrive as such and aren't taken for a deletion.
+  await server.putStatus({
+    ...made,
+    status: { startTime: null, endTime: null, currentPhase: 'AppDeploy' },
+  })
+  const { status } = await server.get(KeptnAppVersion, 'v1', 'nulls')
   expect(status).toMatchObject({ status: 'Pending', preDeploymentStatus: 'Pending' })
   expect(status).not.toHaveProperty('startTime')
-})
-
-/** Keptn's way: the whole object, so that nulls arrive as such and aren't taken for a deletion. */
-const setStatusInFull = async (name: string, status: Json) => {
-  const object = await read(KeptnAppVersion, 'v1', name)
-  const path = `/apis/lifecycle.keptn.sh/v1/namespaces/default/keptnappversions/${name}/status`
-  await cluster.kubectl(
-    ['replace', `--raw=${path}`, '--filename=-'],
-    JSON.stringify({ ...object, status }),
-  )
-}
-
-test.each(['deno', 'python', 'function'])('a task for %s keeps every field', async (runner) => {
-  const spec = fullSpec(KeptnTaskDefinition, runner)
-  expect(spec).toHaveProperty(runner)
-  await create(manifest(KeptnTaskDefinition, 'v1alpha3', runner, spec))
-  expect((await read(KeptnTaskDefinition, 'v1', runner)).spec).toEqual(spec)
-})
-
-test('kubectl lists a task with what it is for', async () => {
-  const context = { appName: 'shop', appVersion: '2', workloadName: 'shop-cart' }
-  await create(manifest(KeptnTask, 'v1', 'listed', { taskDefinition: 'a', context }))
-  const [header, row] = (await cluster.kubectl(['get', 'keptntask', 'listed'])).split('\n')
-  expect(header?.split(/\s{2,}/).slice(0, 4)).toEqual([
-    'NAME',
-    'APPNAME',
-    'APPVERSION',
-    'WORKLOADNAME',
-  ])
-  expect(row?.split(/\s+/).slice(0, 4)).toEqual(['listed', 'shop', '2', 'shop-cart'])
 })
 
 test("a task's container is kept as it was written", async () => {
@@ -235,69 +189,46 @@ test("a task's container is kept as it was written", async () => {
     resources: { limits: { cpu: 1 } },
     somethingNew: { deeply: ['nested'] },
   }
-  await create(manifest(KeptnTaskDefinition, 'v1beta1', 'container', { container }))
-  expect((await read(KeptnTaskDefinition, 'v1', 'container')).spec).toMatchObject({ container })
+  await server.create(
+    manifestOf(KeptnTaskDefinition, 'v1beta1', 'container', { spec: { container } }),
+  )
+  const { spec } = await server.get(KeptnTaskDefinition, 'v1', 'container')
+  expect(spec).toMatchObject({ container })
 })
 
-describe('Refused', () => {
-  const none = 'Forbidden! Either Container, Python, or Deno field must be defined'
-  const several = 'Forbidden! Only one of Container, Python, or Deno field can be defined'
-  const metric = { provider: { name: 'a' }, query: 'b', fetchIntervalSeconds: 1 }
-
+describe('What the guides show', () => {
   test.each([
-    ['a task that runs nothing', 'KeptnTaskDefinition', {}, none],
-    ['two runtimes', 'KeptnTaskDefinition', { deno: {}, python: {} }, several],
-    ['a runtime under both its names', 'KeptnTaskDefinition', { deno: {}, function: {} }, several],
     [
-      'a container beside a script',
-      'KeptnTaskDefinition',
-      { container: { name: 'a' }, function: {} },
-      several,
+      'an evaluation definition',
+      `
+      apiVersion: lifecycle.keptn.sh/v1alpha3
+      kind: KeptnEvaluationDefinition
+      metadata: { name: evaluate-dependencies }
+      spec:
+        objectives:
+          - keptnMetricRef: { name: available-cpus, namespace: simplenode-dev }
+            evaluationTarget: ">4"`,
     ],
     [
-      'a step without an aggregation',
-      'KeptnMetric',
-      { ...metric, range: { step: '1m' } },
-      'aggregation is required',
+      'a task definition',
+      `
+      apiVersion: lifecycle.keptn.sh/v1alpha3
+      kind: KeptnTaskDefinition
+      metadata: { name: notify }
+      spec:
+        function:
+          inline:
+            code: |
+              console.log('deployed')
+          secureParameters: { secret: slack-notification }`,
     ],
-    [
-      'an aggregation without a step',
-      'KeptnMetric',
-      { ...metric, range: { aggregation: 'max' } },
-      'step is required',
-    ],
-    [
-      'an interval that is no duration',
-      'KeptnMetric',
-      { ...metric, range: { interval: '5mins' } },
-      'spec.range.interval',
-    ],
-    [
-      'more stored results than fit',
-      'KeptnMetric',
-      { ...metric, range: { storedResults: 256 } },
-      '255',
-    ],
-    ['an unknown kind of event names', 'KeptnConfig', { eventNames: 'mine' }, 'Unsupported value'],
-  ])('%s', async (_what, kind, spec, message) => {
-    const type = resources.find((resource) => resource.kind === kind) ?? KeptnTaskDefinition
-    await Promise.all(
-      type.versions.map((version) =>
-        expect(create(manifest(type, version, 'refused', spec))).rejects.toThrow(message),
-      ),
-    )
-  })
-
-  test('nothing that the engine can tell about in a condition', async () => {
-    await create(
-      manifest(KeptnTaskDefinition, 'v1', 'empty-code', { deno: { inline: { code: '' } } }),
-      manifest(KeptnTaskDefinition, 'v1alpha3', 'no-code', { function: {} }),
-      {
-        apiVersion: 'lifecycle.keptn.sh/v1',
-        kind: 'KeptnEvaluationDefinition',
-        metadata: { name: 'odd-target' },
-        spec: { objectives: [{ keptnMetricRef: { name: 'a' }, evaluationTarget: 'about 5' }] },
-      },
-    )
+  ])('for %s is read back through v1 with nothing lost', async (_what, text) => {
+    const object = parse(text) as Manifest
+    await server.create(object)
+    const stored = await kubectl([
+      ...['get', `${object.kind.toLowerCase()}s.v1.lifecycle.keptn.sh`, object.metadata.name],
+      '--output=json',
+    ])
+    expect((parse(stored) as Manifest).spec).toMatchObject(object.spec ?? {})
   })
 })

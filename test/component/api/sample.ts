@@ -1,4 +1,8 @@
-import type { StructuralSchema } from '../../../api/crd.ts'
+import { structural, type StructuralSchema } from '../../../api/crd.ts'
+import { KeptnTaskDefinition } from '../../../api/index.ts'
+import type { AnyResource } from '../../../api/resource.ts'
+
+export type Json = Readonly<Record<string, unknown>>
 
 const text = (schema: StructuralSchema, name: string): unknown => {
   if (Array.isArray(schema['enum'])) return schema['enum'].at(-1)
@@ -21,4 +25,47 @@ export const sampleOf = (schema: StructuralSchema, name: string): unknown => {
   if (schema.items) return [sampleOf(schema.items, name)]
   if (schema.type === 'integer') return 7
   return schema.type === 'boolean' ? schema.default !== true : text(schema, name)
+}
+
+/** Of what a task can run, one may be there. */
+export const runners = ['deno', 'python', 'container', 'function'] as const
+
+/** A whole object's worth of fields. */
+export interface Sample {
+  /** What tells it from the kind's other samples, in a name. */
+  readonly variant: string
+  readonly spec: Json
+  readonly status: unknown
+}
+
+/** Objects of a kind that together have every field: one, or one for each of the fields that exclude each other. */
+export const samplesOf = (type: AnyResource): readonly Sample[] => {
+  const spec = sampleOf(structural(type.spec), 'spec') as Json
+  const status = sampleOf(structural(type.status), 'status')
+  if (type.kind !== KeptnTaskDefinition.kind) return [{ variant: 'full', spec, status }]
+  return runners.map((variant) => ({ variant, spec: without(spec, variant), status }))
+}
+
+const without = (spec: Json, runner: string): Json =>
+  Object.fromEntries(
+    Object.entries(spec).filter(
+      ([name]) => name === runner || !(runners as readonly string[]).includes(name),
+    ),
+  )
+
+const isFree = (schema: StructuralSchema): boolean =>
+  schema.type === 'string' &&
+  !['enum', 'pattern', 'format', 'x-kubernetes-validations'].some((keyword) => keyword in schema)
+
+const childOf = (schema: StructuralSchema, key: string): StructuralSchema =>
+  schema.items ?? schema.additionalProperties ?? schema.properties?.[key] ?? {}
+
+/** The value with one text in it made another; `undefined` when no text in it may be anything. */
+export const withText = (schema: StructuralSchema, value: unknown, text: string): unknown => {
+  if (typeof value !== 'object' || value === null) return isFree(schema) ? text : undefined
+  for (const [key, child] of Object.entries(value)) {
+    const changed = withText(childOf(schema, key), child, text)
+    if (changed !== undefined) return Object.assign(structuredClone(value), { [key]: changed })
+  }
+  return undefined
 }

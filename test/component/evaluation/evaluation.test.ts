@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { pino } from 'pino'
 import {
+  KeptnAppVersion,
   KeptnConfig,
   KeptnEvaluation,
   KeptnEvaluationDefinition,
   KeptnMetric,
+  KeptnWorkloadVersion,
   newObject,
   type StatusOf,
 } from '../../../api/index.ts'
@@ -51,9 +53,16 @@ const start = (): { readonly told: readonly Transition[]; readonly stop: () => P
     type: KeptnConfig,
     indexes: lifecycleIndexes.configs,
   })
+  const appVersions = startReflector<KeptnAppVersion>({ ...given, type: KeptnAppVersion })
+  const workloadVersions = startReflector<KeptnWorkloadVersion>({
+    ...given,
+    type: KeptnWorkloadVersion,
+  })
   const told: Transition[] = []
   const controller = evaluationController({
     stores: {
+      appVersions: appVersions.store,
+      workloadVersions: workloadVersions.store,
       evaluations: evaluations.store,
       evaluationDefinitions: definitions.store,
       metrics: metrics.store,
@@ -64,7 +73,7 @@ const start = (): { readonly told: readonly Transition[]; readonly stop: () => P
   })
   const ended = runController(controller, {
     ...given,
-    stores: [evaluations, definitions, metrics, configs],
+    stores: [evaluations, definitions, metrics, configs, appVersions, workloadVersions],
     announce: (transitions) => void told.push(...transitions),
   })
   const stop = async (): Promise<void> => {

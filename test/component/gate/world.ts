@@ -10,7 +10,13 @@ import { KeptnWorkloadVersion } from '../../../api/keptn-workload-version.ts'
 import { DaemonSet, Namespace, Pod, ReplicaSet, StatefulSet } from '../../../api/kubernetes.ts'
 import type { KubeObject } from '../../../api/object.ts'
 import { newObject } from '../../../api/resource.ts'
-import { gateControllers, heldPods, ownerIndexes, versionIndexes } from '../../../gate/index.ts'
+import {
+  gateControllers,
+  heldPods,
+  letGoPods,
+  ownerIndexes,
+  versionIndexes,
+} from '../../../gate/index.ts'
 import { gateName, keys } from '../../../identity/keys.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
 import { runController } from '../../../kube/controller.ts'
@@ -27,8 +33,8 @@ export interface Replica {
 export interface World {
   readonly cluster: Cluster
   readonly client: Client
-  /** Starts the gate's controllers, the leader's among them or not. */
-  readonly replica: (leads: boolean) => Replica
+  /** Starts the gate's controllers, the leader's among them or not. `quietMs`: how long held pods say nothing. */
+  readonly replica: (leads: boolean, quietMs?: number) => Replica
   readonly close: () => Promise<void>
 }
 
@@ -53,12 +59,12 @@ export const startWorld = async (name: string): Promise<World> => {
   return {
     cluster,
     client,
-    replica: (leads) => {
+    replica: (leads, quietMs) => {
       const started = startReplica(
         createClient(connection, {
           userAgent: leads ? 'gate-replica-leading' : 'gate-replica-following',
         }),
-        leads,
+        { leads, ...(quietMs === undefined ? {} : { quietMs }) },
       )
       const replica: Replica = {
         told: started.told,
@@ -78,12 +84,16 @@ export const startWorld = async (name: string): Promise<World> => {
   }
 }
 
-const startReplica = (client: Client, leads: boolean): Replica => {
+const startReplica = (
+  client: Client,
+  { leads, ...settings }: { readonly leads: boolean; readonly quietMs?: number },
+): Replica => {
   const ending = new AbortController()
   const { signal } = ending
   const log = pino({ level: 'silent' })
   const given = { client, log, signal }
   const pods = startReflector({ ...given, ...heldPods })
+  const letGo = startReflector({ ...given, ...letGoPods })
   const namespaces = startReflector<Namespace>({ ...given, type: Namespace })
   const versions = startReflector<KeptnWorkloadVersion>({
     ...given,
@@ -93,16 +103,17 @@ const startReplica = (client: Client, leads: boolean): Replica => {
   const owners = [ReplicaSet, StatefulSet, DaemonSet].map((type) =>
     startReflector({ ...given, type, indexes: ownerIndexes }),
   )
-  const stores: readonly Reflector<KubeObject>[] = [pods, namespaces, versions, ...owners]
+  const stores: readonly Reflector<KubeObject>[] = [pods, letGo, namespaces, versions, ...owners]
   const told: Transition[] = []
   const { always, leading } = gateControllers({
     pods: pods.store,
+    letGo: letGo.store,
     namespaces: namespaces.store,
     versions: versions.store,
     owners: owners.map(({ store }) => store),
     client,
     leads: () => leads,
-    settings: { namespace: 'keptn-system', suspectsUntilAsked: 1 },
+    settings: { namespace: 'keptn-system', suspectsUntilAsked: 1, ...settings },
   })
   const runs = [...always, ...(leads ? leading() : [])].map(({ controller, workers }) =>
     runController(controller, {

@@ -141,6 +141,11 @@ export const defineWidgets = async ({ cluster }: World): Promise<void> => {
   await cluster.kubectl(['wait', '--for=condition=Established', `crd/${name}`])
 }
 
+/** Takes the kind of Widgets away again, and all Widgets with it. */
+export const undefineWidgets = async ({ cluster }: World): Promise<void> => {
+  await cluster.kubectl(['delete', 'crd', widgetDefinition.metadata.name, '--ignore-not-found'])
+}
+
 /** A log whose lines can be read. */
 export const readableLog = (): { readonly log: Logger; readonly lines: string[] } => {
   const lines: string[] = []

@@ -6,7 +6,14 @@
  */
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { KeptnTask, KeptnTaskDefinition, newObject, type NewOf } from '../../../api/index.ts'
+import {
+  KeptnAppVersion,
+  KeptnTask,
+  KeptnTaskDefinition,
+  KeptnWorkloadVersion,
+  newObject,
+  type NewOf,
+} from '../../../api/index.ts'
 import { Job, Namespace, Pod, Secret } from '../../../api/kubernetes.ts'
 import { controllerOf } from '../../../api/object.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
@@ -102,18 +109,25 @@ const startReplica = (inner: Client, crashAfter = Number.POSITIVE_INFINITY) => {
   const definitions = startReflector<KeptnTaskDefinition>({ ...given, type: KeptnTaskDefinition })
   const jobs = startReflector({ ...given, ...taskJobs })
   const configMaps = startReflector({ ...given, ...functionConfigMaps })
+  const appVersions = startReflector<KeptnAppVersion>({ ...given, type: KeptnAppVersion })
+  const workloadVersions = startReflector<KeptnWorkloadVersion>({
+    ...given,
+    type: KeptnWorkloadVersion,
+  })
   const sources = {
     tasks: tasks.store,
     definitions: definitions.store,
     jobs: jobs.store,
     configMaps: configMaps.store,
+    appVersions: appVersions.store,
+    workloadVersions: workloadVersions.store,
     client,
     settings: { namespace: home, denoImage: 'localhost/deno:1', eventNames: 'seeds' as const },
   }
   const told: Transition[] = []
   const runtime = {
     ...given,
-    stores: [tasks, definitions, jobs, configMaps],
+    stores: [tasks, definitions, jobs, configMaps, appVersions, workloadVersions],
     announce: (transitions: readonly Transition[]) => void told.push(...transitions),
   }
   const runs = [

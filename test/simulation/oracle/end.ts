@@ -15,6 +15,7 @@ import {
   isWanted,
   referencesOf,
   revisionOf,
+  saysReleased,
   stateOf,
   verdictOf,
 } from './reading.ts'
@@ -98,6 +99,15 @@ const watchesWhatIsHeld: EndInvariant = {
     heldPods(facts)
       .filter(({ metadata }) => metadata.labels?.['keptn.sh/gated'] !== 'true')
       .map(named),
+}
+
+const saysWhatItHolds: EndInvariant = {
+  says: 'A pod that is held for good says so, and no other does',
+  judge: (facts) => {
+    const silent = heldPods(facts).filter((pod) => saysReleased(pod) !== 'False')
+    const running = facts.server.list(Pod).filter((pod) => !isHeld(pod))
+    return [...silent, ...running.filter((pod) => saysReleased(pod) === 'False')].map(named)
+  },
 }
 
 /** Pods of a StatefulSet that it has not come to replace yet want nothing any more. */
@@ -230,6 +240,7 @@ export const endInvariants: readonly EndInvariant[] = [
   holdsNoBystanders,
   letsGoWhatLeaves,
   watchesWhatIsHeld,
+  saysWhatItHolds,
   beginsWhatIsHeld,
   hasVersions,
   endsVersions,

@@ -6,7 +6,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import {
   KeptnApp,
+  KeptnAppCreationRequest,
   KeptnAppVersion,
+  KeptnConfig,
   KeptnEvaluation,
   KeptnTask,
   KeptnTaskDefinition,
@@ -38,11 +40,32 @@ const withoutMarks =
     status,
   })
 
-const podMarks = withoutMarks(['keptn.sh/gated', 'keptn.sh/scheduling-gate-removed'])
+const podMarks = withoutMarks([
+  'keptn.sh/gated',
+  'keptn.sh/scheduling-gate-removed',
+  'gatekept.dev/held',
+])
+
+interface Typed {
+  readonly type: string
+}
+
+const theirConditions = ({ status }: Stored): readonly Typed[] =>
+  ((status?.['conditions'] ?? []) as readonly Typed[]).filter(
+    ({ type }) => type !== 'gatekept.dev/Released',
+  )
+
+/** The status alone is ours. */
+const allButStatus: Theirs = ({ metadata, spec }) => ({
+  labels: metadata.labels,
+  annotations: metadata.annotations,
+  spec,
+})
 
 const theirs: Readonly<Record<string, Theirs>> = {
   [Pod.kind]: (pod) => ({
     ...(podMarks(pod) as object),
+    status: { ...pod.status, conditions: theirConditions(pod) },
     gates: gatesOf(pod).filter((name) => name !== 'keptn-prechecks-gate'),
   }),
   [Namespace.kind]: withoutMarks([
@@ -50,11 +73,8 @@ const theirs: Readonly<Record<string, Theirs>> = {
     'gatekept.dev/managed-since',
     'keptn.sh/lifecycle-toolkit',
   ]),
-  [KeptnTaskDefinition.kind]: ({ metadata, spec }) => ({
-    labels: metadata.labels,
-    annotations: metadata.annotations,
-    spec,
-  }),
+  [KeptnTaskDefinition.kind]: allButStatus,
+  [KeptnConfig.kind]: allButStatus,
 }
 
 const madeByUs: ReadonlySet<string> = new Set([
@@ -78,6 +98,7 @@ const theirsOf = (object: Stored): unknown => {
 
 const deletedByUs: ReadonlySet<string> = new Set([
   Job.kind,
+  KeptnAppCreationRequest.kind,
   KeptnAppVersion.kind,
   KeptnWorkloadVersion.kind,
 ])

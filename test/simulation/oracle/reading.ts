@@ -44,13 +44,18 @@ export const hasEnded = (object: Stored): boolean =>
 /** How often it was tried again. */
 export const attemptOf = ({ status }: Stored): number => Number(status?.['attempt'] ?? 1)
 
-export const verdictOf = ({ status }: Stored): unknown => {
+const conditionOf = ({ status }: Stored, wanted: string): unknown => {
   const conditions = (status?.['conditions'] ?? []) as readonly {
     readonly type: string
     readonly status: string
   }[]
-  return conditions.find(({ type }) => type === 'PreDeploymentPassed')?.status
+  return conditions.find(({ type }) => type === wanted)?.status
 }
+
+export const verdictOf = (version: Stored): unknown => conditionOf(version, 'PreDeploymentPassed')
+
+/** What a pod says of its being held. */
+export const saysReleased = (pod: Stored): unknown => conditionOf(pod, 'gatekept.dev/Released')
 
 /** A workload at a version, as an app lists it. */
 export interface Reference {

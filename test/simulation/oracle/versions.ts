@@ -21,7 +21,7 @@ const endingKinds: ReadonlySet<string> = new Set([
 ])
 
 const isTriedAgain = (before: Stored, after: Stored): boolean =>
-  attemptOf(after) > attemptOf(before) && stateOf(before) === 'Failed'
+  attemptOf(after) === attemptOf(before) + 1 && hasEnded(before)
 
 /** An app version that was made again ends once more: nothing of it counts from then on. */
 const isReplaced = (after: Stored): boolean =>

@@ -12,6 +12,7 @@ test('what is not set has its default, and what is empty counts as not set', () 
     denoImage: 'deno:1',
     logLevel: 'info',
     probePort: 8081,
+    promotes: false,
     metricsPort: 2222,
     allowedSourceRanges: [],
   }
@@ -42,6 +43,7 @@ test('what is set counts', () => {
     denoImage: '',
     logLevel: 'debug',
     probePort: 9000,
+    promotes: false,
     metricsPort: 0,
     allowedSourceRanges: ['10.0.0.0/8', '192.168.0.0/16'],
   })

@@ -100,6 +100,7 @@ describe('manifests/install', () => {
       rules.filter(({ resources }) => resources.includes(resource))
     expect(about('pods').flatMap(({ verbs }) => verbs)).not.toContain('create')
     expect(about('pods').flatMap(({ verbs }) => verbs)).not.toContain('delete')
+    expect(about('pods/status').map(({ verbs }) => verbs)).toEqual([['patch']])
     const listing = about('secrets').filter(({ verbs }) => verbs.includes('list'))
     expect(listing.map(({ resourceNames }) => resourceNames)).toEqual([['keptn-certs']])
   })

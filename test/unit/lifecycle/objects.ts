@@ -72,6 +72,7 @@ export const parent = (more: Partial<Parent> = {}): Parent => ({
   workloadName: 'shop-cart',
   workloadVersion: '2',
   metadata: {},
+  attempt: 1,
   ...more,
 })
 

@@ -120,9 +120,13 @@ const worlds: fc.Arbitrary<WorkloadVersionSeen> = fc
       evaluations: fc.subarray(evaluationNames),
     }),
     blocking: fc.boolean(),
+    standing: fc.constantFrom('wanted' as const, 'superseded' as const, 'opted-out' as const),
+    isHeld: fc.boolean(),
   })
-  .map(({ spec, status, verdict, app, owner, children, known, blocking }) => ({
+  .map(({ spec, status, verdict, app, owner, children, known, blocking, standing, isHeld }) => ({
     now: new Date('2026-03-01T12:00:30Z'),
+    standing,
+    isHeld,
     version: workloadVersion(spec, withVerdict(status, verdict)),
     app: undefined,
     appVersion:
@@ -184,13 +188,36 @@ const holds = (check: (seen: WorkloadVersionSeen) => void): void => {
 }
 
 describe('a workload version', () => {
-  test('that has ended stays as it is, whatever is seen', () => {
+  test('that has ended stays as it is, unless its pods are held once more', () => {
     holds((seen) => {
-      if (!isTerminal(seen.version.status?.status)) return
+      if (!isTerminal(seen.version.status?.status) || mayBeginAnew(seen)) return
       const { actions, status = seen.version.status, transitions } = decide(seen)
       expect(actions).toEqual([])
       expect(transitions.every(({ reason }) => reason === 'ChecksAddedTooLate')).toBe(true)
       expect(withoutLate(status)).toEqual(withoutLate(seen.version.status))
+    })
+  })
+
+  test('begins anew as another attempt, with nothing of the one before', () => {
+    holds((seen) => {
+      if (!mayBeginAnew(seen)) return
+      const { status } = decide(seen)
+      expect(status?.attempt).toBe(2)
+      expect(status?.status).not.toBe('Deprecated')
+      expect(status?.endTime).toBeUndefined()
+    })
+  })
+
+  test('that nobody wants any more ends, unless its pods were let go', () => {
+    holds((seen) => {
+      const { standing, version } = seen
+      if (standing === 'wanted' || isTerminal(version.status?.status)) return
+      const isReleased = verdictOf(version.status) === 'True'
+      const { status, actions } = decide(seen)
+      if (standing === 'superseded' && isReleased) return
+      expect(status?.status).toBe('Deprecated')
+      expect(actions).toEqual([])
+      if (!isReleased) expect(verdictOf(status)).toBe('False')
     })
   })
 
@@ -218,7 +245,8 @@ describe('a workload version', () => {
       if (isTerminal(seen.version.status?.status)) return
       if (status === undefined || verdictOf(seen.version.status) === 'True') return
       const before = [status.preDeploymentStatus, status.preDeploymentEvaluationStatus]
-      expect(verdictOf(status) === 'True').toBe(isBegun(seen) && before.every(isPassed))
+      const isDue = seen.standing === 'wanted' && isBegun(seen) && before.every(isPassed)
+      expect(verdictOf(status) === 'True').toBe(isDue)
     })
   })
 
@@ -258,6 +286,16 @@ describe('a workload version', () => {
     })
   })
 })
+
+/** Whether the version ended before its time, and somebody wants it again. */
+const mayBeginAnew = ({ version, standing, isHeld, children }: WorkloadVersionSeen): boolean =>
+  version.status?.status === 'Deprecated' &&
+  standing === 'wanted' &&
+  isHeld &&
+  [
+    ...children.tasks.map(({ status }) => status?.status),
+    ...children.evaluations.map(({ status }) => status?.overallStatus),
+  ].every(isTerminal)
 
 /** A version that has ended still says which checks came too late. */
 const withoutLate = (status: WorkloadVersionStatus | undefined) => ({

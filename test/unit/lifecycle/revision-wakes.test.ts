@@ -57,6 +57,7 @@ test('a ReplicaSet wakes those of its Deployment that have held pods', () => {
     stores: {
       pods: storeOf([pod('a', 'cart-1'), pod('b', 'cart-3')], lifecycleIndexes.pods),
       replicaSets: storeOf(sets, lifecycleIndexes.replicaSets),
+      workloadVersions: storeOf([], lifecycleIndexes.workloadVersions),
     },
   } as unknown as Pick<RevisionReader, 'stores'>
   const keys = revisionKeysOfReplicaSet(reader)(replicaSet('cart-2'))

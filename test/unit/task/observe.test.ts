@@ -45,6 +45,8 @@ const look = async ({ task, live = {}, definition, job }: Cluster) => {
     definitions: definition === undefined ? storeOf() : storeOf(definition),
     jobs: job === undefined ? storeOf() : storeOf(job),
     configMaps: storeOf(),
+    appVersions: storeOf(),
+    workloadVersions: storeOf(),
     client,
     settings,
   })(`shop/${task.metadata.name}`, now)

@@ -1,0 +1,57 @@
+/**
+ * Why a version ended without having gone through all its phases, and whether it may begin anew.
+ *
+ * @module
+ */
+import { conditionTypes, type KeptnAppVersion, type KeptnWorkloadVersion } from '../../api/index.ts'
+import { findCondition } from '../../kube/conditions.ts'
+
+/** Reasons of versions that ended `Deprecated`, as the condition `Ready` has them. */
+export const endings = {
+  /** Another version took its place before this one was released. */
+  superseded: 'Superseded',
+  /** Its namespace is not managed any more. */
+  optedOut: 'OptedOut',
+  /** The same version of the app was made again. */
+  madeAgain: 'Deprecated',
+} as const
+
+type Version = KeptnAppVersion | KeptnWorkloadVersion
+
+/** Why the version is `Deprecated`; `undefined`: it is not. */
+export const endingOf = ({ status }: Version): string | undefined =>
+  status?.status === 'Deprecated'
+    ? (findCondition(status.conditions, conditionTypes.ready)?.reason ?? endings.madeAgain)
+    : undefined
+
+/** Why nobody waits for the checks of a version any more. */
+export interface Abandonment {
+  readonly reason: string
+  readonly message: string
+}
+
+/** Whether the version that made a task or an evaluation has ended before its time: what is under way is stopped. */
+export const abandonmentOf = (version: Version | undefined): Abandonment | undefined => {
+  const reason = version && endingOf(version)
+  if (version === undefined || reason === undefined) return undefined
+  const ready = findCondition(version.status?.conditions, conditionTypes.ready)
+  const message = `Stopped, since ${version.kind} "${version.metadata.name}" ended: ${ready?.message ?? reason}`
+  return { reason, message }
+}
+
+/** How often the version has gone through its phases, this time included. */
+export const attemptOf = ({ status }: Version): number => status?.attempt ?? 1
+
+/**
+ * Whether this app version is a new try for a workload version that has failed: its revision is higher than the one that the
+ * failed attempt began for. A new version of an app counts as its first revision, so that to raise the version alone tries
+ * nothing again. (Keptn runs app checks again for a raised revision, and never those of workloads: spec/lifecycle 5.9.)
+ */
+export const isTriedAgainFor = (
+  { status }: KeptnWorkloadVersion,
+  { spec }: KeptnAppVersion,
+): boolean => {
+  if (status?.status !== 'Failed') return false
+  const { begunFor } = status
+  return spec.revision > (begunFor?.version === spec.version ? begunFor.revision : 1)
+}

@@ -1,0 +1,102 @@
+/**
+ * Reads what a decision about a workload version needs.
+ *
+ * @module
+ */
+import type { KeptnAppVersion, KeptnWorkloadVersion } from '../../api/index.ts'
+import { Namespace } from '../../api/kubernetes.ts'
+import type { KubeObject } from '../../api/object.ts'
+import { wantsManaging } from '../../identity/scope.ts'
+import type { Client } from '../../kube/client.ts'
+import { keyOf, parseKey } from '../../kube/keys.ts'
+import { isOfPresent } from '../app/generation.ts'
+import { newestFirst } from '../checks/history.ts'
+import { isLeaving, isOnItsWayOut } from '../checks/leaving.ts'
+import type { Owner } from '../checks/rollout.ts'
+import { isTerminal } from '../checks/roll-up.ts'
+import { configOf } from '../config.ts'
+import { replicaSetOwner } from '../owners.ts'
+import { childrenOf, definitionsFor, type LifecycleStores } from '../stores.ts'
+import type { WorkloadVersionSeen } from './decide.ts'
+import { isHeld, standingOf } from './standing.ts'
+
+/** What `observe` reads from. */
+export interface Reader {
+  readonly stores: LifecycleStores
+  readonly client: Pick<Client, 'get'>
+  /** Our own namespace. */
+  readonly namespace: string
+}
+
+/** Everything about one workload version; `undefined`: it is gone, or on its way. */
+export const observe =
+  (reader: Reader) =>
+  async (key: string, now: Date): Promise<WorkloadVersionSeen | undefined> => {
+    const { stores } = reader
+    const { namespace, name } = parseKey(key)
+    const version = stores.workloadVersions.get(namespace, name)
+    if (version === undefined || isLeaving(version)) return undefined
+    return {
+      now,
+      version,
+      standing: standingOf(stores, version, await namespaceOf(reader, version)),
+      isHeld: isHeld(stores, version),
+      app: stores.apps.get(namespace, version.spec.app),
+      appVersion: appVersionOf(stores, version),
+      owner: ownerOf(stores, version),
+      children: childrenOf(stores, version),
+      definitions: definitionsFor(stores, version, reader.namespace),
+      config: configOf(stores.configs.by('namespace', reader.namespace)),
+    }
+  }
+
+/**
+ * The namespace, live where the store says that it left: a store that is behind must not end what has just begun. What has
+ * ended need not be asked about.
+ */
+const namespaceOf = async (
+  { stores, client }: Reader,
+  { metadata, status }: KeptnWorkloadVersion,
+): Promise<Namespace | undefined> => {
+  const name = metadata.namespace ?? ''
+  const stored = stores.namespaces.get(undefined, name)
+  const isSure = stored === undefined || wantsManaging(stored) || isTerminal(status?.status)
+  return isSure ? stored : client.get(Namespace, { name })
+}
+
+/** The app version that this workload version belongs to: the newest one that is not deprecated. */
+const appVersionOf = (
+  { appVersions, apps }: LifecycleStores,
+  version: KeptnWorkloadVersion,
+): KeptnAppVersion | undefined => {
+  const app = apps.get(version.metadata.namespace, version.spec.app)
+  /** Its app was made again, or it is being deleted: what it comes to says nothing about the app that is there now. */
+  const isGoing = (candidate: KeptnAppVersion): boolean =>
+    app === undefined ? isLeaving(candidate) : isOnItsWayOut(candidate, app)
+  // Times are whole seconds: of two that were made in one, the app knows which is its own now.
+  const presentFirst = (one: KeptnAppVersion, other: KeptnAppVersion): number =>
+    newestFirst(one, other) || Number(isPresent(other)) - Number(isPresent(one))
+  const isPresent = (candidate: KeptnAppVersion): boolean =>
+    app !== undefined && isOfPresent(app, candidate)
+  return appVersions
+    .by('lists', keyOf(version))
+    .filter((candidate) => candidate.status?.status !== 'Deprecated' && !isGoing(candidate))
+    .toSorted(presentFirst)[0]
+}
+
+const ownerOf = (stores: LifecycleStores, version: KeptnWorkloadVersion): Owner => {
+  const { kind, name, uid } = version.spec.resourceReference
+  const { namespace } = version.metadata
+  const same = <T extends KubeObject>(object: T | undefined): T | undefined =>
+    object?.metadata.uid === uid ? object : undefined
+  switch (kind) {
+    case 'ReplicaSet':
+      return replicaSetOwner(stores, same(stores.replicaSets.get(namespace, name)))
+    case 'StatefulSet':
+      return { kind, object: same(stores.statefulSets.get(namespace, name)) }
+    case 'DaemonSet':
+      return { kind, object: same(stores.daemonSets.get(namespace, name)) }
+    default:
+      return { kind: 'other', name: kind }
+  }
+}

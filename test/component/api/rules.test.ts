@@ -1,0 +1,270 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { stringify } from 'yaml'
+import { crdOf, structural, type StructuralSchema } from '../../../api/crd.ts'
+import {
+  KeptnAppVersion,
+  KeptnConfig,
+  KeptnEvaluation,
+  KeptnMetric,
+  KeptnTask,
+  KeptnTaskDefinition,
+  KeptnWorkload,
+  KeptnWorkloadVersion,
+  resources,
+} from '../../../api/index.ts'
+import type { AnyResource } from '../../../api/resource.ts'
+import { eventually } from '../../eventually.ts'
+import { samplesOf, type Json } from './sample.ts'
+import { applyCrds, manifestOf, startServer, type Server } from './server.ts'
+
+let server: Server
+
+const none = 'Forbidden! Either Container, Python, or Deno field must be defined'
+const several = 'Forbidden! Only one of Container, Python, or Deno field can be defined'
+
+const withoutRules = (schema: StructuralSchema): StructuralSchema =>
+  JSON.parse(
+    JSON.stringify(schema, (key, value: unknown) =>
+      key === 'x-kubernetes-validations' || key === 'minimum' ? undefined : value,
+    ),
+  ) as StructuralSchema
+
+/** Objects that are stored before their kind has rules, and break them. */
+const lawless: Readonly<Record<string, Json>> = {
+  nothing: {},
+  both: { deno: {}, python: {} },
+  negative: { deno: {}, retries: -1, ttlSecondsAfterFinished: -1 },
+}
+
+beforeAll(async () => {
+  server = await startServer('api-rules')
+  const crd = crdOf(KeptnTaskDefinition)
+  const versions = crd.spec.versions.map((version) => ({
+    ...version,
+    schema: { openAPIV3Schema: withoutRules(version.schema.openAPIV3Schema) },
+  }))
+  const old = stringify({ ...crd, spec: { ...crd.spec, versions } })
+  await server.cluster.kubectl(['create', '-f', '-'], old)
+  await server.cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all'])
+  for (const [name, spec] of Object.entries(lawless)) {
+    await eventually(() => server.create(manifestOf(KeptnTaskDefinition, 'v1', name, { spec })))
+  }
+  await applyCrds(server.cluster)
+  // A changed CRD takes a moment to be in force.
+  await eventually(async () => {
+    const refused = server.create(manifestOf(KeptnTaskDefinition, 'v1', 'probe', { spec: {} }))
+    await expect(refused).rejects.toThrow(none)
+  })
+}, 300_000)
+
+afterAll(() => server.close())
+
+/** Cases by the sentence that they are refused with. */
+const refusedAtCreation: readonly (readonly [
+  what: string,
+  type: AnyResource,
+  spec: Json,
+  message: string,
+])[] = [
+  ['a task that runs nothing', KeptnTaskDefinition, {}, none],
+  ['two runtimes', KeptnTaskDefinition, { deno: {}, python: {} }, several],
+  ['a runtime under both its names', KeptnTaskDefinition, { deno: {}, function: {} }, several],
+  [
+    'a container beside a script',
+    KeptnTaskDefinition,
+    { container: { name: 'a' }, function: {} },
+    several,
+  ],
+  [
+    'a step without an aggregation',
+    KeptnMetric,
+    { range: { step: '1m' } },
+    'spec.range.aggregation: Required value: aggregation is required when step is set',
+  ],
+  [
+    'an aggregation without a step',
+    KeptnMetric,
+    { range: { aggregation: 'max' } },
+    'spec.range.step: Required value: step is required when aggregation is set',
+  ],
+  [
+    'an interval that is no duration',
+    KeptnMetric,
+    { range: { interval: '5mins' } },
+    'spec.range.interval',
+  ],
+  ['more stored results than fit', KeptnMetric, { range: { storedResults: 256 } }, '255'],
+  [
+    'fewer retries than none',
+    KeptnTaskDefinition,
+    { deno: {}, retries: -1 },
+    'spec.retries in body should be greater than or equal to 0',
+  ],
+  [
+    'a Job that is gone before it ends',
+    KeptnTaskDefinition,
+    { deno: {}, ttlSecondsAfterFinished: -1 },
+    'spec.ttlSecondsAfterFinished in body should be greater than or equal to 0',
+  ],
+  [
+    'a task with fewer retries than none',
+    KeptnTask,
+    { taskDefinition: 'a', retries: -1 },
+    'spec.retries in body should be greater than or equal to 0',
+  ],
+  [
+    'a timeout that is no duration',
+    KeptnTask,
+    { taskDefinition: 'a', timeout: 'soon' },
+    'spec.timeout',
+  ],
+  ['an unknown kind of event names', KeptnConfig, { eventNames: 'mine' }, 'Unsupported value'],
+  [
+    'a window that ends before it begins',
+    KeptnConfig,
+    { keptnAppCreationRequestTimeoutSeconds: -1 },
+    'greater than or equal to 0',
+  ],
+]
+
+const metric = { provider: { name: 'a' }, query: 'b', fetchIntervalSeconds: 1 }
+
+describe('Refused in every version:', () => {
+  test.each(refusedAtCreation)('%s', async (_what, type, spec, message) => {
+    const whole = type === KeptnMetric ? { ...metric, ...spec } : spec
+    for (const version of type.versions) {
+      const refused = server.create(manifestOf(type, version, 'refused', { spec: whole }))
+      await expect(refused).rejects.toThrow(message)
+    }
+  })
+
+  const fixed: readonly (readonly [AnyResource, string, string])[] = [
+    [KeptnWorkload, 'app', 'name the other app on the pods, and a workload of that app is made'],
+    [
+      KeptnWorkloadVersion,
+      'app',
+      'name the other app on the pods, and a workload of that app is made',
+    ],
+    [
+      KeptnWorkloadVersion,
+      'version',
+      'name the other version on the pods, and a KeptnWorkloadVersion is made for it',
+    ],
+    [
+      KeptnWorkloadVersion,
+      'workloadName',
+      'name the other workload on the pods, and a KeptnWorkloadVersion is made for it',
+    ],
+    [KeptnAppVersion, 'appName', 'write the other KeptnApp, and a KeptnAppVersion is made for it'],
+    [
+      KeptnAppVersion,
+      'version',
+      'change the version of the KeptnApp, and a KeptnAppVersion is made for it',
+    ],
+    [KeptnTask, 'taskDefinition', 'create another KeptnTask to run another definition'],
+    [
+      KeptnEvaluation,
+      'evaluationDefinition',
+      'create another KeptnEvaluation to run another definition',
+    ],
+  ]
+
+  test.each(fixed.map((row) => [row[0].kind, ...row] as const))(
+    '%s: what it is about is changed (%#)',
+    async (_kind, type, field, message) => {
+      const [sample] = samplesOf(type)
+      const name = `about-${field.toLowerCase()}`
+      await server.create(manifestOf(type, type.version, name, { spec: sample?.spec ?? {} }))
+      for (const version of type.versions) {
+        const stored = await server.get(type, version, name)
+        const change = server.put({ ...stored, spec: { ...stored.spec, [field]: 'another' } })
+        await expect(change).rejects.toThrow(
+          new RegExp(`spec\\.${field}: Invalid value: .*cannot be changed: ${message}`),
+        )
+        expect((await server.get(type, version, name)).spec).toEqual(sample?.spec)
+      }
+    },
+  )
+
+  test('there is no rule without a case', () => {
+    const tried = [...refusedAtCreation.map(([, , , text]) => text), ...fixed.map((row) => row[2])]
+    const untried = resources
+      .flatMap(({ kind, spec, status }) =>
+        [spec, status].flatMap((part) => messagesOf(structural(part)).map((text) => [kind, text])),
+      )
+      .filter(
+        ([, text]) => !tried.some((part) => text?.includes(part) || part.includes(text ?? '')),
+      )
+    expect(untried).toEqual([])
+  })
+})
+
+const messagesOf = (schema: StructuralSchema): readonly string[] => {
+  const rules = (schema['x-kubernetes-validations'] ?? []) as readonly { message: string }[]
+  const children = Object.values(schema.properties ?? {})
+  const inner = [schema.items, schema.additionalProperties].filter((child) => child !== undefined)
+  return [...rules.map(({ message }) => message), ...[...children, ...inner].flatMap(messagesOf)]
+}
+
+describe('Taken:', () => {
+  test('what the engine can tell about in a condition', async () => {
+    await server.create(
+      manifestOf(KeptnTaskDefinition, 'v1', 'empty-code', {
+        spec: { deno: { inline: { code: '' } } },
+      }),
+    )
+    await server.create(
+      manifestOf(KeptnTaskDefinition, 'v1alpha3', 'no-code', { spec: { function: {} } }),
+    )
+    await server.create({
+      apiVersion: 'lifecycle.keptn.sh/v1',
+      kind: 'KeptnEvaluationDefinition',
+      metadata: { name: 'odd-target' },
+      // As Keptn did: one attempt at least is made.
+      spec: {
+        objectives: [{ keptnMetricRef: { name: 'a' }, evaluationTarget: 'about 5' }],
+        retries: -1,
+      },
+    })
+  })
+
+  test('an app that has a workload at two versions, as it is when two owners want one each', async () => {
+    const workloads = ['1', '2'].map((version) => ({ name: 'cart', version }))
+    await server.create({
+      apiVersion: 'lifecycle.keptn.sh/v1',
+      kind: 'KeptnApp',
+      metadata: { name: 'rivals' },
+      spec: { version: 'a', workloads },
+    })
+  })
+
+  test('a large app', async () => {
+    const workloads = Array.from({ length: 2000 }, (_, index) => ({
+      name: `workload-${String(index)}`,
+      version: '1',
+    }))
+    await server.create({
+      apiVersion: 'lifecycle.keptn.sh/v1',
+      kind: 'KeptnApp',
+      metadata: { name: 'large' },
+      spec: { version: '1', workloads },
+    })
+  })
+
+  test.each(Object.keys(lawless))(
+    'writes to an object from before a rule that it breaks (%s)',
+    async (name) => {
+      for (const version of KeptnTaskDefinition.versions) {
+        const stored = await server.get(KeptnTaskDefinition, version, name)
+        const labelled = { ...stored.metadata, labels: { seen: version } }
+        const written = await server.put({ ...stored, metadata: labelled })
+        expect(written.metadata['labels']).toEqual({ seen: version })
+        const status = { function: { configMap: `told-in-${version}` } }
+        expect((await server.putStatus({ ...written, status })).status).toEqual(status)
+      }
+      const stored = await server.get(KeptnTaskDefinition, 'v1', name)
+      const mended = await server.put({ ...stored, spec: { python: {} } })
+      expect(mended.spec).toMatchObject({ python: {}, retries: 10 })
+    },
+  )
+})
