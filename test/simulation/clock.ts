@@ -25,7 +25,7 @@ export const withVirtualTime = async <T>(
 ): Promise<T> => {
   const before = Object.getOwnPropertyDescriptor(Math, 'random') ?? {}
   const chance = createRandom(seed ^ 0x5eed)
-  Math.random = chance.next
+  Math.random = () => chance.next()
   const timers = install({
     now: startsAt,
     toFake: faked as FakeMethod[],

@@ -4,9 +4,10 @@
  *
  * @module
  */
+import { Namespace } from '../../api/kubernetes.ts'
 import type { Transition } from '../../kube/decision.ts'
 import { ApiError } from '../../kube/errors.ts'
-import { createApiServer, type ApiServer, type Change } from './api-server.ts'
+import { createApiServer, type ApiServer, type Change, type Stored } from './api-server.ts'
 import { withVirtualTime, type Clock } from './clock.ts'
 import { createOracle } from './oracle/index.ts'
 import { startProcess, type Request, type SimulatedProcess } from './process.ts'
@@ -344,9 +345,21 @@ const refusals: Partial<Readonly<Record<Fate, ApiError>>> = {
 }
 const lost = new ApiError('Lost', { status: 0, reason: 'ConnectionReset' })
 
-const lineOf = ({ type, before, after, isOurs }: Change): string => {
-  const verb = before === undefined ? 'made' : after === undefined ? 'gone' : 'changed'
+const verbOf = ({ before, after }: Change): string => {
+  if (before === undefined) return 'made'
+  return after === undefined ? 'gone' : 'changed'
+}
+
+/** What a trace shows of an object: its status, and of the namespace what it says to us. */
+const stateOf = ({ kind, metadata, status }: Stored): string => {
+  const { labels, annotations } = metadata
+  const said = kind === Namespace.kind ? { labels, annotations } : status
+  return said === undefined ? '' : JSON.stringify(said)
+}
+
+const lineOf = (change: Change): string => {
+  const { type, before, after, isOurs } = change
   const { name } = (after ?? before)?.metadata ?? { name: '' }
-  const state = after?.status === undefined ? '' : JSON.stringify(after.status)
-  return `${isOurs ? 'we' : 'they'} ${verb} ${type.kind} ${name} ${state}`
+  const state = after === undefined ? '' : stateOf(after)
+  return `${isOurs ? 'we' : 'they'} ${verbOf(change)} ${type.kind} ${name} ${state}`
 }

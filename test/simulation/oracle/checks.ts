@@ -48,12 +48,13 @@ const startsNoneThatEnded: Invariant = {
     },
 }
 
+/** The attempt that a child is made in; one that has ended is the last, so that what comes then is of the next. */
 const attemptOfParent = (server: ApiServer, child: Stored): number => {
   const uid = controllerOf(child)?.uid
   const parent = [...server.list(KeptnWorkloadVersion), ...server.list(KeptnAppVersion)].find(
     ({ metadata }) => metadata.uid === uid,
   )
-  return parent === undefined ? 1 : attemptOf(parent)
+  return parent === undefined ? 1 : attemptOf(parent) + Number(hasEnded(parent))
 }
 
 const runsEachCheckOnce: Invariant = {

