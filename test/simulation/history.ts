@@ -10,6 +10,7 @@ import { ApiError } from '../../kube/errors.ts'
 import { createApiServer, type ApiServer, type Change, type Stored } from './api-server.ts'
 import { withVirtualTime, type Clock } from './clock.ts'
 import { createOracle } from './oracle/index.ts'
+import { readyReasonOf } from './oracle/reading.ts'
 import { startProcess, type Request, type SimulatedProcess } from './process.ts'
 import { createRandom, type Random } from './random.ts'
 import type { Watch } from './watch.ts'
@@ -62,6 +63,8 @@ interface History {
   crashes: number
   terms: number
   writes: number
+  /** How often a version was given up for another. */
+  superseded: number
 }
 
 /** Runs the history of a seed. `trace` is told of every change that is stored. */
@@ -91,9 +94,13 @@ export const runHistory = (seed: number, trace?: (line: string) => void): Promis
       crashes: 0,
       terms: 0,
       writes: 0,
+      superseded: 0,
     }
     server.onChange((change) => {
       trace?.(`${history.steps} ${lineOf(change)}`)
+      if (change.after !== undefined && readyReasonOf(change.after) === 'Superseded') {
+        history.superseded += 1
+      }
       oracle.judge(change)
     })
     const complaints: string[] = []
@@ -131,11 +138,12 @@ const judgeRestart = async (
     process?.crash()
     history.processes[index] = undefined
   }
-  const { writes } = history
+  const { writes, superseded } = history
   history.isSettled = true
   await runToEnd(history)
-  // What another owner of the same workload wants wakes no app discovery: a restart may find that its list has changed.
-  const isExcused = history.world.intent.hasTwin || hasForgotten
+  // Known: what another owner of the same workload wants wakes no app discovery, and that a released revision has taken the
+  // place of a version that waits wakes no version. A restart finds both.
+  const isExcused = history.world.intent.hasTwin || hasForgotten || history.superseded > superseded
   return history.writes > writes && !isExcused
     ? ['A restart in a settled cluster wrote something']
     : []

@@ -18,65 +18,69 @@ import { attemptOf, hasEnded, stateOf } from './reading.ts'
 const isCheck = ({ kind }: { readonly kind: string }): boolean =>
   kind === KeptnTask.kind || kind === KeptnEvaluation.kind
 
+const taskOf = (server: ApiServer, job: Stored): Stored | undefined => {
+  const uid = controllerOf(job)?.uid
+  return server.list(KeptnTask).find(({ metadata }) => metadata.uid === uid)
+}
+
+/**
+ * Whether a task was stopped, and its Job deleted. Known: a request of a former leader that was on its way may make the Job
+ * again, for its name is free.
+ */
+const isStopped = (task: Stored | undefined): boolean =>
+  task !== undefined && stateOf(task) === 'Deprecated'
+
 const makesOneJob: Invariant = {
-  says: 'A task has one Job',
-  judge: () => {
-    const jobOf = new Map<string, string>()
+  says: 'A task has one Job, unless it was stopped',
+  judge: ({ server }) => {
+    const made = new Set<string>()
     return ({ type, before, after }) => {
       if (type.kind !== Job.kind || before !== undefined || after === undefined) return undefined
       const task = controllerOf(after)?.uid ?? ''
-      const isFirst = !jobOf.has(task)
-      jobOf.set(task, after.metadata.uid)
-      return isFirst ? undefined : named(after)
+      const isFirst = !made.has(task)
+      made.add(task)
+      return isFirst || isStopped(taskOf(server, after)) ? undefined : named(after)
     }
   },
 }
 
-const hasEndedAlready = (server: ApiServer, job: Stored): boolean => {
-  const owner = controllerOf(job)
-  const task = server.list(KeptnTask).find(({ metadata }) => metadata.uid === owner?.uid)
-  return task === undefined ? false : hasEnded(task)
-}
-
 const startsNoneThatEnded: Invariant = {
-  says: 'No Job is made for a task whose outcome is stored',
+  says: 'No Job is made for a task whose outcome is stored, unless it was stopped',
   judge:
     ({ server }) =>
     ({ type, before, after }) => {
       if (type.kind !== Job.kind || before !== undefined || after === undefined) return undefined
-      return hasEndedAlready(server, after) ? named(after) : undefined
+      const task = taskOf(server, after)
+      const isRight = task === undefined || !hasEnded(task) || isStopped(task)
+      return isRight ? undefined : named(after)
     },
 }
 
-/** The attempt that a child is made in; one that has ended is the last, so that what comes then is of the next. */
-const attemptOfParent = (server: ApiServer, child: Stored): number => {
-  const uid = controllerOf(child)?.uid
-  const parent = [...server.list(KeptnWorkloadVersion), ...server.list(KeptnAppVersion)].find(
+/** How often a version may have tried; one that has ended may be about to try again. */
+const triesOf = (server: ApiServer, uid: string): number => {
+  const version = [...server.list(KeptnWorkloadVersion), ...server.list(KeptnAppVersion)].find(
     ({ metadata }) => metadata.uid === uid,
   )
-  return parent === undefined ? 1 : attemptOf(parent) + Number(hasEnded(parent))
+  return version === undefined ? Infinity : attemptOf(version) + Number(hasEnded(version))
+}
+
+const checkOf = (child: Stored): string => {
+  const { checkType, taskDefinition, evaluationDefinition } = child.spec ?? {}
+  const definition = taskDefinition ?? evaluationDefinition
+  return [controllerOf(child)?.uid, checkType, definition].join('/')
 }
 
 const runsEachCheckOnce: Invariant = {
   says: 'A check is run by one task or evaluation in an attempt',
-  judge: ({ server }) => {
-    const childOf = new Map<string, Stored>()
-    return ({ type, before, after }) => {
+  judge:
+    ({ server }) =>
+    ({ type, before, after }) => {
       if (!isCheck(type) || before !== undefined || after === undefined) return undefined
-      const { checkType, taskDefinition, evaluationDefinition } = after.spec ?? {}
-      const key = [
-        controllerOf(after)?.uid,
-        attemptOfParent(server, after),
-        checkType,
-        taskDefinition ?? evaluationDefinition,
-      ].join('/')
-      const other = childOf.get(key)
-      childOf.set(key, after)
-      // One that people deleted is made again.
-      const isThere = other !== undefined && server.get(type, other.metadata) !== undefined
-      return isThere && other.metadata.name !== after.metadata.name ? named(after) : undefined
-    }
-  },
+      const same = server.list(type).filter((child) => checkOf(child) === checkOf(after))
+      return same.length > triesOf(server, controllerOf(after)?.uid ?? '')
+        ? named(after)
+        : undefined
+    },
 }
 
 const tellsTheTruth: Invariant = {

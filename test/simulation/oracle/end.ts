@@ -14,6 +14,7 @@ import { controllerOf } from '../../../api/object.ts'
 import type { Stored } from '../api-server.ts'
 import { named, type EndInvariant, type Facts } from './invariant.ts'
 import {
+  attemptOf,
   hasEnded,
   isApplied,
   isHeld,
@@ -26,14 +27,20 @@ import {
   verdictOf,
 } from './reading.ts'
 
+const isManaged = ({ chronicle }: Facts): boolean => {
+  const namespace = chronicle.namespace()
+  return namespace !== undefined && isWanted(namespace)
+}
+
 /**
- * A pod that people took our label from while the request that was to open its gate failed: it is forgotten until another
- * term begins. Known, and so rare that it takes both in one moment.
+ * A pod that people took our label from while the request that was to open its gate failed, or before its namespace left: it
+ * is forgotten until another term begins, or the namespace comes back. Known, and so rare that it takes both at once.
  */
 const isForgotten =
-  ({ intent: { stripped, unopened } }: Facts) =>
+  (facts: Facts) =>
   ({ metadata }: Stored): boolean =>
-    stripped.has(metadata.uid) && unopened.has(metadata.name)
+    facts.intent.stripped.has(metadata.uid) &&
+    (facts.intent.unopened.has(metadata.name) || !isManaged(facts))
 
 /** Whether there is one. */
 export const hasForgotten = (facts: Facts): boolean =>
@@ -57,11 +64,6 @@ const unlessLeftovers = ({ says, judge }: EndInvariant): EndInvariant => ({
 const heldPods = (facts: Facts): readonly Stored[] =>
   facts.server.list(Pod).filter((pod) => isHeld(pod) && !isForgotten(facts)(pod))
 
-const isManaged = ({ chronicle }: Facts): boolean => {
-  const namespace = chronicle.namespace()
-  return namespace !== undefined && isWanted(namespace)
-}
-
 const newestStored =
   ({ chronicle }: Facts) =>
   (all: readonly Stored[]): readonly Stored[] =>
@@ -75,7 +77,9 @@ const releasesWhatPassed: EndInvariant = {
   says: 'What passed is released',
   judge: (facts) => {
     const { chronicle } = facts
-    const stored = (all: readonly Stored[]): readonly Stored[] => all.filter(chronicle.isStored)
+    // A later attempt may fail in what an earlier one passed.
+    const stored = (all: readonly Stored[]): readonly Stored[] =>
+      all.filter((version) => chronicle.isStored(version) && attemptOf(version) === 1)
     return heldPods(facts)
       .filter((pod) => chronicle.havePassed(revisionOf(pod), newestStored(facts), stored))
       .map(named)
@@ -182,21 +186,26 @@ const isUnlisted = (facts: Facts, version: Stored): boolean =>
     .filter(facts.chronicle.isStored)
     .some((app) => isListedIn(facts, version, app))
 
-/** Whether a version that it lists was deleted, and nothing is held that would need it again. */
+/** Whether a version that it lists was deleted or given up, and nothing is held that would need it again. */
 const lacksVersions = ({ server, chronicle }: Facts, app: Stored): boolean =>
   referencesOf(app).some(
     ({ name, version }) =>
       !server
         .list(KeptnWorkloadVersion)
-        .some((object) => chronicle.isOf(object, { workload: name, version })),
+        .some(
+          (object) =>
+            chronicle.isOf(object, { workload: name, version }) && stateOf(object) !== 'Deprecated',
+        ),
   )
+
+/** Whether an app version lets no more versions begin: it failed, or people wrote it for one that was given up. */
+const isOver = ({ intent }: Facts, app: Stored): boolean =>
+  stateOf(app) === 'Failed' || (intent.appMode === 'written' && stateOf(app) === 'Deprecated')
 
 /** Whether a version that has not begun has nothing to hope for until people act. */
 const waitsForGood = (facts: Facts, version: Stored, app: Stored | undefined): boolean =>
   version.status?.['currentPhase'] === undefined &&
-  (lacksItsApp(facts) ||
-    isUnlisted(facts, version) ||
-    (app !== undefined && stateOf(app) === 'Failed'))
+  (lacksItsApp(facts) || isUnlisted(facts, version) || (app !== undefined && isOver(facts, app)))
 
 const versionOf = ({ server }: Facts, workload: Stored): Stored | undefined =>
   server
