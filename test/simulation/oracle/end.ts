@@ -179,12 +179,10 @@ const isListedIn = ({ chronicle }: Facts, version: Stored, app: Stored): boolean
   )
 
 /** Whether people list this workload at another version than its own: they have rolled it back, say. */
-const isUnlisted = (facts: Facts, version: Stored): boolean =>
-  facts.intent.appMode === 'written' &&
-  !facts.chronicle
-    .appVersions()
-    .filter(facts.chronicle.isStored)
-    .some((app) => isListedIn(facts, version, app))
+const isUnlisted = (facts: Facts, version: Stored): boolean => {
+  const app = newestAppOf(facts, version)
+  return facts.intent.appMode === 'written' && app !== undefined && !isListedIn(facts, version, app)
+}
 
 /** Whether a version that it lists was deleted or given up, and nothing is held that would need it again. */
 const lacksVersions = ({ server, chronicle }: Facts, app: Stored): boolean =>
