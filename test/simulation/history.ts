@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Namespace } from '../../api/kubernetes.ts'
+import { Namespace, Pod } from '../../api/kubernetes.ts'
 import type { Transition } from '../../kube/decision.ts'
 import { ApiError } from '../../kube/errors.ts'
 import { createApiServer, type ApiServer, type Change, type Stored } from './api-server.ts'
@@ -125,8 +125,8 @@ const isQuiet = ({ crashes, terms, world }: History): boolean =>
 
 const toldTwice = (told: ReadonlyMap<string, number>): readonly string[] =>
   [...told]
-    // A rollback moves a workload to a revision that it was moved to before.
-    .filter(([id, count]) => count > 1 && !id.includes('/UpdateWorkload/'))
+    // A rollback moves a workload to a revision that it was moved to before, and a list that people delete is made again.
+    .filter(([id, count]) => count > 1 && !/\/(UpdateWorkload|Adopted)\//.test(id))
     .map(([id]) => `Told twice: ${id}`)
 
 /** All processes die and start again, though nothing is to be done: they may look, and write nothing. */
@@ -270,7 +270,7 @@ const noteFate = ({ remark, world }: History, { what }: Request, fate: Fate): vo
   if (fate === 'good') return
   remark(`${what}: ${fate}`)
   const [, pod] = what.split('patch Pod ')
-  if (pod !== undefined) world.intent.unopened.add(pod)
+  if (pod !== undefined) world.intent.overlooked.add(pod)
 }
 
 const answer = (history: History, process: SimulatedProcess, request: Request): void => {
@@ -301,6 +301,12 @@ const troublesOf = (history: History): readonly Step[] =>
     process === undefined ? [] : troublesOfProcess(history, process, index),
   )
 
+const loseWatch = ({ server, world }: History, watch: Watch): void => {
+  watch.expire()
+  if (watch.kind !== Pod.kind) return
+  for (const { metadata } of server.list(Pod)) world.intent.overlooked.add(metadata.name)
+}
+
 const troublesOfProcess = (
   history: History,
   process: SimulatedProcess,
@@ -330,7 +336,9 @@ const troublesOfProcess = (
       : []
   return [
     remarked(`is told again of ${watch.kind}`, watch.repeat),
-    remarked(`loses its watch of ${watch.kind}`, watch.expire),
+    remarked(`loses its watch of ${watch.kind}`, () => {
+      loseWatch(history, watch)
+    }),
     ...losses,
     ...deaths,
   ]

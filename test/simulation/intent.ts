@@ -56,8 +56,8 @@ export interface Intent {
   readonly deleted: Set<string>
   /** UIDs of pods that people have taken our label from. */
   readonly stripped: Set<string>
-  /** Names of pods whose gate was to be opened by a request that failed. */
-  readonly unopened: Set<string>
+  /** Names of pods whose gate was to be opened by a request that failed, or that may not have been seen before a watch broke. */
+  readonly overlooked: Set<string>
   /** Whether checks seldom fail in this history. */
   readonly isLucky: boolean
 }
@@ -134,7 +134,7 @@ export const createIntent = (random: Random): Intent => {
     jobs: new Map(),
     deleted: new Set(),
     stripped: new Set(),
-    unopened: new Set(),
+    overlooked: new Set(),
     isLucky: random.chance(0.5),
   }
 }

@@ -26,6 +26,14 @@ export const mutants: readonly Mutant[] = [
     because: 'a failed version holds its pods for ever',
   },
   {
+    name: 'gate opened on a deprecated version',
+    file: 'gate/opening/decide.ts',
+    find: 'const passed = seen.versions.find(isPassed)',
+    replace:
+      "const passed = seen.versions.find((each) => isPassed(each) || each.status?.status === 'Deprecated')",
+    because: 'a version that was given up has passed nothing',
+  },
+  {
     name: 'gate opened on any version of the owner',
     file: 'gate/opening/observe.ts',
     find: "versions.by('revision', revisionIndexKey(pod.metadata.namespace, revision.key))",
@@ -33,20 +41,6 @@ export const mutants: readonly Mutant[] = [
       "versions.by('namespace', pod.metadata.namespace ?? '').filter(({ spec }) => spec.resourceReference.uid === revision.owner.uid)",
     because:
       'a StatefulSet outlives its versions: an older one that passed says nothing of a newer',
-  },
-  {
-    name: 'gate opened on what an old view says of the namespace',
-    file: 'gate/opening/observe.ts',
-    find: 'return { ...seen, namespace: await from.client.get(Namespace, { name: namespace }) }',
-    replace: 'return seen',
-    because: 'the namespace may have come back since, and a gate that is open stays open',
-  },
-  {
-    name: 'gate opened by name alone',
-    file: 'gate/scheduling-gate.ts',
-    find: 'uid: pod.metadata.uid,\n      labels: { [keys.gated]: null },',
-    replace: 'labels: { [keys.gated]: null },',
-    because: 'a pod of a StatefulSet has the name of the one before it',
   },
   {
     name: 'gates of others removed',
@@ -84,11 +78,11 @@ export const mutants: readonly Mutant[] = [
     because: 'a child whose creation was not answered is not found again, and made twice',
   },
   {
-    name: 'outcome of an evaluation not kept',
-    file: 'lifecycle/evaluation/decide.ts',
-    find: 'if (isTerminal(status?.overallStatus)) return settled',
-    replace: "if (status?.overallStatus === 'Failed') return settled",
-    because: 'what has succeeded stays succeeded, whatever is measured later',
+    name: 'failed Job taken for a success',
+    file: 'lifecycle/task/decide.ts',
+    find: "return end(seen, outcomeOf(seen, 'Failed', failed))",
+    replace: "return end(seen, outcomeOf(seen, 'Succeeded', failed))",
+    because: 'a task has the outcome of its Job',
   },
   {
     name: 'Job made again after its UID was stored',
@@ -139,12 +133,5 @@ export const mutants: readonly Mutant[] = [
     find: 'const states = [status.preDeploymentStatus, status.preDeploymentEvaluationStatus]',
     replace: 'const states = [status.preDeploymentStatus]',
     because: 'a verdict needs tasks and evaluations',
-  },
-  {
-    name: 'evaluations of the app not waited for',
-    file: 'lifecycle/workload-version/decide.ts',
-    find: 'isPassed(appVersion?.status?.preDeploymentEvaluationStatus)',
-    replace: 'appVersion !== undefined',
-    because: 'a workload begins when all checks of its app before the deployment have passed',
   },
 ]

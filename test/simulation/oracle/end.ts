@@ -33,14 +33,15 @@ const isManaged = ({ chronicle }: Facts): boolean => {
 }
 
 /**
- * A pod that people took our label from while the request that was to open its gate failed, or before its namespace left: it
- * is forgotten until another term begins, or the namespace comes back. Known, and so rare that it takes both at once.
+ * A pod that people took our label from while the request that was to open its gate failed, before a watch that broke had
+ * shown it, or before its namespace left. It is forgotten until another term begins, or the namespace comes back. Known, and
+ * rare: it takes both at once.
  */
 const isForgotten =
   (facts: Facts) =>
   ({ metadata }: Stored): boolean =>
     facts.intent.stripped.has(metadata.uid) &&
-    (facts.intent.unopened.has(metadata.name) || !isManaged(facts))
+    (facts.intent.overlooked.has(metadata.name) || !isManaged(facts))
 
 /** Whether there is one. */
 export const hasForgotten = (facts: Facts): boolean =>
