@@ -16,7 +16,7 @@ import { controllerOf, type KubeObject, type New, type ResourceType } from '../.
 import type { Admission } from './admission.ts'
 import type { ApiServer, Stored } from './api-server.ts'
 import { noChecks, shop, type Checks, type Intent, type Workload } from './intent.ts'
-import type { Step } from './world.ts'
+import type { Step } from './step.ts'
 
 /** What people ask of Kubernetes, and what it does then. */
 export interface Fleet {

@@ -13,8 +13,9 @@ import { createOracle } from './oracle/index.ts'
 import { readyReasonOf } from './oracle/reading.ts'
 import { startProcess, type Request, type SimulatedProcess } from './process.ts'
 import { createRandom, type Random } from './random.ts'
+import type { Step } from './step.ts'
 import type { Watch } from './watch.ts'
-import { createWorld, type Step, type World } from './world.ts'
+import { createWorld, type World } from './world.ts'
 
 /** What a history has come to. */
 export interface Outcome {

@@ -9,7 +9,7 @@ import { controllerOf } from '../../api/object.ts'
 import type { ApiServer, Stored } from './api-server.ts'
 import type { Intent } from './intent.ts'
 import type { Random } from './random.ts'
-import type { Step } from './world.ts'
+import type { Step } from './step.ts'
 
 const ourGate = 'keptn-prechecks-gate'
 

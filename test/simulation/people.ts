@@ -24,7 +24,7 @@ import type { Fleet } from './fleet.ts'
 import { noChecks, shop, someChecks, taskNames, type Intent, type Workload } from './intent.ts'
 import { home } from './process.ts'
 import type { Random } from './random.ts'
-import type { Step } from './world.ts'
+import type { Step } from './step.ts'
 
 const optIn = 'keptn.sh/lifecycle-toolkit'
 const released = 'gatekept.dev/released'

@@ -11,9 +11,7 @@ import { createIntent, type Intent } from './intent.ts'
 import { createMachinery } from './machinery.ts'
 import { createPeople } from './people.ts'
 import type { Random } from './random.ts'
-
-/** Something that could happen next. */
-export type Step = () => void
+import type { Step } from './step.ts'
 
 /** The rest of the cluster. */
 export interface World {
