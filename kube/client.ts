@@ -440,18 +440,18 @@ const withDeadline = async <R>(
     ending.abort(signal?.reason)
   }
   signal?.addEventListener('abort', giveUp, { once: true })
-  const late = new ApiError(`Cannot ${call.attempt}: no answer within ${timeoutMs} ms`, {
-    status: 0,
-    reason: 'Timeout',
-  })
+  // Made when it is needed: an error remembers where it was made, which takes as long as all else here.
+  let late: ApiError | undefined
   const timer = setTimeout(() => {
+    const message = `Cannot ${call.attempt}: no answer within ${timeoutMs} ms`
+    late = new ApiError(message, { status: 0, reason: 'Timeout' })
     ending.abort(late)
   }, timeoutMs)
   try {
     return await run(ending.signal)
   } catch (error) {
     signal?.throwIfAborted()
-    throw ending.signal.aborted ? late : asApiError(call, error)
+    throw late ?? asApiError(call, error)
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', giveUp)

@@ -70,6 +70,8 @@ export interface Controller<Seen, Status = unknown> {
    * are left aside; the pass counts as failed and is repeated.
    */
   readonly refused?: (seen: Seen, action: Action, error: ApiError) => Decision<Status>
+  /** Called once every action of a decision is carried out and its answer is in the stores, before anything else happens. */
+  readonly applied?: (seen: Seen, actions: readonly Action[]) => void
 }
 
 /** How a pass ended. `stopped`: it may not write any more. */
@@ -246,6 +248,7 @@ const decideAndApply = async <Seen, Status>(
   if (seen === undefined) return 'gone'
   const planned = controller.decide(seen)
   const failure = await applyAll(writer, planned.actions)
+  if (failure === undefined) controller.applied?.(seen, planned.actions)
   const decision = failure === undefined ? planned : afterFailure(controller, seen, failure)
   if (decision.status !== undefined) {
     const isThere = await storeStatus(writer, subjectOf(controller, seen), decision.status)

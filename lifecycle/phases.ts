@@ -15,8 +15,9 @@
  *   (`<Phase>Errored`).
  * - **Completed**: the last phase is passed. The version is `Succeeded`, whatever warnings there were.
  * - **Deprecated**: the version ended before anything of it was released, because nobody wants it any more: another
- *   version took its place (`Superseded`), the same version of the app was made again, or its namespace left
- *   (`OptedOut`). `currentPhase` stays; its running tasks and evaluations are stopped.
+ *   version took its place (`Superseded`), the same version of the app was made again, all workloads that its app was
+ *   made from are gone (`WorkloadsDeleted`), or its namespace left (`OptedOut`). `currentPhase` stays; its running tasks
+ *   and evaluations are stopped.
  *
  * An ended version begins anew, as its next **attempt**, in two cases, and then with tasks and evaluations of its own:
  * a failed workload version when the revision of its app is raised, and a deprecated version when pods of it are held

@@ -46,6 +46,8 @@ export interface PhaseResult<Status> {
   /** Definitions that do not exist: a person must make them. */
   readonly missing?: readonly string[]
   readonly changes?: Partial<Status>
+  /** What there is to tell besides that the phase was entered or left. */
+  readonly transitions?: readonly Transition[]
   readonly wakeAt?: Date | undefined
 }
 
@@ -209,6 +211,17 @@ const complete = <Status extends VersionStatus>(
   }
 }
 
+/** The step with what a phase has come to. */
+const afterRun = <StateField extends string, Status extends VersionStatus>(
+  step: Step<Status>,
+  phase: Phase<StateField>,
+  { state, changes, actions = [], transitions = [] }: PhaseResult<Status>,
+): Step<Status> => ({
+  status: { ...step.status, ...changes, [phase.state]: state },
+  actions: [...step.actions, ...actions],
+  transitions: [...step.transitions, ...transitions],
+})
+
 /**
  * Tells where a version that has begun and not ended goes from here: as many phases as are passed already, in one pass.
  *
@@ -227,11 +240,7 @@ export const walkPhases = <
     if (isPassed(step.status[phase.state]) || walk.isOff?.(phase) === true) continue
     step = enter(step, phase, telling)
     const result = walk.run(phase, step.status)
-    step = {
-      ...step,
-      status: { ...step.status, ...result.changes, [phase.state]: result.state },
-      actions: [...step.actions, ...(result.actions ?? [])],
-    }
+    step = afterRun(step, phase, result)
     if (result.state === 'Failed') return fail(walk, step, phase, result.detail ?? '')
     if (!isPassed(result.state)) return wait(step, phase, result, telling)
     step = {

@@ -130,6 +130,7 @@ export const lifecycleIndexes = {
       within(version.metadata.namespace, version.spec.appName),
     ],
     lists: listedVersions,
+    namespace: (version: KeptnAppVersion): readonly string[] => [version.metadata.namespace ?? ''],
     definition: definitionsOf,
   },
   appCreationRequests: {

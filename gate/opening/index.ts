@@ -21,24 +21,30 @@ import { watchForStrays } from './strays.ts'
 /** The controller that opens gates. */
 export const openingController = (
   from: Omit<Sources, 'readOwner' | 'strays'> & { readonly unmanaged: UnmanagedRevisions },
-): Controller<Seen, never> => ({
-  name: 'gate/opening',
-  wakes: [
-    wake(from.pods, (pod) => [keyOf(pod)]),
-    wake(from.versions, (version) =>
-      isPassed(version)
-        ? podsOf(from.pods, version.metadata.namespace, revisionsOf(version)).map(keyOf)
-        : [],
-    ),
-    wake(from.namespaces, (namespace) => podsLetGoBy(from.pods, namespace).map(keyOf)),
-  ],
-  observe: observe({
-    ...from,
-    readOwner: ownerReader(from.client, from.unmanaged),
-    strays: watchForStrays(from.pods, from.leads),
-  }),
-  decide,
-})
+): Controller<Seen, never> => {
+  const strays = watchForStrays(from.pods, from.leads)
+  return {
+    name: 'gate/opening',
+    wakes: [
+      wake(from.pods, (pod) => [keyOf(pod)]),
+      wake(from.versions, (version) =>
+        isPassed(version)
+          ? podsOf(from.pods, version.metadata.namespace, revisionsOf(version)).map(keyOf)
+          : [],
+      ),
+      wake(from.namespaces, (namespace) => podsLetGoBy(from.pods, namespace).map(keyOf)),
+    ],
+    observe: observe({
+      ...from,
+      readOwner: ownerReader(from.client, from.unmanaged),
+      strays,
+    }),
+    decide,
+    applied: ({ pod }, actions) => {
+      if (actions.length > 0) strays.letGo(pod)
+    },
+  }
+}
 
 /**
  * The held pods that this namespace, as it is, lets go. Its others are left asleep: the released list is written often,

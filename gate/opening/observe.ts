@@ -6,7 +6,7 @@ import { parseKey } from '../../kube/keys.ts'
 import type { Store } from '../../kube/store.ts'
 import { projectHeldPod, revisionIndexKey, type HeldPod } from '../held-pods.ts'
 import { lacksLabel } from '../scheduling-gate.ts'
-import { decide, hasOptedOut, needsOwner, turnAt, type OwnerFinding, type Seen } from './decide.ts'
+import { hasOptedOut, needsOwner, turnAt, type OwnerFinding, type Seen } from './decide.ts'
 import type { Strays } from './strays.ts'
 
 /** Where the opening of gates looks. */
@@ -34,9 +34,7 @@ export const observe =
     const pod = from.pods.get(namespace, name) ?? (await findStray(from, key))
     from.strays.forget(key)
     if (pod === undefined) return undefined
-    const seen = await lookAt(from, pod, now)
-    from.strays.expect(pod, decide(seen).actions.length > 0)
-    return seen
+    return lookAt(from, pod, now)
   }
 
 /** A pod that left the store may be there all the same, behind its gate and without the label: it is read, once. */

@@ -10,26 +10,26 @@ import type { HeldPod } from '../held-pods.ts'
 
 /** What the opening of gates remembers to tell strays from the pods that it let go. */
 export interface Strays {
-  /** Whether the pod's gate is about to be opened from here, so that its leaving is no surprise. */
-  expect(pod: HeldPod, leaves: boolean): void
+  /** The pod's gate was opened from here, so that its leaving is no surprise. */
+  letGo(pod: HeldPod): void
   has(key: string): boolean
   /** The key has been looked at. */
   forget(key: string): void
 }
 
-/** Watches the store for strays. Those of a time in which this replica did not lead are left to the one that did. */
+/**
+ * Watches the store for strays. That a gate was about to be opened excuses nobody: the request may have failed after the pod
+ * had left. Those of a time in which this replica did not lead are left to the one that did.
+ */
 export const watchForStrays = (pods: Store<HeldPod>, leads: () => boolean): Strays => {
-  const leaving = new Set<string>()
   const strays = new Set<string>()
   pods.subscribe(({ before, now }) => {
-    if (before === undefined || now !== undefined) return
-    const isExpected = leaving.delete(before.metadata.uid)
-    if (!isExpected && leads()) strays.add(keyOf(before))
+    if (before !== undefined && now === undefined && leads()) strays.add(keyOf(before))
   })
   return {
-    expect: ({ metadata: { uid } }, leaves) => {
-      if (leaves) leaving.add(uid)
-      else leaving.delete(uid)
+    // The answer to the request has reached the store by now: the pod has left it, and is no stray.
+    letGo: (pod) => {
+      strays.delete(keyOf(pod))
     },
     has: (key) => strays.has(key),
     forget: (key) => {

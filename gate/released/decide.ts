@@ -67,9 +67,23 @@ export const isExempt = (name: string, ownNamespace: string): boolean =>
 export const isManaging = (namespace: Namespace): boolean =>
   wantsManaging(namespace) && namespace.metadata.deletionTimestamp === undefined
 
+/** A list can be long, and is looked at for each version that changes; a Namespace that was read never does. */
+const lists = new WeakMap<Namespace, { readonly list: ReadonlySet<RevisionKey> | undefined }>()
+
 /** The list that the Namespace carries; `undefined`: none that can be read. */
-export const listOf = (namespace: Namespace): ReadonlySet<RevisionKey> | undefined =>
-  parseReleased(namespace.metadata.annotations?.[keys.released])
+export const listOf = (namespace: Namespace): ReadonlySet<RevisionKey> | undefined => {
+  const known = lists.get(namespace)
+  if (known !== undefined) return known.list
+  const list = parseReleased(namespace.metadata.annotations?.[keys.released])
+  lists.set(namespace, { list })
+  return list
+}
+
+/** Whether all revisions of the version are on the Namespace's list: then it has nothing to tell. */
+export const isListed = (namespace: Namespace, version: KeptnWorkloadVersion): boolean => {
+  const list = listOf(namespace)
+  return list !== undefined && revisionsOf(version).every((revision) => list.has(revision))
+}
 
 /** What the Namespace should say, and which of its pods should carry our label. */
 export const decide = (seen: Seen): Decision<never> => {

@@ -4,13 +4,27 @@
  *
  * @module
  */
+import type { KeptnWorkloadVersion } from '../../api/keptn-workload-version.ts'
 import { read, keys } from '../../identity/keys.ts'
 import type { Store } from '../../kube/store.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import type { HeldPod } from '../held-pods.ts'
 import { isPassed } from '../verdict.ts'
-import { decide, type Seen } from './decide.ts'
+import { decide, isListed, type Seen } from './decide.ts'
 import { observe, type Sources } from './observe.ts'
+
+/**
+ * The namespace of a version that has passed and is not on its list. One that is goes through its later phases without
+ * waking it: a look at a namespace is a look at all of its versions.
+ */
+const unlistedNamespaces =
+  ({ namespaces }: Pick<Sources, 'namespaces'>) =>
+  (version: KeptnWorkloadVersion): readonly string[] => {
+    const { namespace: name = '' } = version.metadata
+    if (!isPassed(version)) return []
+    const namespace = namespaces.get(undefined, name)
+    return namespace !== undefined && isListed(namespace, version) ? [] : [name]
+  }
 
 /** The controller of the released lists. Made anew for each term of a leader: what it remembers ends with the term. */
 export const releasedController = (
@@ -19,7 +33,7 @@ export const releasedController = (
   name: 'gate/released',
   wakes: [
     wake(from.namespaces, (namespace) => [namespace.metadata.name]),
-    wake(from.versions, (version) => (isPassed(version) ? [version.metadata.namespace ?? ''] : [])),
+    wake(from.versions, unlistedNamespaces(from)),
     // Opening the gate of a pod that names no workload means that its owner was found to name none.
     wake(from.pods, (pod) =>
       read(pod.metadata, keys.workload, keys.recommendedName) === undefined

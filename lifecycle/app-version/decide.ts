@@ -9,7 +9,7 @@ import type { ApiError } from '../../kube/errors.ts'
 import { isBeforeDeployment } from '../checks/app-checks.ts'
 import { attemptOf, endingOf, endings, isTriedAgainFor } from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
-import { isTerminal, rollUp } from '../checks/roll-up.ts'
+import { isPassed, isTerminal, rollUp } from '../checks/roll-up.ts'
 import type { Children, Definitions, Parent } from '../children.ts'
 import type { LifecycleConfig } from '../config.ts'
 import { appPhases, promotionPhase } from '../phases.ts'
@@ -25,6 +25,8 @@ export interface ListedWorkload {
   readonly found: KeptnWorkloadVersion | undefined
   /** The version that the workload has now, if there is one. */
   readonly present: string | undefined
+  /** Whether pods of the version are held. */
+  readonly isHeld: boolean
 }
 
 /**
@@ -39,7 +41,11 @@ export interface AppVersionSeen {
   readonly now: Date
   readonly version: KeptnAppVersion
   readonly place: Place
+  /** Whether its namespace is known, and not managed any more. */
+  readonly hasLeft: boolean
   readonly workloads: readonly ListedWorkload[]
+  /** Whether the app was made from these workloads, and none of them is there any more. */
+  readonly isDeserted: boolean
   readonly children: Children
   readonly definitions: Definitions
   readonly config: LifecycleConfig
@@ -70,19 +76,22 @@ const parentOf = (version: KeptnAppVersion, attempt: number): Parent => ({
   attempt,
 })
 
-/** A workload version that has ended, and is about to begin anew, counts as one that has not begun. */
-const stateOf = (appVersion: KeptnAppVersion, { found }: ListedWorkload): State => {
+/**
+ * A workload version that has ended, and is about to begin anew, counts as one that has not begun. One that ended because
+ * its namespace left, and of which nothing is held since, counts as deployed: what was let go then runs unchecked.
+ */
+const stateOf = (appVersion: KeptnAppVersion, { found, isHeld }: ListedWorkload): State => {
   const state = found?.status?.status ?? 'Pending'
-  const isAboutToBegin =
-    state === 'Deprecated' || (found !== undefined && isTriedAgainFor(found, appVersion))
-  return isAboutToBegin ? 'Pending' : state
+  if (found === undefined) return state
+  if (endingOf(found) === endings.optedOut && !isHeld) return 'Succeeded'
+  return state === 'Deprecated' || isTriedAgainFor(found, appVersion) ? 'Pending' : state
 }
 
 const describeWorkload = (appVersion: KeptnAppVersion, listed: ListedWorkload): string => {
   const { name, version, found } = listed
   if (found === undefined) return `workload "${name}" has no version "${version}" yet`
-  const phase = found.status?.currentPhase ?? 'waiting'
-  return `workload "${name}" version "${version}" is ${stateOf(appVersion, listed)} (${phase})`
+  // Not its phase: each of its steps would be a write here, too.
+  return `workload "${name}" version "${version}" is ${stateOf(appVersion, listed)}`
 }
 
 /** What the workloads wait for; where one has failed, that alone, since it decides. */
@@ -119,12 +128,16 @@ const endedSince = (found: KeptnWorkloadVersion, { metadata }: KeptnAppVersion):
   Date.parse(found.status?.endTime ?? '') >= Date.parse(metadata.creationTimestamp)
 
 /** What this workload version, which has ended before its release, means for its app version. */
-const lossBy = (appVersion: KeptnAppVersion, listed: ListedWorkload): Loss | undefined => {
-  const { name, version, found, present } = listed
+const lossBy = (
+  { version: appVersion, hasLeft }: AppVersionSeen,
+  { name, version, found, present }: ListedWorkload,
+): Loss | undefined => {
   const ending = found && endingOf(found)
   if (found === undefined || ending === undefined) return undefined
   const what = `Workload "${name}" version "${version}"`
   if (ending === endings.optedOut) {
+    // The namespace has come back: what was let go meanwhile keeps nothing else from its checks.
+    if (!hasLeft) return undefined
     const message = `${what} is not checked any more: its namespace is not managed`
     return { reason: ending, message, isVoid: false }
   }
@@ -145,7 +158,11 @@ const lossOf = (seen: AppVersionSeen): Loss | undefined => {
     const message = 'The app has gone over to another version before this one was deployed'
     return { reason: endings.superseded, message, isVoid: false }
   }
-  return workloads.map((listed) => lossBy(version, listed)).find((loss) => loss !== undefined)
+  if (seen.isDeserted && !isPassed(version.status?.workloadOverallStatus)) {
+    const message = 'All workloads of the app were deleted before they were deployed'
+    return { reason: endings.deserted, message, isVoid: false }
+  }
+  return workloads.map((listed) => lossBy(seen, listed)).find((loss) => loss !== undefined)
 }
 
 /** Whether a listed workload version waits for an app version that lets it begin. */

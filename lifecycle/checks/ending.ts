@@ -12,6 +12,8 @@ export const endings = {
   superseded: 'Superseded',
   /** Its namespace is not managed any more. */
   optedOut: 'OptedOut',
+  /** The workloads that its app was made from are gone. */
+  deserted: 'WorkloadsDeleted',
   /** The same version of the app was made again. */
   madeAgain: 'Deprecated',
 } as const

@@ -209,7 +209,16 @@ const runDeployment = (
   if (seen.now < deadline) {
     return { state: 'Progressing', detail: rollout.message, changes, wakeAt: deadline }
   }
-  return { state: 'Failed', detail: `has reached timeout: ${rollout.message}`, changes }
+  const detail = `has reached timeout: ${rollout.message}`
+  return { state: 'Failed', detail, changes, transitions: timedOut(seen, detail) }
+}
+
+/** Keptn tells of it twice, first by this reason (spec/lifecycle 15.6, 47). */
+const timedOut = (seen: WorkloadVersionSeen, detail: string): readonly Transition[] => {
+  if (seen.config.eventNames !== 'keptn') return []
+  const message = `Workload Deployment: ${detail}`
+  const fact = { reason: 'WorkloadDeployFinished', what: 'timeout', message } as const
+  return [factTransition(tellingOf(seen), { ...fact, severity: 'Warning' })]
 }
 
 const run = (

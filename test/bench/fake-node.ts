@@ -1,10 +1,10 @@
 /**
  * A node that is only an object: pods are bound to it and cost the machine nothing, so that what is measured is Gatekept
- * and not a kubelet. Whoever wants a Job to end ends its pods by hand.
+ * and not a kubelet. What a kubelet or the Job controller would tell is written by hand.
  *
  * @module
  */
-import { Lease, Pod } from '../../api/kubernetes.ts'
+import { Job, Lease, Pod } from '../../api/kubernetes.ts'
 import type { New } from '../../api/object.ts'
 import type { Client } from '../../kube/client.ts'
 import type { Reflector } from '../../kube/reflector.ts'
@@ -78,5 +78,64 @@ export const endJobPods = (
   pods.subscribe(({ now, before }) => {
     if (now?.spec.nodeName !== name || before?.spec.nodeName === name) return
     endWell(client, now).catch(options.onError)
+  }, options)
+}
+
+/** Tells that a pod runs and is ready, as a kubelet does. */
+const startWell = async (client: Client, { metadata }: Pod): Promise<void> => {
+  const now = new Date().toISOString()
+  const conditions = ['Initialized', 'ContainersReady', 'Ready'].map((type) => ({
+    type,
+    status: 'True',
+    lastTransitionTime: now,
+  }))
+  await client.patch(Pod, {
+    ...metadata,
+    patchType: 'strategic',
+    subresource: 'status',
+    patch: { status: { phase: 'Running', startTime: now, conditions } },
+  })
+}
+
+/** Starts pods as soon as they are bound to the node. */
+export const startPods = (
+  client: Client,
+  pods: Reflector<Pod>['store'],
+  options: { readonly signal: AbortSignal; readonly onError: (error: unknown) => void },
+): void => {
+  pods.subscribe(({ now, before }) => {
+    if (now?.spec.nodeName !== name || before?.spec.nodeName === name) return
+    startWell(client, now).catch(options.onError)
+  }, options)
+}
+
+/** Tells that a Job is complete, in the one write that the Job controller ends with. */
+const completeJob = async (client: Client, { metadata }: Job): Promise<void> => {
+  const now = new Date().toISOString()
+  const conditions = ['SuccessCriteriaMet', 'Complete'].map((type) => ({
+    type,
+    status: 'True',
+    reason: 'CompletionsReached',
+    message: '',
+    lastProbeTime: now,
+    lastTransitionTime: now,
+  }))
+  await client.patch(Job, {
+    ...metadata,
+    patchType: 'merge',
+    subresource: 'status',
+    patch: { status: { startTime: now, completionTime: now, succeeded: 1, ready: 0, conditions } },
+  })
+}
+
+/** Completes Jobs as soon as they are there, in the Job controller's place: it takes a second to do so. */
+export const completeJobs = (
+  client: Client,
+  jobs: Reflector<Job>['store'],
+  options: { readonly signal: AbortSignal; readonly onError: (error: unknown) => void },
+): void => {
+  jobs.subscribe(({ now, before }) => {
+    if (now === undefined || before !== undefined) return
+    completeJob(client, now).catch(options.onError)
   }, options)
 }

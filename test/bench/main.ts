@@ -1,5 +1,5 @@
 /**
- * `npm run bench [NAME...] [--json FILE]`: how fast and how small Gatekept is on this machine, as a table and as JSON.
+ * `npm run bench [NAME...] [--json FILE] [--workloads N,N] [--repetitions N]`: how fast and how small Gatekept is on this machine, as a table and as JSON.
  *
  * A limit that is missed is told, and is no failure: figures hang on the machine and on what else runs on it.
  *
@@ -10,20 +10,40 @@ import { dirname, join } from 'node:path'
 import { Argument, Command } from 'commander'
 import { root } from '../../deploy/paths.ts'
 import { admit } from './admit.ts'
+import { decideApp } from './decide-app.ts'
+import { discovery } from './discovery.ts'
 import { gateZero } from './gate-zero.ts'
 import { jobToRelease } from './job-to-release.ts'
+import { lifecycleOne } from './lifecycle-one.ts'
+import { lifecycleScale } from './lifecycle-scale.ts'
 import { loadAverage, machineFacts } from './machine.ts'
 import { memory } from './memory.ts'
 import { detailsTable, figuresTable, isMet, type Result } from './result.ts'
+import { defaultSizes, parseCount, parseCounts, type Sizes } from './sizes.ts'
 import { startWorld, type World } from './world.ts'
 
-/** In the order in which they run: `memory` finds the workloads of `gate-zero`, and nothing of what loads the processes. */
-const benchmarks: Readonly<Record<string, (world: World) => Promise<Result>>> = {
+type Benchmarks<Given extends readonly unknown[]> = Readonly<
+  Record<string, (...given: Given) => Promise<Result>>
+>
+
+/** Those that need no cluster; they run first. */
+const inProcess: Benchmarks<[]> = { 'decide-app': decideApp }
+
+/**
+ * In the order in which they run: `memory` finds the workloads of `gate-zero`, and nothing of what loads the processes; what
+ * leaves thousands of objects behind comes last.
+ */
+const onCluster: Benchmarks<[World, Sizes]> = {
   'gate-zero': gateZero,
   memory,
   'job-to-release': jobToRelease,
   admit,
+  'lifecycle-one': lifecycleOne,
+  discovery,
+  'lifecycle-scale': lifecycleScale,
 }
+
+const allNames = [...Object.keys(inProcess), ...Object.keys(onCluster)]
 
 interface Run extends Result {
   readonly loadAverage: { readonly before: number; readonly after: number }
@@ -37,14 +57,18 @@ const stage = (text: string): void => {
 }
 
 /** Runs one after the other. One that could not be run is told, and does not take the figures of the others with it. */
-const runAll = async (world: World, names: readonly string[]): Promise<readonly Run[]> => {
+const runAll = async <Given extends readonly unknown[]>(
+  benchmarks: Benchmarks<Given>,
+  names: readonly string[],
+  ...given: Given
+): Promise<readonly Run[]> => {
   const runs: Run[] = []
   for (const [name, run] of Object.entries(benchmarks)) {
     if (!names.includes(name)) continue
     const before = loadAverage()
     stage(`Running ${name} (load average ${before.toFixed(1)})`)
     try {
-      const result = await run(world)
+      const result = await run(...given)
       runs.push({ ...result, loadAverage: { before, after: loadAverage() } })
     } catch (error) {
       stage(`Cannot run ${name}: ${String((error as Error).stack)}`)
@@ -80,11 +104,18 @@ const inWorld = async <T>(use: (world: World) => Promise<T>): Promise<T> => {
   }
 }
 
-const bench = async (names: readonly string[], options: { json: string }): Promise<void> => {
-  const asked = names.length === 0 ? Object.keys(benchmarks) : names
+const bench = async (
+  names: readonly string[],
+  options: Sizes & { readonly json: string },
+): Promise<void> => {
+  const asked = names.length === 0 ? allNames : names
   const measuredAt = new Date().toISOString()
   const machine = await machineFacts()
-  const runs = await inWorld((world) => runAll(world, asked))
+  const needsCluster = asked.some((name) => name in onCluster)
+  const runs = [
+    ...(await runAll(inProcess, asked)),
+    ...(needsCluster ? await inWorld((world) => runAll(onCluster, asked, world, options)) : []),
+  ]
   await mkdir(dirname(options.json), { recursive: true })
   await writeFile(
     options.json,
@@ -97,11 +128,21 @@ const bench = async (names: readonly string[], options: { json: string }): Promi
 const program = new Command('bench')
   .description('Measures how fast and how small Gatekept is, on a cluster of its own')
   .addArgument(
-    new Argument('[names...]', 'benchmarks to run; all of them if none is named').choices(
-      Object.keys(benchmarks),
-    ),
+    new Argument('[names...]', 'benchmarks to run; all of them if none is named').choices(allNames),
   )
   .option('--json <file>', 'where the figures go', join(root, 'dist', 'bench.json'))
+  .option(
+    '--workloads <counts>',
+    'after how many workloads lifecycle-scale tells its figures',
+    parseCounts,
+    defaultSizes.workloads,
+  )
+  .option(
+    '--repetitions <count>',
+    'how often discovery applies its workloads',
+    parseCount,
+    defaultSizes.repetitions,
+  )
   .action(bench)
 
 try {

@@ -64,3 +64,12 @@ const claimsOf = (pid: number): readonly (readonly [file: string, usual: string]
 export const claimAsOthers = (pid: number): void => {
   for (const [file, usual] of claimsOf(pid)) writeFileSync(file, usual)
 }
+
+const ticksPerSecond = 100
+
+/** How long a process has kept processors busy since it began, in seconds. */
+export const processorSeconds = (pid: number): number => {
+  // The second field is the name, in brackets, and may have blanks in it.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+}

@@ -9,9 +9,11 @@ import type { Ratio } from './statistics.ts'
 export interface Figure {
   readonly metric: string
   readonly value: number
-  readonly unit: 'ms' | 'MB' | '/s' | 'times'
-  /** What the value must not exceed. Without one the figure is there to be looked at. */
+  readonly unit: 'ms' | 's' | 'MB' | '/s' | 'times' | '%' | 'calls' | 'pods'
+  /** What the value must not exceed. Without one, and without `least`, the figure is there to be looked at. */
   readonly limit?: number
+  /** What the value must reach. */
+  readonly least?: number
   /** The same of the peer that was measured in turns with it. */
   readonly peer?: number
   readonly ratio?: Ratio
@@ -34,20 +36,35 @@ export interface Result {
   readonly samples?: Readonly<Record<string, readonly number[]>>
 }
 
-/** Whether the figure is within its limit; `undefined`: it has none. */
-export const isMet = ({ value, limit }: Figure): boolean | undefined =>
-  limit === undefined ? undefined : value <= limit
+/** Whether the figure is within its limits; `undefined`: it has none. */
+export const isMet = ({ value, limit, least }: Figure): boolean | undefined =>
+  limit === undefined && least === undefined
+    ? undefined
+    : value <= (limit ?? Infinity) && value >= (least ?? -Infinity)
+
+/** Units that stand right behind their figure. */
+const closeUnits: Readonly<Partial<Record<Figure['unit'], string>>> = {
+  times: '×',
+  '/s': '/s',
+  '%': '%',
+}
 
 const shown = (value: number | undefined, unit: Figure['unit']): string => {
   if (value === undefined) return ''
   const digits = value < 10 ? 2 : value < 100 ? 1 : 0
-  return `${value.toFixed(digits)}${unit === 'times' ? '×' : unit === '/s' ? '/s' : ` ${unit}`}`
+  return `${value.toFixed(digits)}${closeUnits[unit] ?? ` ${unit}`}`
 }
 
 const shownRatio = (ratio: Ratio | undefined): string =>
   ratio === undefined
     ? ''
     : `${ratio.value.toFixed(2)}× [${ratio.low.toFixed(2)}, ${ratio.high.toFixed(2)}]`
+
+const shownLimit = ({ limit, least, unit }: Figure): string =>
+  [
+    ...(least === undefined ? [] : [`≥ ${shown(least, unit)}`]),
+    ...(limit === undefined ? [] : [`≤ ${shown(limit, unit)}`]),
+  ].join(', ')
 
 const verdict = (figure: Figure): string => {
   const met = isMet(figure)
@@ -78,7 +95,7 @@ export const figuresTable = (results: readonly Result[]): string =>
         name,
         figure.metric,
         shown(figure.value, figure.unit),
-        figure.limit === undefined ? '' : `≤ ${shown(figure.limit, figure.unit)}`,
+        shownLimit(figure),
         verdict(figure),
         shown(figure.peer, figure.unit),
         shownRatio(figure.ratio),

@@ -110,8 +110,8 @@ export interface Cluster {
   readonly resume: (component: ComponentName) => void
   /** Ends a component as a crash would; resolves when it is gone. */
   readonly kill: (component: ComponentName) => Promise<void>
-  /** Ends a component if it runs, and starts it; resolves when it works again. */
-  readonly restart: (component: ComponentName) => Promise<void>
+  /** Ends a component if it runs, and starts it, for this once with flags of the caller's; resolves when it works again. */
+  readonly restart: (component: ComponentName, flags?: readonly string[]) => Promise<void>
   /** Ends the cluster and removes all that it made. */
   readonly down: () => Promise<void>
 }
@@ -167,9 +167,9 @@ const faultsOf = (machine: Machine, layout: Layout): Faults => {
     pause: (component) => send(component, 'SIGSTOP'),
     resume: (component) => send(component, 'SIGCONT'),
     kill,
-    restart: async (component) => {
+    restart: async (component, flags) => {
       await kill(component)
-      startComponent({ layout, path: machine.path, progress: noProgress }, component)
+      startComponent({ layout, path: machine.path, progress: noProgress }, component, flags)
       await awaitHealthy(layout, component)
     },
   }

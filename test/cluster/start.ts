@@ -42,11 +42,16 @@ export interface Starting {
 const logOf = ({ folder }: Layout, name: ComponentName): string =>
   join(folder, 'log', `${name}.log`)
 
-/** Starts one component in the background. */
-export const startComponent = ({ layout, path }: Starting, name: ComponentName): void => {
+/** Starts one component in the background, with flags besides its usual ones. */
+export const startComponent = (
+  { layout, path }: Starting,
+  name: ComponentName,
+  flags: readonly string[] = [],
+): void => {
   const [program, ...args] = [
     ...entering(layout.network),
     ...componentOf(layout, name).command,
+    ...flags,
   ] as [string, ...string[]]
   const started = launch({
     command: [program, ...args],

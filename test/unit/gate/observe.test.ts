@@ -4,7 +4,7 @@ import { decide } from '../../../gate/opening/decide.ts'
 import { heldPodIndexes, type HeldPod } from '../../../gate/held-pods.ts'
 import { observe, type Sources } from '../../../gate/opening/observe.ts'
 import { watchForStrays, type Strays } from '../../../gate/opening/strays.ts'
-import { labelGated } from '../../../gate/scheduling-gate.ts'
+import { labelGated, openGate } from '../../../gate/scheduling-gate.ts'
 import { keyOf } from '../../../kube/keys.ts'
 import { createFeed, type Store } from '../../../kube/store.ts'
 import { anonymousPod, managed, namespace, pod, version } from './objects.ts'
@@ -19,7 +19,7 @@ const storeOf = <T extends KubeObject>(...objects: readonly T[]): Store<T> => ({
   learn: () => undefined,
 })
 
-const noStrays: Strays = { expect: () => undefined, has: () => false, forget: () => undefined }
+const noStrays: Strays = { letGo: () => undefined, has: () => false, forget: () => undefined }
 
 const look = async (more: Partial<Sources> & { readonly live?: KubeObject }, leads = true) => {
   const asked: string[] = []
@@ -104,7 +104,19 @@ describe('a pod that leaves the store', () => {
     const before = await look({ pods: store, strays, versions: storeOf(passed) })
     expect(before.actions).toHaveLength(1)
     leave()
+    strays.letGo(pod())
     expect((await look({ pods: store, strays, live: stripped })).asked).toEqual([])
+  })
+
+  test('is read when the request that was to let it go has failed', async () => {
+    const { store, leave } = leavable()
+    const strays = watchForStrays(store, () => true)
+    const passed = version({ verdict: 'True' })
+    await look({ pods: store, strays, versions: storeOf(passed) })
+    leave()
+    const found = await look({ pods: store, strays, live: stripped, versions: storeOf(passed) })
+    expect(found.asked).toEqual(['Pod'])
+    expect(found.actions).toEqual([openGate(stripped)])
   })
 
   test('is left to the leader', async () => {

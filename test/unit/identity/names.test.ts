@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { identify, type Identity } from '../../../identity/identity.ts'
+import { keys } from '../../../identity/keys.ts'
 import {
   appName,
   appVersionName,
@@ -110,10 +112,18 @@ describe('names of objects', () => {
     expect(appVersionName('waiter', '0.4', 1)).toBe('waiter-0.4-6b86b273')
   })
 
-  test('an application in capitals', () => {
-    expect(workloadName('SOME-APP-NAME-ANNOTATION', 'SOME-WORKLOAD-NAME-ANNOTATION')).toBe(
-      'some-app-name-annotation-some-workload-name-annotation',
-    )
+  test('capitals in annotations, which win over labels, become small', () => {
+    const said = (kind: string) => ({
+      [keys.app]: `SOME-APP-NAME-${kind}`,
+      [keys.workload]: `SOME-WORKLOAD-NAME-${kind}`,
+      [keys.version]: `SOME-VERSION-${kind}`,
+    })
+    const pod = { annotations: said('ANNOTATION'), labels: said('LABEL') }
+    const { app, workload, version } = identify(pod, undefined) as Identity
+    const name = 'some-app-name-annotation-some-workload-name-annotation'
+    expect(appName(app)).toBe('some-app-name-annotation')
+    expect(workloadName(app, workload)).toBe(name)
+    expect(workloadVersionName(name, version)).toBe(`${name}-some-version-annotation`)
   })
 
   test.each([

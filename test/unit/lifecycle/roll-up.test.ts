@@ -14,6 +14,7 @@ const sentences: Readonly<
   'what is under way wins over what waits': [['Pending', 'Progressing'], 2, 'Progressing'],
   'what waits wins over what nobody knows': [['Unknown', 'Pending'], 2, 'Pending'],
   'what nobody knows is no success': [['Succeeded', 'Unknown'], 2, 'Unknown'],
+  'what nobody knows counts even when parts are missing': [['Unknown'], 5, 'Unknown'],
   'a part without a state waits': [['Succeeded', undefined], 2, 'Pending'],
   'a part that is missing keeps the whole waiting': [['Succeeded'], 2, 'Pending'],
   'a word that is not ours is no success': [['Succeeded', 'Cancelled' as State], 2, 'Unknown'],

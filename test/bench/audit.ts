@@ -1,0 +1,103 @@
+/**
+ * What the API server wrote down of the calls it answered, from a place in its log on: a log of thousands of releases does not
+ * fit into one string.
+ *
+ * @module
+ */
+import { createReadStream, statSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+
+/** A call that the API server answered, whatever the answer. */
+export interface Call {
+  readonly verb: string
+  /** Plural, with the subresource: `pods/status`. */
+  readonly resource: string
+  readonly namespace: string
+  readonly name: string
+  /** Whether one of Gatekept's own service accounts made it. */
+  readonly isOurs: boolean
+  readonly agent: string
+  /** When it was answered, as the system's clock has it. */
+  readonly answeredAt: number
+}
+
+interface AuditEvent {
+  readonly stage: string
+  readonly verb: string
+  readonly user?: { readonly username?: string }
+  readonly userAgent?: string
+  readonly objectRef?: {
+    readonly resource?: string
+    readonly subresource?: string
+    readonly namespace?: string
+    readonly name?: string
+  }
+  readonly stageTimestamp: string
+}
+
+const ourAccounts = 'system:serviceaccount:keptn-system:'
+const writeVerbs: readonly string[] = ['create', 'update', 'patch', 'delete', 'deletecollection']
+/** Questions that are asked with a `create`: nothing is stored. */
+const reviews: ReadonlySet<string> = new Set([
+  'subjectaccessreviews',
+  'selfsubjectaccessreviews',
+  'selfsubjectreviews',
+  'tokenreviews',
+])
+
+/** Whether something is stored: no read, watch or review; a lease says only that somebody is alive. */
+export const isWrite = ({ verb, resource }: Call): boolean =>
+  writeVerbs.includes(verb) && !reviews.has(resource) && resource !== 'leases'
+
+/** Whether it is a read of what is there now. */
+export const isRead = ({ verb, resource }: Call): boolean =>
+  (verb === 'get' || verb === 'list') && resource !== 'leases'
+
+/** Whether it tells of something. */
+export const isEvent = ({ resource }: Call): boolean => resource === 'events'
+
+const toCall = ({ verb, user, userAgent, objectRef = {}, stageTimestamp }: AuditEvent): Call => {
+  const { resource = '', subresource, namespace = '', name = '' } = objectRef
+  return {
+    verb,
+    resource: subresource === undefined ? resource : `${resource}/${subresource}`,
+    namespace,
+    name,
+    isOurs: user?.username?.startsWith(ourAccounts) ?? false,
+    agent: userAgent ?? '',
+    answeredAt: Date.parse(stageTimestamp),
+  }
+}
+
+/** The end of the log as it is now: what comes later is read from here. */
+export const endOf = (file: string): number => statSync(file).size
+
+/** The calls that were written down after this place, watches aside. */
+export const readCalls = async (file: string, from: number): Promise<readonly Call[]> => {
+  const end = endOf(file)
+  if (end <= from) return []
+  const calls: Call[] = []
+  const lines = createInterface({ input: createReadStream(file, { start: from, end: end - 1 }) })
+  for await (const line of lines) {
+    const event = parse(line)
+    if (event?.stage === 'ResponseComplete' && event.verb !== 'watch') calls.push(toCall(event))
+  }
+  return calls
+}
+
+/** The last line may still be on its way. */
+const parse = (line: string): AuditEvent | undefined => {
+  try {
+    return JSON.parse(line) as AuditEvent
+  } catch {
+    return undefined
+  }
+}
+
+/** How many calls there are of each verb and resource, most first. */
+export const countCalls = (
+  calls: readonly Call[],
+): readonly { readonly what: string; readonly count: number }[] =>
+  [...Map.groupBy(calls, ({ verb, resource }) => `${verb} ${resource}`)]
+    .map(([what, { length }]) => ({ what, count: length }))
+    .sort((a, b) => b.count - a.count)

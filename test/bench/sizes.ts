@@ -1,0 +1,32 @@
+/**
+ * How much the long benchmarks do.
+ *
+ * @module
+ */
+
+/** What a person may choose. */
+export interface Sizes {
+  /** After how many workloads `lifecycle-scale` tells its figures. */
+  readonly workloads: readonly number[]
+  /** How often `discovery` applies its 200 workloads. */
+  readonly repetitions: number
+}
+
+/** What the limits speak of. */
+export const defaultSizes: Sizes = { workloads: [1_000, 5_000], repetitions: 50 }
+
+const count = (text: string): number => {
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value > 0) return value
+  throw new Error(`"${text}" is no number above zero`)
+}
+
+/** Reads `1000,5000`. */
+export const parseCounts = (text: string): readonly number[] =>
+  text
+    .split(',')
+    .map(count)
+    .sort((a, b) => a - b)
+
+/** Reads `50`. */
+export const parseCount = count
