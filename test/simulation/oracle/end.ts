@@ -100,10 +100,20 @@ const actsOnVerdicts: EndInvariant = {
   },
 }
 
+/** Whether the app that people wrote lists what the pod is of. */
+const isListed = ({ intent, chronicle }: Facts, pod: Stored): boolean => {
+  const of = chronicle.workloadOf(revisionOf(pod))
+  return intent.appMode !== 'written' || of === undefined || chronicle.appVersionsOf(of).length > 0
+}
+
 const holdsNoneWithoutBlocking: EndInvariant = {
-  says: 'Nothing is held for good where checks do not block',
+  says: 'Nothing that an app lists is held for good where checks do not block',
   judge: (facts) =>
-    facts.intent.blocking || lacksItsApp(facts) ? [] : current(facts, heldPods(facts)).map(named),
+    facts.intent.blocking || lacksItsApp(facts)
+      ? []
+      : current(facts, heldPods(facts))
+          .filter((pod) => isListed(facts, pod))
+          .map(named),
 }
 
 const holdsNoBystanders: EndInvariant = {
