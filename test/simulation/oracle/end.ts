@@ -78,9 +78,12 @@ const releasesWhatPassed: EndInvariant = {
   says: 'What passed is released',
   judge: (facts) => {
     const { chronicle } = facts
-    // A later attempt may fail in what an earlier one passed.
+    // A later attempt may fail in what an earlier one passed, and what has failed is held.
     const stored = (all: readonly Stored[]): readonly Stored[] =>
-      all.filter((version) => chronicle.isStored(version) && attemptOf(version) === 1)
+      all.filter(
+        (version) =>
+          chronicle.isStored(version) && attemptOf(version) === 1 && stateOf(version) !== 'Failed',
+      )
     return heldPods(facts)
       .filter((pod) => chronicle.havePassed(revisionOf(pod), newestStored(facts), stored))
       .map(named)
@@ -195,7 +198,10 @@ const isUnlisted = (facts: Facts, version: Stored): boolean => {
   return facts.intent.appMode === 'written' && app !== undefined && !isListedIn(facts, version, app)
 }
 
-/** Whether a version that it lists was deleted or given up, and nothing is held that would need it again. */
+/**
+ * Whether a version that it lists was deleted or given up, and nothing is held that would need it again. Known: one that
+ * failed after its app's revision was raised may not be tried again, and the app goes on waiting for it.
+ */
 const lacksVersions = ({ server, chronicle }: Facts, app: Stored): boolean =>
   referencesOf(app).some(
     ({ name, version }) =>
@@ -203,7 +209,9 @@ const lacksVersions = ({ server, chronicle }: Facts, app: Stored): boolean =>
         .list(KeptnWorkloadVersion)
         .some(
           (object) =>
-            chronicle.isOf(object, { workload: name, version }) && stateOf(object) !== 'Deprecated',
+            chronicle.isOf(object, { workload: name, version }) &&
+            stateOf(object) !== 'Deprecated' &&
+            (stateOf(object) !== 'Failed' || Number(app.spec?.['revision']) === 1),
         ),
   )
 
