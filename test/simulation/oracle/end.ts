@@ -84,7 +84,7 @@ const releasesWhatPassed: EndInvariant = {
         (version) =>
           chronicle.isStored(version) && attemptOf(version) === 1 && stateOf(version) !== 'Failed',
       )
-    return heldPods(facts)
+    return current(facts, heldPods(facts))
       .filter((pod) => chronicle.havePassed(revisionOf(pod), newestStored(facts), stored))
       .map(named)
   },
