@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { formatDuration, parseDuration } from '../api/duration.ts'
 import {
   KeptnEvaluation,
   KeptnTask,
@@ -86,6 +87,12 @@ const contextOf = (parent: Parent, phase: CheckPhase): TaskContext => ({
   ...(Object.keys(parent.metadata).length === 0 ? {} : { metadata: parent.metadata }),
 })
 
+/** Keptn's tasks have durations in the form that Go prints, `5m0s` (spec/lifecycle 4.14). */
+const asKeptnWrites = (duration: string): string => {
+  const ms = parseDuration(duration)
+  return ms === undefined ? duration : formatDuration(ms)
+}
+
 /** Makes the task of a definition; labels and annotations come along, retries and timeout are frozen in it. */
 export const createTask = (
   parent: Parent,
@@ -108,7 +115,7 @@ export const createTask = (
         checkType: phase.checkType,
         context: contextOf(parent, phase),
         retries: definition.spec.retries,
-        timeout: definition.spec.timeout,
+        timeout: asKeptnWrites(definition.spec.timeout),
       },
     }),
   }
@@ -144,7 +151,7 @@ export const createEvaluation = (
         workload: parent.workloadName,
         workloadVersion: parent.workloadVersion,
         retries: definition.spec.retries,
-        retryInterval: definition.spec.retryInterval,
+        retryInterval: asKeptnWrites(definition.spec.retryInterval),
       },
     }),
   }

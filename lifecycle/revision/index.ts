@@ -5,10 +5,12 @@
  * @module
  */
 import { wake, type Controller } from '../../kube/controller.ts'
+import { wantedByDaemonSets } from './daemon-sets.ts'
 import { decide, type RevisionSeen } from './decide.ts'
 import {
   observeRevision,
   revisionKeysOf,
+  revisionKeysOfDaemonSet,
   revisionKeysOfReplicaSet,
   revisionKeysOfStatefulSet,
   revisionKeysOfVersion,
@@ -17,15 +19,21 @@ import {
 } from './observe.ts'
 
 /** Makes and moves KeptnWorkloads; writes no status. */
-export const revisionController = (reader: RevisionReader): Controller<RevisionSeen> => ({
-  name: 'revision',
-  wakes: [
-    wake(reader.stores.pods, revisionKeysOf),
-    wake(reader.stores.replicaSets, revisionKeysOfReplicaSet(reader)),
-    wake(reader.stores.statefulSets, revisionKeysOfStatefulSet),
-    wake(reader.stores.workloads, revisionKeysOfWorkload(reader)),
-    wake(reader.stores.workloadVersions, revisionKeysOfVersion(reader)),
-  ],
-  observe: observeRevision(reader),
-  decide,
-})
+export const revisionController = (
+  from: Omit<RevisionReader, 'wantedByDaemonSet'>,
+): Controller<RevisionSeen> => {
+  const reader = { ...from, wantedByDaemonSet: wantedByDaemonSets(from.client) }
+  return {
+    name: 'revision',
+    wakes: [
+      wake(reader.stores.pods, revisionKeysOf),
+      wake(reader.stores.replicaSets, revisionKeysOfReplicaSet(reader)),
+      wake(reader.stores.statefulSets, revisionKeysOfStatefulSet),
+      wake(reader.stores.daemonSets, revisionKeysOfDaemonSet(reader)),
+      wake(reader.stores.workloads, revisionKeysOfWorkload(reader)),
+      wake(reader.stores.workloadVersions, revisionKeysOfVersion(reader)),
+    ],
+    observe: observeRevision(reader),
+    decide,
+  }
+}

@@ -4,7 +4,7 @@
  * @module
  */
 import type { KeptnWorkload, KeptnWorkloadVersion } from '../../api/index.ts'
-import { ReplicaSet, StatefulSet } from '../../api/kubernetes.ts'
+import { ReplicaSet, StatefulSet, type DaemonSet } from '../../api/kubernetes.ts'
 import { controllerOf, type KubeObject, type OwnerReference } from '../../api/object.ts'
 import { identify, type Identity } from '../../identity/identity.ts'
 import { workloadName } from '../../identity/names.ts'
@@ -15,6 +15,7 @@ import { isLeaving } from '../checks/leaving.ts'
 import { configOf } from '../config.ts'
 import { hashIn, isNewest, type OwnerName } from '../owners.ts'
 import { lifecycleIndexes, unknownWorkload, within, type LifecycleStores } from '../stores.ts'
+import type { WantedByDaemonSet } from './daemon-sets.ts'
 import type { RevisionSeen } from './decide.ts'
 
 /** What `observeRevision` reads from. */
@@ -30,6 +31,7 @@ export interface RevisionReader {
     | 'configs'
   >
   readonly client: Client
+  readonly wantedByDaemonSet: WantedByDaemonSet
   /** Our own namespace: the one whose KeptnConfig counts. */
   readonly namespace: string
 }
@@ -64,7 +66,23 @@ const isUpdateRevision = async (
   return updateRevision === undefined || updateRevision === hash
 }
 
-/** A DaemonSet makes pods of its newest revision only, so a held pod of one is current. */
+/**
+ * A DaemonSet makes pods of its newest revision only. A held pod may be left over of one that it has gone back from, which is
+ * asked of what is recorded alone: the store may be behind the pod of a new revision, and would not wake it again.
+ */
+const isWantedByDaemonSet = async (
+  { stores, wantedByDaemonSet }: RevisionReader,
+  namespace: string,
+  owner: OwnerName,
+  hash: string,
+): Promise<boolean> => {
+  const revision = `${owner.uid}/${hash}`
+  if (recordedIn(stores.workloadVersions, within(namespace, revision)).length === 0) return true
+  const set = stores.daemonSets.get(namespace, owner.name)
+  const wanted = set?.metadata.uid === owner.uid ? await wantedByDaemonSet(set) : undefined
+  return wanted?.includes(revision) ?? true
+}
+
 const isCurrent = (
   reader: RevisionReader,
   namespace: string,
@@ -73,7 +91,7 @@ const isCurrent = (
 ): Promise<boolean> => {
   if (owner.kind === 'ReplicaSet') return isNewestReplicaSet(reader, namespace, owner)
   if (owner.kind === 'StatefulSet') return isUpdateRevision(reader, namespace, owner, hash)
-  return Promise.resolve(true)
+  return isWantedByDaemonSet(reader, namespace, owner, hash)
 }
 
 /** Whether the revision that the workload has now belongs to another owner, and is what that one wants now. */
@@ -126,17 +144,20 @@ const returnedTo = (
   { stores }: Pick<RevisionReader, 'stores'>,
   key: string,
   recorded: KeptnWorkloadVersion | undefined,
+  object: KubeObject | undefined = wanting(stores, revisionIn(key)),
 ): Speaker | undefined => {
-  const revision = key.slice(key.indexOf('/') + 1)
+  const revision = revisionIn(key)
   const workload =
     recorded && stores.workloads.get(recorded.metadata.namespace, recorded.spec.workloadName)
   if (workload === undefined || workload.spec.revision === revision) return undefined
-  const object = wanting(stores, revision)
   if (object === undefined || isLeaving(object)) return undefined
   const { apiVersion, kind, metadata } = object
   const owner = { apiVersion, kind, name: metadata.name, uid: metadata.uid, controller: true }
   return { key: revision, owner, pod: undefined }
 }
+
+/** The revision in the key `<namespace>/<revision>`. */
+const revisionIn = (key: string): RevisionKey => key.slice(key.indexOf('/') + 1)
 
 /** The owner that makes pods of this revision now, as far as its kind tells: a DaemonSet does not say which one it wants. */
 const wanting = (
@@ -148,6 +169,20 @@ const wanting = (
   if (replicaSet !== undefined) return replicaSet.spec.replicas === 0 ? undefined : replicaSet
   const [statefulSet] = statefulSets.by('uid', uid)
   return statefulSet?.status?.updateRevision === hashIn(revision) ? statefulSet : undefined
+}
+
+/** As `returnedTo`, for a DaemonSet, too: whether it wants the revision is asked once everything else says that it may. */
+const returnedToBy = async (
+  reader: RevisionReader,
+  key: string,
+  recorded: KeptnWorkloadVersion | undefined,
+): Promise<Speaker | undefined> => {
+  const revision = revisionIn(key)
+  const [set] = reader.stores.daemonSets.by('uid', revision.split('/')[0] ?? '')
+  if (set === undefined) return returnedTo(reader, key, recorded)
+  const speaker = returnedTo(reader, key, recorded, set)
+  const wanted = speaker && (await reader.wantedByDaemonSet(set))
+  return wanted?.includes(revision) === true ? speaker : undefined
 }
 
 const heldIn = (pods: RevisionReader['stores']['pods'], key: string): Speaker | undefined => {
@@ -166,7 +201,7 @@ export const observeRevision =
     const { pods, workloads, workloadVersions, configs } = reader.stores
     const namespace = key.slice(0, key.indexOf('/'))
     const [recorded] = recordedIn(workloadVersions, key)
-    const revision = heldIn(pods, key) ?? returnedTo(reader, key, recorded)
+    const revision = heldIn(pods, key) ?? (await returnedToBy(reader, key, recorded))
     if (revision === undefined) return undefined
     const [current, identity] = await Promise.all([
       isCurrent(reader, namespace, revision.owner, hashIn(revision.key)),
@@ -265,3 +300,15 @@ export const revisionKeysOfStatefulSet = ({ metadata, status }: StatefulSet): re
   const hash = status?.updateRevision
   return hash === undefined ? [] : [within(metadata.namespace, `${metadata.uid}/${hash}`)]
 }
+
+/** The revisions that a DaemonSet may have gone back to: those that are recorded, but for what its KeptnWorkload is at. */
+export const revisionKeysOfDaemonSet =
+  ({ stores }: Pick<RevisionReader, 'stores'>) =>
+  ({ metadata }: DaemonSet): readonly string[] =>
+    stores.workloadVersions.by('owner', metadata.uid).flatMap((version) => {
+      const { namespace } = version.metadata
+      const workload = stores.workloads.get(namespace, version.spec.workloadName)
+      const isAt = (key: string): boolean =>
+        key === within(namespace, workload?.spec.revision ?? '')
+      return lifecycleIndexes.workloadVersions.revision(version).filter((key) => !isAt(key))
+    })

@@ -14,7 +14,7 @@ import type { Namespace } from '../../api/kubernetes.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { wantsManaging } from '../../identity/scope.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
-import { keyOf } from '../../kube/keys.ts'
+import { keyOf, parseKey } from '../../kube/keys.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { replicaSetsOf } from '../owners.ts'
 import { lifecycleIndexes, ownerKeys } from '../stores.ts'
@@ -22,6 +22,9 @@ import { decide, refused, type WorkloadVersionSeen, type WorkloadVersionStatus }
 import { observe, type Reader } from './observe.ts'
 
 const isUnderWay = ({ status }: KeptnWorkloadVersion): boolean => !isTerminal(status?.status)
+/** One that has begun goes its way; its app is asked again when it has failed. */
+const looksAtItsApp = ({ status }: KeptnWorkloadVersion): boolean =>
+  status?.currentPhase === undefined || status.status === 'Failed'
 const isDeprecated = ({ status }: KeptnWorkloadVersion): boolean => status?.status === 'Deprecated'
 
 /** Writes the status of KeptnWorkloadVersions and makes their tasks and evaluations. */
@@ -45,6 +48,12 @@ export const workloadVersionController = (
       .by('namespace', namespace.metadata.name)
       .filter(wantsManaging(namespace) ? isDeprecated : isUnderWay)
       .map(keyOf)
+  const ofAppVersion = (appVersion: KeptnAppVersion): readonly string[] =>
+    lifecycleIndexes.appVersions.lists(appVersion).filter((key) => {
+      const { namespace, name } = parseKey(key)
+      const version = workloadVersions.get(namespace, name)
+      return version !== undefined && looksAtItsApp(version)
+    })
   const ofHeldPod = (pod: KubeObject): readonly string[] =>
     lifecycleIndexes.pods
       .revision(pod)
@@ -55,10 +64,10 @@ export const workloadVersionController = (
     name: 'workload-version',
     wakes: [
       wake(workloadVersions, (version) => [keyOf(version)]),
-      wake(stores.appVersions, (appVersion: KeptnAppVersion) =>
-        lifecycleIndexes.appVersions.lists(appVersion),
+      wake(stores.appVersions, ofAppVersion),
+      wake<KeptnApp>(stores.apps, (app) =>
+        workloadVersions.by('app', keyOf(app)).filter(looksAtItsApp).map(keyOf),
       ),
-      wake<KeptnApp>(stores.apps, (app) => workloadVersions.by('app', keyOf(app)).map(keyOf)),
       wake(stores.workloads, ofWorkload),
       wake(stores.namespaces, ofNamespace),
       wake(stores.pods, ofHeldPod),

@@ -76,6 +76,8 @@ export const deploymentOf = (
           ...(template.annotations && { annotations: template.annotations }),
         },
         spec: {
+          // No kubelet tells when one that is deleted has ended.
+          terminationGracePeriodSeconds: 0,
           containers: [{ name: 'main', image: 'localhost/pause:1' }],
           ...(template.schedulingGates && { schedulingGates: template.schedulingGates }),
         },

@@ -1,6 +1,6 @@
 /** People try again, change what is held, delete half-way: checks are run as often as is asked for, and nothing stays. */
-import { afterAll, beforeAll, expect } from '@jest/globals'
-import type { KeptnAppVersion} from '../../api/index.ts';
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import type { KeptnAppVersion } from '../../api/index.ts'
 import { KeptnWorkload, KeptnWorkloadVersion } from '../../api/index.ts'
 import { Namespace, ReplicaSet, type Pod } from '../../api/kubernetes.ts'
 import { keys } from '../../identity/keys.ts'
@@ -12,6 +12,7 @@ import {
   patient,
   sceneIn,
   scenario,
+  settle,
   superseded,
   type Scene,
 } from './scene.ts'
@@ -325,3 +326,7 @@ scenario('a namespace that is deleted while checks run is gone at once', async (
     { timeoutMs: 30_000, everyMs: 250 },
   )
 })
+
+test('once all is done nothing is written, and nothing was tried again and again', async () => {
+  expect(await settle(installation)).toEqual([])
+}, 60_000)

@@ -274,3 +274,36 @@ export const sceneIn = (installation: Installation, namespace: string) => {
         .some((pod) => !gatesOf(pod).includes(gateName)),
   }
 }
+
+const ourUser = 'system:serviceaccount:keptn-system:'
+const settledMs = 5_000
+
+/** A line of our logs, as far as tests read it. */
+interface LogLine {
+  readonly level: number
+  readonly attempts?: number
+}
+
+/** Waits until our parts write nothing but Leases for a while, and tells what they warned of until then, more than twice. */
+export const settle = async ({ cluster }: Installation): Promise<readonly LogLine[]> => {
+  const writes = (): number =>
+    readAudit(
+      cluster.auditLog,
+      ({ user, resource }) => user.startsWith(ourUser) && resource !== 'leases',
+    ).length
+  await eventually(
+    async () => {
+      const before = writes()
+      await new Promise((resolve) => setTimeout(resolve, settledMs))
+      expect(writes()).toBe(before)
+    },
+    { timeoutMs: 30_000 },
+  )
+  const ours = ['--namespace=keptn-system', '--selector=control-plane=lifecycle-operator']
+  const log = await cluster.kubectl(['logs', '--tail=-1', ...ours])
+  return log
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as LogLine)
+    .filter(({ level, attempts = 0 }) => level >= 40 && attempts > 2)
+}

@@ -1,8 +1,10 @@
 /** A version that makes room for another one before its release: it is given up, and nothing of it goes on. */
-import { afterAll, beforeAll, expect } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { conditionTypes } from '../../api/index.ts'
 import { Namespace } from '../../api/kubernetes.ts'
 import { keys } from '../../identity/keys.ts'
 import { parseReleased } from '../../identity/released.ts'
+import { findCondition } from '../../kube/conditions.ts'
 import { eventually } from '../eventually.ts'
 import { install, type Installation } from './installation.ts'
 import { expectHeld, stays } from './world.ts'
@@ -13,6 +15,7 @@ import {
   patient,
   sceneIn,
   scenario,
+  settle,
   superseded,
   type Scene,
 } from './scene.ts'
@@ -248,7 +251,11 @@ for (const kind of ['StatefulSet', 'DaemonSet'] as const) {
       const name = `check-${version}`
       await scene.apply(set(kind, scene, [version, name]))
       await scene.holds(version)
-      expect(await scene.tasksOf(await scene.workloadVersion(version))).toEqual([])
+      await eventually(async () => {
+        const { status } = await scene.workloadVersion(version)
+        expect(findCondition(status?.conditions, conditionTypes.stalled)?.status).toBe('True')
+      }, patient)
+      await scene.holds(version)
       await scene.decideOn(name, 'passes')
       await scene.runs(version, count)
       await scene.workloadIs(version, completed)
@@ -329,3 +336,7 @@ scenario('a StatefulSet in order waits for its held pod until somebody deletes i
   await scene.isQuiet()
   expect(scene.wasReleased('2')).toBe(false)
 })
+
+test('once all is done nothing is written, and nothing was tried again and again', async () => {
+  expect(await settle(installation)).toEqual([])
+}, 60_000)

@@ -40,7 +40,7 @@ test('a task gets labels and annotations of its definition, but for what kubectl
       taskDefinition: 'smoke',
       checkType: 'pre',
       retries: 3,
-      timeout: '1m',
+      timeout: '1m0s',
       context: {
         appName: 'shop',
         appVersion: '',
