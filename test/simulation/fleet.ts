@@ -258,15 +258,29 @@ export const createFleet = (server: ApiServer, admission: Admission, intent: Int
       workload: workload.name,
       version: String(workload.version),
     })
-    const name = `${workload.owner}-${hash}`
-    if (server.get(ControllerRevision, { namespace: shop, name }) !== undefined) return
+    recordRevision(set, hash)
+  }
+
+  /** The highest number is the revision that is wanted: going back gives an old one a new number. */
+  const recordRevision = (set: Stored, hash: string): void => {
+    const at = { namespace: shop, name: `${set.metadata.name}-${hash}` }
+    const numbers = server.list(ControllerRevision).map((each) => numberOf(each))
+    const revision = Math.max(0, ...numbers) + 1
+    if (server.get(ControllerRevision, at) !== undefined) {
+      server.alter(ControllerRevision, at, (before) => ({ ...before, revision }) as Stored)
+      return
+    }
     const labels = { [hashLabel]: hash }
     const ownerReferences = [ownerReference(set)]
     create(ControllerRevision, {
       ...head(ControllerRevision),
-      metadata: { name, namespace: shop, labels, ownerReferences },
+      metadata: { ...at, labels, ownerReferences },
+      ...{ revision },
     })
   }
+
+  const numberOf = (revision: Stored): number =>
+    Number((revision as { readonly revision?: number }).revision ?? 0)
 
   const deploySet = (workload: Workload): void => {
     const template = newTemplate(workload)
