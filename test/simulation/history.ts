@@ -139,13 +139,10 @@ const judgeRestart = async (
     process?.crash()
     history.processes[index] = undefined
   }
-  const { writes, superseded } = history
+  const { writes } = history
   history.isSettled = true
   await runToEnd(history)
-  // Known: what another owner of the same workload wants wakes no app discovery, and that a released revision has taken the
-  // place of a version that waits wakes no version. A restart finds both.
-  const isExcused = history.world.intent.hasTwin || hasForgotten || history.superseded > superseded
-  return history.writes > writes && !isExcused
+  return history.writes > writes && !hasForgotten
     ? ['A restart in a settled cluster wrote something']
     : []
 }

@@ -41,7 +41,7 @@ const isForgotten =
   (facts: Facts) =>
   ({ metadata }: Stored): boolean =>
     facts.intent.stripped.has(metadata.uid) &&
-    (facts.intent.overlooked.has(metadata.name) || !isManaged(facts))
+    !isManaged(facts)
 
 /** Whether there is one. */
 export const hasForgotten = (facts: Facts): boolean =>
