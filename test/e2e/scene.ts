@@ -197,7 +197,12 @@ export const sceneIn = (installation: Installation, namespace: string) => {
         expect(pods.map(({ status }) => status?.phase)).toEqual(Array(count).fill('Running'))
         expect(pods.flatMap(gatesOf)).not.toContain(gateName)
         return pods
-      }, patient),
+      }, patient).catch(async (error: unknown) => {
+        const there = await kubectl('get', 'deployments,replicasets,pods,events', '-o', 'wide')
+        throw new Error(`Pods of version "${version}" do not run as they should:\n${there}`, {
+          cause: error,
+        })
+      }),
     /** Waits until pods of a version are held. */
     holds: (version: string): Promise<void> =>
       eventually(async () => {
@@ -277,6 +282,8 @@ export const sceneIn = (installation: Installation, namespace: string) => {
 
 const ourUser = 'system:serviceaccount:keptn-system:'
 const settledMs = 5_000
+/** The level that pino gives warnings. */
+const warn = 40
 
 /** A line of our logs, as far as tests read it. */
 interface LogLine {
@@ -284,7 +291,7 @@ interface LogLine {
   readonly attempts?: number
 }
 
-/** Waits until our parts write nothing but Leases for a while, and tells what they warned of until then, more than twice. */
+/** Waits until our parts write nothing but Leases for a while, and tells what they went on failing at until then. */
 export const settle = async ({ cluster }: Installation): Promise<readonly LogLine[]> => {
   const writes = (): number =>
     readAudit(
@@ -301,9 +308,12 @@ export const settle = async ({ cluster }: Installation): Promise<readonly LogLin
   )
   const ours = ['--namespace=keptn-system', '--selector=control-plane=lifecycle-operator']
   const log = await cluster.kubectl(['logs', '--tail=-1', ...ours])
-  return log
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as LogLine)
-    .filter(({ level, attempts = 0 }) => level >= 40 && attempts > 2)
+  return (
+    log
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as LogLine)
+      // A failure is told the first time, and then each tenth time.
+      .filter(({ level, attempts = 1 }) => level >= warn && attempts > 1)
+  )
 }
