@@ -123,7 +123,9 @@ export const sceneIn = (installation: Installation, namespace: string) => {
       (task) => controllerOf(task)?.uid === owner.metadata.uid,
     )
   const jobs = (): Promise<readonly Job[]> => list<Job>(Job)
-  const taskPods = async (): Promise<readonly Pod[]> => (await list<Pod>(Pod)).filter(isTaskPod)
+  // How long a pod takes to end once it is told to is the kubelet's business.
+  const taskPods = async (): Promise<readonly Pod[]> =>
+    (await list<Pod>(Pod)).filter(isTaskPod).filter(isStaying)
   const expectNothingRuns = async (): Promise<void> => {
     const tasks = await list<KeptnTask>(KeptnTask)
     expect(tasks.filter(({ status }) => !endedStates.includes(status?.status))).toEqual([])
@@ -244,7 +246,7 @@ export const sceneIn = (installation: Installation, namespace: string) => {
         expect(found.map(stateOf)).toEqual(states)
         return found
       }, patient),
-    /** Waits until what these objects had begun is stopped: their tasks say so, and their Jobs and pods are gone. */
+    /** Waits until what these objects had begun is stopped: their tasks say so, their Jobs are gone, and pods are told to end. */
     isStopped: (...owners: readonly KubeObject[]): Promise<void> =>
       eventually(
         async () => {
