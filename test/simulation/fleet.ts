@@ -18,6 +18,9 @@ import type { ApiServer, Stored } from './api-server.ts'
 import { noChecks, shop, type Checks, type Intent, type Workload } from './intent.ts'
 import type { Step } from './step.ts'
 
+const numberOf = (revision: Stored): number =>
+  (revision as { readonly revision?: number }).revision ?? 0
+
 /** What people ask of Kubernetes, and what it does then. */
 export interface Fleet {
   /** Gives a workload a new template, of its present version. */
@@ -264,7 +267,7 @@ export const createFleet = (server: ApiServer, admission: Admission, intent: Int
   /** The highest number is the revision that is wanted: going back gives an old one a new number. */
   const recordRevision = (set: Stored, hash: string): void => {
     const at = { namespace: shop, name: `${set.metadata.name}-${hash}` }
-    const numbers = server.list(ControllerRevision).map((each) => numberOf(each))
+    const numbers = server.list(ControllerRevision).map(numberOf)
     const revision = Math.max(0, ...numbers) + 1
     if (server.get(ControllerRevision, at) !== undefined) {
       server.alter(ControllerRevision, at, (before) => ({ ...before, revision }) as Stored)
@@ -278,9 +281,6 @@ export const createFleet = (server: ApiServer, admission: Admission, intent: Int
       ...{ revision },
     })
   }
-
-  const numberOf = (revision: Stored): number =>
-    Number((revision as { readonly revision?: number }).revision ?? 0)
 
   const deploySet = (workload: Workload): void => {
     const template = newTemplate(workload)

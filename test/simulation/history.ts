@@ -4,13 +4,12 @@
  *
  * @module
  */
-import { Namespace, Pod } from '../../api/kubernetes.ts'
+import { Namespace } from '../../api/kubernetes.ts'
 import type { Transition } from '../../kube/decision.ts'
 import { ApiError } from '../../kube/errors.ts'
 import { createApiServer, type ApiServer, type Change, type Stored } from './api-server.ts'
 import { withVirtualTime, type Clock } from './clock.ts'
 import { createOracle } from './oracle/index.ts'
-import { readyReasonOf } from './oracle/reading.ts'
 import { startProcess, type Request, type SimulatedProcess } from './process.ts'
 import { createRandom, type Random } from './random.ts'
 import type { Step } from './step.ts'
@@ -64,8 +63,6 @@ interface History {
   crashes: number
   terms: number
   writes: number
-  /** How often a version was given up for another. */
-  superseded: number
 }
 
 /** Runs the history of a seed. `trace` is told of every change that is stored. */
@@ -95,13 +92,9 @@ export const runHistory = (seed: number, trace?: (line: string) => void): Promis
       crashes: 0,
       terms: 0,
       writes: 0,
-      superseded: 0,
     }
     server.onChange((change) => {
       trace?.(`${history.steps} ${lineOf(change)}`)
-      if (change.after !== undefined && readyReasonOf(change.after) === 'Superseded') {
-        history.superseded += 1
-      }
       oracle.judge(change)
     })
     const complaints: string[] = []
@@ -263,21 +256,13 @@ const carryOutLate = ({ late, remark }: History, request: Request): void => {
   }
 }
 
-/** Remembers what has become of a request where it matters later. */
-const noteFate = ({ remark, world }: History, { what }: Request, fate: Fate): void => {
-  if (fate === 'good') return
-  remark(`${what}: ${fate}`)
-  const [, pod] = what.split('patch Pod ')
-  if (pod !== undefined) world.intent.overlooked.add(pod)
-}
-
 const answer = (history: History, process: SimulatedProcess, request: Request): void => {
   const fate = isTroubled(history) ? fateOf(request, history.random.next()) : 'good'
   if (request.isWrite) {
     history.writes += 1
     if (history.isSettled) history.remark(`${request.what}: asked for again`)
   }
-  noteFate(history, request, fate)
+  if (fate !== 'good') history.remark(`${request.what}: ${fate}`)
   const refusal = refusals[fate]
   if (refusal !== undefined) {
     request.refuse(refusal)
@@ -298,12 +283,6 @@ const troublesOf = (history: History): readonly Step[] =>
   history.processes.flatMap((process, index) =>
     process === undefined ? [] : troublesOfProcess(history, process, index),
   )
-
-const loseWatch = ({ server, world }: History, watch: Watch): void => {
-  watch.expire()
-  if (watch.kind !== Pod.kind) return
-  for (const { metadata } of server.list(Pod)) world.intent.overlooked.add(metadata.name)
-}
 
 const troublesOfProcess = (
   history: History,
@@ -335,7 +314,7 @@ const troublesOfProcess = (
   return [
     remarked(`is told again of ${watch.kind}`, watch.repeat),
     remarked(`loses its watch of ${watch.kind}`, () => {
-      loseWatch(history, watch)
+      watch.expire()
     }),
     ...losses,
     ...deaths,

@@ -56,8 +56,6 @@ export interface Intent {
   readonly deleted: Set<string>
   /** UIDs of pods that people have taken our label from. */
   readonly stripped: Set<string>
-  /** Names of pods whose gate was to be opened by a request that failed, or that may not have been seen before a watch broke. */
-  readonly overlooked: Set<string>
   /** Whether checks seldom fail in this history. */
   readonly isLucky: boolean
 }
@@ -134,7 +132,6 @@ export const createIntent = (random: Random): Intent => {
     jobs: new Map(),
     deleted: new Set(),
     stripped: new Set(),
-    overlooked: new Set(),
     isLucky: random.chance(0.5),
   }
 }

@@ -3,12 +3,7 @@
  *
  * @module
  */
-import {
-  KeptnApp,
-  KeptnAppVersion,
-  KeptnWorkload,
-  KeptnWorkloadVersion,
-} from '../../../api/index.ts'
+import { KeptnApp, KeptnWorkload, KeptnWorkloadVersion } from '../../../api/index.ts'
 import { Pod, StatefulSet } from '../../../api/kubernetes.ts'
 import { controllerOf } from '../../../api/object.ts'
 import type { Stored } from '../api-server.ts'
@@ -19,7 +14,6 @@ import {
   isApplied,
   isHeld,
   isWanted,
-  readyReasonOf,
   referencesOf,
   revisionOf,
   saysReleased,
@@ -32,35 +26,15 @@ const isManaged = ({ chronicle }: Facts): boolean => {
   return namespace !== undefined && isWanted(namespace)
 }
 
-/**
- * A pod that people took our label from while the request that was to open its gate failed, before a watch that broke had
- * shown it, or before its namespace left. It is forgotten until another term begins, or the namespace comes back. Known, and
- * rare: it takes both at once.
- */
+/** A pod that people took our label from before its namespace left: it is looked for once the namespace comes back. */
 const isForgotten =
   (facts: Facts) =>
   ({ metadata }: Stored): boolean =>
-    facts.intent.stripped.has(metadata.uid) &&
-    !isManaged(facts)
+    facts.intent.stripped.has(metadata.uid) && !isManaged(facts)
 
 /** Whether there is one. */
 export const hasForgotten = (facts: Facts): boolean =>
   facts.server.list(Pod).filter(isHeld).some(isForgotten(facts))
-
-/**
- * Whether a version has ended because the namespace left. Known: an app that lists one ends with it, also after the
- * namespace came back, and what waits for that app then waits for the next version of each of its workloads.
- */
-const hasLeftovers = ({ server }: Facts): boolean =>
-  [...server.list(KeptnWorkloadVersion), ...server.list(KeptnAppVersion)].some(
-    (version) => readyReasonOf(version) === 'OptedOut',
-  )
-
-/** Holds unless versions are left of the time before the namespace left. */
-const unlessLeftovers = ({ says, judge }: EndInvariant): EndInvariant => ({
-  says,
-  judge: (facts) => (hasLeftovers(facts) ? [] : judge(facts)),
-})
 
 const heldPods = (facts: Facts): readonly Stored[] =>
   facts.server.list(Pod).filter((pod) => isHeld(pod) && !isForgotten(facts)(pod))
@@ -198,10 +172,7 @@ const isUnlisted = (facts: Facts, version: Stored): boolean => {
   return facts.intent.appMode === 'written' && app !== undefined && !isListedIn(facts, version, app)
 }
 
-/**
- * Whether a version that it lists was deleted or given up, and nothing is held that would need it again. Known: one that
- * failed after its app's revision was raised may not be tried again, and the app goes on waiting for it.
- */
+/** Whether a version that it lists was deleted or given up, and nothing is held that would need it again. */
 const lacksVersions = ({ server, chronicle }: Facts, app: Stored): boolean =>
   referencesOf(app).some(
     ({ name, version }) =>
@@ -209,9 +180,7 @@ const lacksVersions = ({ server, chronicle }: Facts, app: Stored): boolean =>
         .list(KeptnWorkloadVersion)
         .some(
           (object) =>
-            chronicle.isOf(object, { workload: name, version }) &&
-            stateOf(object) !== 'Deprecated' &&
-            (stateOf(object) !== 'Failed' || Number(app.spec?.['revision']) === 1),
+            chronicle.isOf(object, { workload: name, version }) && stateOf(object) !== 'Deprecated',
         ),
   )
 
@@ -281,16 +250,16 @@ const deprecatesOlder: EndInvariant = {
 }
 
 export const endInvariants: readonly EndInvariant[] = [
-  unlessLeftovers(releasesWhatPassed),
+  releasesWhatPassed,
   actsOnVerdicts,
-  unlessLeftovers(holdsNoneWithoutBlocking),
+  holdsNoneWithoutBlocking,
   holdsNoBystanders,
   letsGoWhatLeaves,
   watchesWhatIsHeld,
   saysWhatItHolds,
-  unlessLeftovers(beginsWhatIsHeld),
+  beginsWhatIsHeld,
   hasVersions,
-  unlessLeftovers(endsVersions),
-  unlessLeftovers(endsApps),
+  endsVersions,
+  endsApps,
   deprecatesOlder,
 ]
