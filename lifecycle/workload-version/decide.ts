@@ -17,7 +17,7 @@ import { settled, type Action, type Decision, type Transition } from '../../kube
 import type { ApiError } from '../../kube/errors.ts'
 import { haveAppChecksPassed } from '../checks/app-checks.ts'
 import { isAutomatic, isAutomaticVersion } from '../checks/automatic-app.ts'
-import { attemptOf, endings, isTriedAgainFor } from '../checks/ending.ts'
+import { attemptOf, endings, isLoweredFor, isTriedAgainFor } from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import { rolloutOf, type Owner } from '../checks/rollout.ts'
@@ -311,6 +311,17 @@ const areAllStopped = ({ tasks, evaluations }: Children): boolean =>
   tasks.every(({ status }) => isTerminal(status?.status)) &&
   evaluations.every(({ status }) => isTerminal(status?.overallStatus))
 
+/** A version that stays as it is: a revision that was lowered is noted, so that the next one counts as raised. */
+const rest = ({ version, appVersion }: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
+  const { status } = version
+  if (status === undefined || appVersion === undefined || !isLoweredFor(version, appVersion)) {
+    return settled
+  }
+  const { spec } = appVersion
+  const begunFor = { version: spec.version, revision: spec.revision }
+  return { status: { ...status, begunFor }, actions: [], transitions: [] }
+}
+
 /** A version that has ended: it stays so, unless its app asks for it again or pods of it are held once more. */
 const beginAnewOrRest = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
   const { version, appVersion, standing, children } = seen
@@ -322,7 +333,7 @@ const beginAnewOrRest = (seen: WorkloadVersionSeen): Decision<WorkloadVersionSta
     version.status?.status === 'Deprecated' && seen.isHeld && areAllStopped(children)
   return standing === 'wanted' && (isTriedAgain || isWantedAgain)
     ? beginOrWait(seen, anew(seen))
-    : settled
+    : rest(seen)
 }
 
 /** Ends a version that nobody wants any more. One whose pods were let go goes on: they run. */
