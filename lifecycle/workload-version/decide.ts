@@ -12,6 +12,7 @@ import {
   type StatusOf,
 } from '../../api/index.ts'
 import { controllerOf } from '../../api/object.ts'
+import { workloadName } from '../../identity/names.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
 import { settled, type Action, type Decision, type Transition } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
@@ -121,8 +122,25 @@ const waitingFor = (
     return { status, reason: appDeleted, message }
   }
   if (appVersion !== undefined) return waitingForChecks(appVersion)
-  const message = `No version of app "${name}" has this workload version yet`
+  const message = isThere
+    ? waitingForWritten(version, written)
+    : `No version of app "${name}" has this workload version yet`
   return { status, reason: waitingForApp, message }
+}
+
+/** What is amiss with an app that a user wrote, and none of whose versions lets this one begin. */
+const waitingForWritten = (
+  { spec }: KeptnWorkloadVersion,
+  { metadata, spec: app }: KeptnApp,
+): string => {
+  const { name } = metadata
+  const isListed = app.workloads?.some(
+    (listed) =>
+      workloadName(name, listed.name) === spec.workloadName && listed.version === spec.version,
+  )
+  return isListed === true
+    ? `No version of KeptnApp "${name}" with this workload version is under way: its KeptnAppVersions say why`
+    : `KeptnApp "${name}" does not list version "${spec.version}" of this workload: only a user can add it`
 }
 
 /** What an app version still has to pass, in its own words. */
