@@ -15,6 +15,7 @@ import { presentOf } from '../app/generation.ts'
 import { wantsNow } from '../owners.ts'
 import { lifecycleIndexes, within, type LifecycleStores } from '../stores.ts'
 import { versionNameOf } from '../workload/decide.ts'
+import { hasGonePast, otherRevisionWanted } from '../workload-version/standing.ts'
 import {
   nameWithin,
   type AppDiscoverySeen,
@@ -31,6 +32,7 @@ export interface AppDiscoveryReader {
     | 'apps'
     | 'appVersions'
     | 'appCreationRequests'
+    | 'namespaces'
     | 'configs'
     | 'pods'
     | 'replicaSets'
@@ -132,7 +134,15 @@ export const observeApp =
       return discovered(workload, workload.spec.version, object)
     }
     const running = app && presentOf(app, stores.appVersions.by('app', key))
-    const own = stores.workloads.by('app', key).filter((workload) => !isLeaving(workload))
+    const managed = stores.namespaces.get(undefined, namespace)
+    /** Its owner may name another workload by now, or none: then this one is nobody's, until its owner is gone. */
+    const isAbandoned = (workload: KeptnWorkload): boolean => {
+      const version = stores.workloadVersions.get(namespace, versionNameOf(workload))
+      return version !== undefined && hasGonePast(stores, version, managed)
+    }
+    const own = stores.workloads
+      .by('app', key)
+      .filter((workload) => !isLeaving(workload) && !isAbandoned(workload))
     return {
       now,
       namespace,
@@ -150,11 +160,16 @@ export const appKeys = (object: KeptnWorkload | KeptnWorkloadVersion): readonly 
   within(object.metadata.namespace, object.spec.app),
 ]
 
-/** Whether the version is not the one that its workload has now: what its own owner wants of it decides. */
+/** Whether what its owner wants decides about the version: its workload has another one now, or its owner another revision. */
 const isOfOtherOwner =
   ({ stores }: Pick<AppDiscoveryReader, 'stores'>) =>
-  ({ metadata, spec }: KeptnWorkloadVersion): boolean =>
-    stores.workloads.get(metadata.namespace, spec.workloadName)?.spec.version !== spec.version
+  (version: KeptnWorkloadVersion): boolean => {
+    const { metadata, spec } = version
+    const workload = stores.workloads.get(metadata.namespace, spec.workloadName)
+    return (
+      workload?.spec.version !== spec.version || otherRevisionWanted(stores, version) !== undefined
+    )
+  }
 
 /** The apps in which this owner has a workload version beside that of another owner. */
 export const ofOtherOwner =

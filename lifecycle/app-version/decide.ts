@@ -6,54 +6,18 @@
 import type { KeptnAppVersion, KeptnWorkloadVersion, State, StatusOf } from '../../api/index.ts'
 import { settled, type Action, type Decision } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
-import { isBeforeDeployment } from '../checks/app-checks.ts'
 import { attemptOf, endingOf, endings, isTriedAgainFor } from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
-import { isPassed, isTerminal, rollUp } from '../checks/roll-up.ts'
-import type { Children, Definitions, Parent } from '../children.ts'
+import { isTerminal, rollUp } from '../checks/roll-up.ts'
+import { areAllStopped, type Children, type Definitions, type Parent } from '../children.ts'
 import type { LifecycleConfig } from '../config.ts'
 import { appPhases, deployPhase, promotionPhase } from '../phases.ts'
 import { deprecate, runChecks, sayRefused, walkPhases, type PhaseResult } from '../progress.ts'
 import type { Telling } from '../transitions.ts'
+import { lossOf } from './loss.ts'
+import type { AppVersionSeen, ListedWorkload } from './seen.ts'
 
 export type AppVersionStatus = StatusOf<KeptnAppVersion>
-
-/** A workload that the app version lists, with the version of it that exists. */
-export interface ListedWorkload {
-  readonly name: string
-  readonly version: string
-  readonly found: KeptnWorkloadVersion | undefined
-  /** The version that the workload has now, if there is one. */
-  readonly present: string | undefined
-  /** Whether pods of the version are held. */
-  readonly isHeld: boolean
-}
-
-/**
- * Where an app version stands among those of its app. `outdated`: the app has gone over to another version. `made-again`:
- * the same version of the app was made once more, by a new revision or another change of the KeptnApp. `unknown`: the app
- * is gone, or has no version of its present generation yet.
- */
-export type Place = 'present' | 'outdated' | 'made-again' | 'unknown'
-
-/** Everything that one decision needs. */
-export interface AppVersionSeen {
-  readonly now: Date
-  readonly version: KeptnAppVersion
-  /** When this process first saw the version as it is. */
-  readonly seenAt: Date
-  readonly place: Place
-  /** Whether its namespace is known, and not managed any more. */
-  readonly hasLeft: boolean
-  readonly workloads: readonly ListedWorkload[]
-  /** Whether the app was made from these workloads, and none of them is there any more. */
-  readonly isDeserted: boolean
-  readonly children: Children
-  readonly definitions: Definitions
-  readonly config: LifecycleConfig
-  /** Whether tasks are run to promote an app version that has passed everything else. */
-  readonly promotes: boolean
-}
 
 type AppPhase = (typeof appPhases)[number]
 
@@ -118,55 +82,6 @@ const runWorkloads = (seen: AppVersionSeen): PhaseResult<AppVersionStatus> => {
   }
 }
 
-/** Why this app version will never be deployed as it is; nothing to do with its checks. */
-interface Loss {
-  readonly reason: string
-  readonly message: string
-  readonly isVoid: boolean
-}
-
-/** Whether the workload version ended while the app version was there: times are whole seconds. */
-const endedSince = (found: KeptnWorkloadVersion, { metadata }: KeptnAppVersion): boolean =>
-  Date.parse(found.status?.endTime ?? '') >= Date.parse(metadata.creationTimestamp)
-
-/** What this workload version, which has ended before its release, means for its app version. */
-const lossBy = (
-  { version: appVersion, hasLeft }: AppVersionSeen,
-  { name, version, found, present }: ListedWorkload,
-): Loss | undefined => {
-  const ending = found && endingOf(found)
-  if (found === undefined || ending === undefined) return undefined
-  const what = `Workload "${name}" version "${version}"`
-  if (ending === endings.optedOut) {
-    // The namespace has come back: what was let go meanwhile keeps nothing else from its checks.
-    if (!hasLeft) return undefined
-    const message = `${what} is not checked any more: its namespace is not managed`
-    return { reason: ending, message, isVoid: false }
-  }
-  // One that ended earlier, and is wanted again, is about to begin anew.
-  if (present === version && !endedSince(found, appVersion)) return undefined
-  const message = `${what} was superseded before its release`
-  return { reason: endings.superseded, message, isVoid: false }
-}
-
-const lossOf = (seen: AppVersionSeen): Loss | undefined => {
-  const { version, place, workloads } = seen
-  if (place === 'made-again') {
-    const message = 'The same version of the app was made again'
-    return { reason: endings.madeAgain, message, isVoid: true }
-  }
-  // A version that deploys already goes on: its workloads tell what becomes of it.
-  if (place === 'outdated' && isBeforeDeployment(version)) {
-    const message = 'The app has gone over to another version before this one was deployed'
-    return { reason: endings.superseded, message, isVoid: false }
-  }
-  if (seen.isDeserted && !isPassed(version.status?.workloadOverallStatus)) {
-    const message = 'All workloads of the app were deleted before they were deployed'
-    return { reason: endings.deserted, message, isVoid: false }
-  }
-  return workloads.map((listed) => lossBy(seen, listed)).find((loss) => loss !== undefined)
-}
-
 /** Whether a listed workload version waits for an app version that lets it begin. */
 const isWaitedFor = ({ workloads }: AppVersionSeen): boolean =>
   workloads.some(
@@ -208,6 +123,9 @@ const beginAnew = (
   return walk(seen, fresh, { ...telling, attempt })
 }
 
+const isWantedAgain = (seen: AppVersionSeen): boolean =>
+  seen.place === 'present' && isWaitedFor(seen) && areAllStopped(seen.children)
+
 const advance = (
   seen: AppVersionSeen,
   status: AppVersionStatus,
@@ -216,7 +134,7 @@ const advance = (
   const loss = lossOf(seen)
   const isVoid = loss?.isVoid === true
   if (status.status === 'Deprecated') {
-    const isNeeded = loss === undefined && seen.place === 'present' && isWaitedFor(seen)
+    const isNeeded = loss === undefined && isWantedAgain(seen)
     return isNeeded ? beginAnew(seen, status, telling) : settled
   }
   if (loss !== undefined && (isVoid || !isTerminal(status.status))) {

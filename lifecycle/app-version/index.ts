@@ -10,8 +10,9 @@ import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { ownerKeys, within } from '../stores.ts'
-import { decide, refused, type AppVersionSeen, type AppVersionStatus } from './decide.ts'
+import { decide, refused, type AppVersionStatus } from './decide.ts'
 import { hasLeft, observe, type Reader } from './observe.ts'
+import type { AppVersionSeen } from './seen.ts'
 
 /** Writes the status of KeptnAppVersions and makes their tasks and evaluations. */
 export const appVersionController = (

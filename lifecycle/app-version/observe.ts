@@ -17,7 +17,7 @@ import { isTerminal } from '../checks/roll-up.ts'
 import { configOf } from '../config.ts'
 import { childrenOf, definitionsFor, type LifecycleStores } from '../stores.ts'
 import { isHeld } from '../workload-version/standing.ts'
-import type { AppVersionSeen, ListedWorkload, Place } from './decide.ts'
+import type { AppVersionSeen, ListedWorkload, Place } from './seen.ts'
 
 /** What `observe` reads from. */
 export interface Reader {

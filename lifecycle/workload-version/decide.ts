@@ -23,7 +23,7 @@ import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import { rolloutOf, type Owner } from '../checks/rollout.ts'
 import { isPassed, isTerminal } from '../checks/roll-up.ts'
-import type { Children, Definitions, Parent } from '../children.ts'
+import { areAllStopped, type Children, type Definitions, type Parent } from '../children.ts'
 import { workloadPhases } from '../phases.ts'
 import {
   deprecate,
@@ -324,11 +324,6 @@ const anew = ({ version }: WorkloadVersionSeen): WorkloadVersionStatus => {
   }
 }
 
-/** What the attempt before has begun is stopped first, so that nothing of two attempts runs side by side. */
-const areAllStopped = ({ tasks, evaluations }: Children): boolean =>
-  tasks.every(({ status }) => isTerminal(status?.status)) &&
-  evaluations.every(({ status }) => isTerminal(status?.overallStatus))
-
 /** A version that stays as it is: a revision that was lowered is noted, so that the next one counts as raised. */
 const rest = ({ version, appVersion }: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
   const { status } = version
@@ -354,6 +349,17 @@ const beginAnewOrRest = (seen: WorkloadVersionSeen): Decision<WorkloadVersionSta
     : rest(seen)
 }
 
+/**
+ * A StatefulSet replaces its pods in their order, and waits for each: for one that is held, for ever.
+ * https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
+ */
+const supersededMessage = ({ version, isHeld }: WorkloadVersionSeen): string => {
+  const message = 'The workload has gone over to another version before this one was released'
+  return version.spec.resourceReference.kind === 'StatefulSet' && isHeld
+    ? `${message}: delete its held pods, which the StatefulSet does not replace by itself`
+    : message
+}
+
 /** Ends a version that nobody wants any more. One whose pods were let go goes on: they run. */
 const giveUp = (
   seen: WorkloadVersionSeen,
@@ -361,9 +367,7 @@ const giveUp = (
 ): Decision<WorkloadVersionStatus> => {
   const hasLeft = seen.standing === 'opted-out'
   const reason = hasLeft ? endings.optedOut : endings.superseded
-  const message = hasLeft
-    ? 'The namespace is not managed any more'
-    : 'The workload has gone over to another version before this one was released'
+  const message = hasLeft ? 'The namespace is not managed any more' : supersededMessage(seen)
   const telling = tellingOf(seen)
   const decision = deprecate({
     phases: workloadPhases,

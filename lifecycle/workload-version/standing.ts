@@ -25,7 +25,7 @@ export type Standing = 'wanted' | 'superseded' | 'opted-out'
 /** What the standing of a version is read from. */
 export type StandingStores = Pick<
   LifecycleStores,
-  'pods' | 'workloads' | 'replicaSets' | 'statefulSets' | 'daemonSets'
+  'pods' | 'workloads' | 'workloadVersions' | 'replicaSets' | 'statefulSets' | 'daemonSets'
 >
 
 interface Claim {
@@ -77,16 +77,29 @@ export const otherRevisionWanted = (
     : wanted
 }
 
-/** Whether the owner has gone back to what was released before, past every recorded version: what ran before we came. */
-const hasGoneBack = (
+/**
+ * Whether the owner has gone past the version to something that is no version of its workload: back to what ran before we came,
+ * or on to pods that name another workload, or none. What is not recorded yet may still be recorded for this version, but
+ * not once pods of it run: they would be held.
+ */
+export const hasGonePast = (
   stores: StandingStores,
   version: KeptnWorkloadVersion,
   managed: Namespace | undefined,
 ): boolean => {
   const wanted = otherRevisionWanted(stores, version)
+  if (wanted === undefined) return false
   const released = parseReleased(managed?.metadata.annotations?.[keys.released])
-  return wanted !== undefined && released?.has(wanted) === true
+  const recorded = stores.workloadVersions.by(
+    'revision',
+    within(version.metadata.namespace, wanted),
+  )
+  const isOfAnother = recorded.some(({ spec }) => spec.workloadName !== version.spec.workloadName)
+  return isOfAnother || released?.has(wanted) === true || runs(stores, wanted)
 }
+
+const runs = ({ replicaSets }: StandingStores, revision: RevisionKey): boolean =>
+  replicaSets.by('uid', revision).some(({ status }) => (status?.availableReplicas ?? 0) > 0)
 
 const isMoved = (workload: KeptnWorkload, version: KeptnWorkloadVersion): boolean =>
   workload.spec.version !== version.spec.version
@@ -109,7 +122,7 @@ export const standingOf = (
     wants(stores, version, { claim, movedTo }),
   )
   if (isWanted) return 'wanted'
-  return moved || hasGoneBack(stores, version, namespace) ? 'superseded' : 'wanted'
+  return moved || hasGonePast(stores, version, namespace) ? 'superseded' : 'wanted'
 }
 
 /** Whether pods of the version are held. */
