@@ -7,7 +7,7 @@ import type { KeptnAppVersion, KeptnWorkloadVersion, State, StatusOf } from '../
 import { settled, type Action, type Decision } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
 import { isBeforeDeployment } from '../checks/app-checks.ts'
-import { attemptOf, endingOf, endings, isTriedAgainFor } from '../checks/ending.ts'
+import { attemptOf, endingOf, endings, isReleased, isTriedAgainFor } from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { isPassed, isTerminal, rollUp } from '../checks/roll-up.ts'
 import type { Children, Definitions, Parent } from '../children.ts'
@@ -78,12 +78,13 @@ const parentOf = (version: KeptnAppVersion, attempt: number): Parent => ({
 
 /**
  * A workload version that has ended, and is about to begin anew, counts as one that has not begun. One that ended because
- * its namespace left, and of which nothing is held since, counts as deployed: what was let go then runs unchecked.
+ * its namespace left counts as deployed if it was released, or if nothing of it is held since: what was let go then runs.
  */
 const stateOf = (appVersion: KeptnAppVersion, { found, isHeld }: ListedWorkload): State => {
   const state = found?.status?.status ?? 'Pending'
   if (found === undefined) return state
-  if (endingOf(found) === endings.optedOut && !isHeld) return 'Succeeded'
+  const isOptedOut = endingOf(found) === endings.optedOut
+  if (isOptedOut && (!isHeld || isReleased(found))) return 'Succeeded'
   return state === 'Deprecated' || isTriedAgainFor(found, appVersion) ? 'Pending' : state
 }
 
@@ -127,6 +128,17 @@ interface Loss {
 const endedSince = (found: KeptnWorkloadVersion, { metadata }: KeptnAppVersion): boolean =>
   Date.parse(found.status?.endTime ?? '') >= Date.parse(metadata.creationTimestamp)
 
+/** A workload version that was never made, or is gone, and that nobody makes any more: else it would be waited for, for ever. */
+const lossByAbsence = (
+  { place, version: { status } }: AppVersionSeen,
+  { name, version, found, present }: ListedWorkload,
+): Loss | undefined => {
+  if (place !== 'outdated' || isPassed(status?.workloadOverallStatus)) return undefined
+  if (found !== undefined || present === version) return undefined
+  const message = `Workload "${name}" has no version "${version}", and the app has gone over to another version`
+  return { reason: endings.superseded, message, isVoid: false }
+}
+
 /** What this workload version, which has ended before its release, means for its app version. */
 const lossBy = (
   { version: appVersion, hasLeft }: AppVersionSeen,
@@ -162,7 +174,9 @@ const lossOf = (seen: AppVersionSeen): Loss | undefined => {
     const message = 'All workloads of the app were deleted before they were deployed'
     return { reason: endings.deserted, message, isVoid: false }
   }
-  return workloads.map((listed) => lossBy(seen, listed)).find((loss) => loss !== undefined)
+  return workloads
+    .map((listed) => lossBy(seen, listed) ?? lossByAbsence(seen, listed))
+    .find((loss) => loss !== undefined)
 }
 
 /** Whether a listed workload version waits for an app version that lets it begin. */

@@ -28,6 +28,10 @@ export const endings = {
 
 type Version = KeptnAppVersion | KeptnWorkloadVersion
 
+/** Whether the checks of the version have let its pods go. That is never taken back, whatever it ends as. */
+export const isReleased = ({ status }: KeptnWorkloadVersion): boolean =>
+  findCondition(status?.conditions, conditionTypes.preDeploymentPassed)?.status === 'True'
+
 /** Why the version is `Deprecated`; `undefined`: it is not. */
 export const endingOf = ({ status }: Version): string | undefined =>
   status?.status === 'Deprecated'

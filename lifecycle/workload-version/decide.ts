@@ -17,7 +17,7 @@ import { settled, type Action, type Decision, type Transition } from '../../kube
 import type { ApiError } from '../../kube/errors.ts'
 import { haveAppChecksPassed } from '../checks/app-checks.ts'
 import { isAutomatic, isAutomaticVersion } from '../checks/automatic-app.ts'
-import { attemptOf, endings, isTriedAgainFor } from '../checks/ending.ts'
+import { attemptOf, endings, isReleased, isTriedAgainFor } from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import { rolloutOf, type Owner } from '../checks/rollout.ts'
@@ -318,14 +318,18 @@ const beginAnewOrRest = (seen: WorkloadVersionSeen): Decision<WorkloadVersionSta
     appVersion !== undefined &&
     isTriedAgainFor(version, appVersion) &&
     haveAppChecksPassed(appVersion)
+  // What was released stays so: its pods are held for a moment only, and by nobody's wish.
   const isWantedAgain =
-    version.status?.status === 'Deprecated' && seen.isHeld && areAllStopped(children)
+    version.status?.status === 'Deprecated' &&
+    !isReleased(version) &&
+    seen.isHeld &&
+    areAllStopped(children)
   return standing === 'wanted' && (isTriedAgain || isWantedAgain)
     ? beginOrWait(seen, anew(seen))
     : settled
 }
 
-/** Ends a version that nobody wants any more. One whose pods were let go goes on: they run. */
+/** Ends a version that nobody wants any more. Its verdict stays where it let pods go: they run. */
 const giveUp = (
   seen: WorkloadVersionSeen,
   status: WorkloadVersionStatus,
@@ -361,10 +365,8 @@ const advance = (
   status: WorkloadVersionStatus,
 ): Decision<WorkloadVersionStatus> => {
   if (isTerminal(status.status)) return beginAnewOrRest(seen)
-  const isReleased =
-    findCondition(status.conditions, conditionTypes.preDeploymentPassed)?.status === 'True'
   if (seen.standing === 'opted-out') return giveUp(seen, status)
-  if (seen.standing === 'superseded' && !isReleased) return giveUp(seen, status)
+  if (seen.standing === 'superseded' && !isReleased(seen.version)) return giveUp(seen, status)
   return status.currentPhase === undefined ? beginOrWait(seen, status) : proceed(seen, status)
 }
 
