@@ -67,9 +67,11 @@ const begin: WorkloadVersionStatus = {
   status: 'Pending',
 }
 
+type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>
+
 const withVerdict = (
   status: WorkloadVersionStatus,
-  verdict: Pick<Condition, 'status' | 'reason' | 'message'>,
+  verdict: Verdict,
   now: Date,
 ): WorkloadVersionStatus => {
   const type = conditionTypes.preDeploymentPassed
@@ -94,8 +96,6 @@ const writtenAppOf = ({ version, app, appVersion }: WorkloadVersionSeen): string
     app === undefined && appVersion !== undefined && !isAutomaticVersion(appVersion)
   return version.status?.writtenAppUID ?? (isOfWritten ? controllerOf(appVersion)?.uid : undefined)
 }
-
-type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>
 
 const appDeleted = 'AppDeleted'
 const waitingForApp = 'WaitingForApp'
@@ -230,7 +230,7 @@ const run = (
     ? runDeployment(seen, status)
     : runChecks(seen, parentOf(seen, status), phase, status)
 
-const passed = (warned: boolean): Pick<Condition, 'status' | 'reason' | 'message'> =>
+const passed = (warned: boolean): Verdict =>
   warned
     ? {
         status: 'True',
@@ -244,9 +244,7 @@ const passed = (warned: boolean): Pick<Condition, 'status' | 'reason' | 'message
       }
 
 /** The verdict that follows from where the walk has come to. */
-const verdictOf = (
-  status: WorkloadVersionStatus,
-): Pick<Condition, 'status' | 'reason' | 'message'> => {
+const verdictOf = (status: WorkloadVersionStatus): Verdict => {
   const states = [status.preDeploymentStatus, status.preDeploymentEvaluationStatus]
   if (states.every(isPassed)) return passed(states.includes('Warning'))
   const ready = findCondition(status.conditions, conditionTypes.ready)
