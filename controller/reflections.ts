@@ -126,17 +126,20 @@ const starter = (options: {
   readonly client: Client
   readonly log: Logger
   readonly signal: AbortSignal
+  /** In the place of all ways to start a reflector, for tests. */
+  readonly reflect?: typeof startReflector
 }) => {
+  const { reflect, ...process } = options
   const reflectors: Reflector<KubeObject>[] = []
   const remember = <T extends KubeObject>(reflector: Reflector<T>): Reflector<T>['store'] => {
     reflectors.push(reflector)
     return reflector.store
   }
   const start = <T extends KubeObject>(reflection: Reflection<T>): Reflector<T>['store'] =>
-    remember(startReflector<T>({ ...options, ...reflection }))
+    remember((reflect ?? startReflector)<T>({ ...process, ...reflection }))
   /** A kind that a cluster may not have. */
   const startOptional = <T extends KubeObject>(reflection: Reflection<T>): Reflector<T>['store'] =>
-    remember(startOptionalReflector<T>({ ...options, ...reflection }))
+    remember((reflect ?? startOptionalReflector)<T>({ ...process, ...reflection }))
   /** One of our own kinds. */
   const ours = <T extends KubeObject>(
     type: ResourceType<T>,

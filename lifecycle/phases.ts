@@ -134,16 +134,19 @@ export const promotionPhase = {
   items: 'promotionTaskStatus',
 } as const satisfies CheckPhase
 
+/** An app deploys: its workloads go through their own phases. */
+export const deployPhase = {
+  name: 'AppDeploy',
+  longName: 'App Deployment',
+  runs: 'deployment',
+  state: 'workloadOverallStatus',
+} as const satisfies Phase
+
 /** The phases of a KeptnAppVersion, in order. */
 export const appPhases = [
   app.preTasks,
   app.preEvaluations,
-  {
-    name: 'AppDeploy',
-    longName: 'App Deployment',
-    runs: 'deployment',
-    state: 'workloadOverallStatus',
-  },
+  deployPhase,
   app.postTasks,
   app.postEvaluations,
   promotionPhase,

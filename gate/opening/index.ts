@@ -41,7 +41,9 @@ export const openingController = (
     }),
     decide,
     applied: ({ pod }, actions) => {
-      if (actions.length > 0) strays.letGo(pod)
+      if (actions.length === 0) return
+      // The answer has reached the store by now: a pod whose gate is open has left it, and is no stray.
+      strays.forget(keyOf(pod))
     },
   }
 }

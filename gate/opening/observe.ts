@@ -31,8 +31,10 @@ export const observe =
   (from: Sources) =>
   async (key: string, now: Date): Promise<Seen | undefined> => {
     const { namespace, name } = parseKey(key)
-    const pod = from.pods.get(namespace, name) ?? (await findStray(from, key))
-    from.strays.forget(key)
+    const held = from.pods.get(namespace, name)
+    const pod = held ?? (await findStray(from, key))
+    // A stray stays one until what was decided about it is done: the request may fail.
+    if (held !== undefined || pod === undefined) from.strays.forget(key)
     if (pod === undefined) return undefined
     return lookAt(from, pod, now)
   }

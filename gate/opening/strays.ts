@@ -10,10 +10,8 @@ import type { HeldPod } from '../held-pods.ts'
 
 /** What the opening of gates remembers to tell strays from the pods that it let go. */
 export interface Strays {
-  /** The pod's gate was opened from here, so that its leaving is no surprise. */
-  letGo(pod: HeldPod): void
   has(key: string): boolean
-  /** The key has been looked at. */
+  /** It is back, or gone, or what had to be done about it is done: its gate is open, or it has its label again. */
   forget(key: string): void
 }
 
@@ -27,10 +25,6 @@ export const watchForStrays = (pods: Store<HeldPod>, leads: () => boolean): Stra
     if (before !== undefined && now === undefined && leads()) strays.add(keyOf(before))
   })
   return {
-    // The answer to the request has reached the store by now: the pod has left it, and is no stray.
-    letGo: (pod) => {
-      strays.delete(keyOf(pod))
-    },
     has: (key) => strays.has(key),
     forget: (key) => {
       strays.delete(key)

@@ -7,7 +7,7 @@ import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
 import { decide, type AppDiscoverySeen } from './decide.ts'
 import { within } from '../stores.ts'
-import { appKeys, observeApp, type AppDiscoveryReader } from './observe.ts'
+import { appKeys, observeApp, ofHeldPod, ofOtherOwner, type AppDiscoveryReader } from './observe.ts'
 
 /** Makes and changes KeptnApps that no user wrote; writes no status. */
 export const appDiscoveryController = (
@@ -18,6 +18,10 @@ export const appDiscoveryController = (
     wake(reader.stores.workloads, appKeys),
     wake(reader.stores.workloadVersions, appKeys),
     wake(reader.stores.apps, (app) => [keyOf(app)]),
+    wake(reader.stores.replicaSets, ofOtherOwner(reader)),
+    wake(reader.stores.statefulSets, ofOtherOwner(reader)),
+    wake(reader.stores.daemonSets, ofOtherOwner(reader)),
+    wake(reader.stores.pods, ofHeldPod(reader)),
     wake(reader.stores.appCreationRequests, ({ metadata, spec }) => [
       within(metadata.namespace, spec.appName),
     ]),

@@ -13,7 +13,7 @@ import { isTerminal } from '../checks/roll-up.ts'
 import { configOf } from '../config.ts'
 import { presentOf } from '../app/generation.ts'
 import { wantsNow } from '../owners.ts'
-import { within, type LifecycleStores } from '../stores.ts'
+import { lifecycleIndexes, within, type LifecycleStores } from '../stores.ts'
 import { versionNameOf } from '../workload/decide.ts'
 import {
   nameWithin,
@@ -149,3 +149,28 @@ export const observeApp =
 export const appKeys = (object: KeptnWorkload | KeptnWorkloadVersion): readonly string[] => [
   within(object.metadata.namespace, object.spec.app),
 ]
+
+/** Whether the version is not the one that its workload has now: what its own owner wants of it decides. */
+const isOfOtherOwner =
+  ({ stores }: Pick<AppDiscoveryReader, 'stores'>) =>
+  ({ metadata, spec }: KeptnWorkloadVersion): boolean =>
+    stores.workloads.get(metadata.namespace, spec.workloadName)?.spec.version !== spec.version
+
+/** The apps in which this owner has a workload version beside that of another owner. */
+export const ofOtherOwner =
+  (reader: AppDiscoveryReader) =>
+  ({ metadata }: KubeObject): readonly string[] =>
+    reader.stores.workloadVersions
+      .by('owner', metadata.uid)
+      .filter(isOfOtherOwner(reader))
+      .flatMap(appKeys)
+
+/** The apps in which the version of this pod stands beside that of another owner. */
+export const ofHeldPod =
+  (reader: AppDiscoveryReader) =>
+  (pod: KubeObject): readonly string[] =>
+    lifecycleIndexes.pods
+      .revision(pod)
+      .flatMap((key) => reader.stores.workloadVersions.by('revision', key))
+      .filter(isOfOtherOwner(reader))
+      .flatMap(appKeys)

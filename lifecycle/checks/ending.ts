@@ -85,3 +85,19 @@ export const isTriedAgainFor = (
   const { begunFor } = status
   return spec.revision > (begunFor?.version === spec.version ? begunFor.revision : 1)
 }
+
+/**
+ * Whether the revision of the app is lower by now than the one that the failed attempt began for: lowered by a user, or begun
+ * anew with an app that has come back to this version. To raise it from there is to try again.
+ */
+export const isLoweredFor = (
+  { status }: KeptnWorkloadVersion,
+  { spec }: KeptnAppVersion,
+): boolean => {
+  const { begunFor } = status ?? {}
+  return (
+    status?.status === 'Failed' &&
+    begunFor?.version === spec.version &&
+    spec.revision < begunFor.revision
+  )
+}

@@ -149,10 +149,27 @@ const returnedTo = (
     recorded && stores.workloads.get(recorded.metadata.namespace, recorded.spec.workloadName)
   if (workload === undefined || workload.spec.revision === revision) return undefined
   if (object === undefined || isLeaving(object)) return undefined
+  // Of several owners that say they are the same workload none goes back to anything: the workload is another one's.
+  if (!isOfSameOwner(stores, workload, object)) return undefined
   const { apiVersion, kind, metadata } = object
   const owner = { apiVersion, kind, name: metadata.name, uid: metadata.uid, controller: true }
   return { key: revision, owner, pod: undefined }
 }
+
+/** Whether the owner is the one that the workload has now, or both are ReplicaSets of one Deployment. One that is gone may be. */
+const isOfSameOwner = (
+  { replicaSets, statefulSets, daemonSets }: RevisionReader['stores'],
+  { spec }: KeptnWorkload,
+  object: KubeObject,
+): boolean => {
+  const { uid } = spec.resourceReference
+  const [present] = [replicaSets, statefulSets, daemonSets].flatMap((store) => [
+    ...store.by('uid', uid),
+  ])
+  return present === undefined || topOf(present) === topOf(object)
+}
+
+const topOf = (owner: KubeObject): string => controllerOf(owner)?.uid ?? owner.metadata.uid
 
 /** The revision in the key `<namespace>/<revision>`. */
 const revisionIn = (key: string): RevisionKey => key.slice(key.indexOf('/') + 1)

@@ -56,6 +56,9 @@ export const observe =
     const cached = sources.tasks.get(namespace, name)
     if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) return undefined
     const { settings } = sources
+    if (cached.status?.status === 'Deprecated') {
+      return { now, settings, task: cached, job: there(leftJob(sources, cached)) }
+    }
     const followed = followedJob(sources, cached)
     if (isTerminal(cached.status?.status)) {
       return { now, settings, task: cached, job: there(followed) }
@@ -89,6 +92,12 @@ const followedJob = ({ jobs }: Sources, task: KeptnTask): FollowedJob | undefine
     .map((candidate) => jobs.get(namespace, candidate))
     .find((job) => job !== undefined && controllerOf(job)?.uid === uid)
 }
+
+/** A Job of a task that was stopped: its own, or one that a former leader's request made after that one was deleted. */
+const leftJob = ({ jobs }: Sources, task: KeptnTask): FollowedJob | undefined =>
+  jobNames(task)
+    .map((name) => jobs.get(task.metadata.namespace, name))
+    .find((job) => job !== undefined && controllerOf(job)?.uid === task.metadata.uid)
 
 const follow = async (sources: Sources, about: About, job: FollowedJob): Promise<Seen> => {
   const seen: Seen = { ...about, job: { kind: 'there', job } }

@@ -12,12 +12,13 @@ import {
   type StatusOf,
 } from '../../api/index.ts'
 import { controllerOf } from '../../api/object.ts'
+import { workloadName } from '../../identity/names.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
 import { settled, type Action, type Decision, type Transition } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
 import { haveAppChecksPassed } from '../checks/app-checks.ts'
 import { isAutomatic, isAutomaticVersion } from '../checks/automatic-app.ts'
-import { attemptOf, endings, isReleased, isTriedAgainFor } from '../checks/ending.ts'
+import { attemptOf, endings, isLoweredFor, isReleased, isTriedAgainFor } from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import { rolloutOf, type Owner } from '../checks/rollout.ts'
@@ -121,8 +122,25 @@ const waitingFor = (
     return { status, reason: appDeleted, message }
   }
   if (appVersion !== undefined) return waitingForChecks(appVersion)
-  const message = `No version of app "${name}" has this workload version yet`
+  const message = isThere
+    ? waitingForWritten(version, written)
+    : `No version of app "${name}" has this workload version yet`
   return { status, reason: waitingForApp, message }
+}
+
+/** What is amiss with an app that a user wrote, and none of whose versions lets this one begin. */
+const waitingForWritten = (
+  { spec }: KeptnWorkloadVersion,
+  { metadata, spec: app }: KeptnApp,
+): string => {
+  const { name } = metadata
+  const isListed = app.workloads?.some(
+    (listed) =>
+      workloadName(name, listed.name) === spec.workloadName && listed.version === spec.version,
+  )
+  return isListed === true
+    ? `No version of KeptnApp "${name}" with this workload version is under way: its KeptnAppVersions say why`
+    : `KeptnApp "${name}" does not list version "${spec.version}" of this workload: only a user can add it`
 }
 
 /** What an app version still has to pass, in its own words. */
@@ -309,6 +327,17 @@ const areAllStopped = ({ tasks, evaluations }: Children): boolean =>
   tasks.every(({ status }) => isTerminal(status?.status)) &&
   evaluations.every(({ status }) => isTerminal(status?.overallStatus))
 
+/** A version that stays as it is: a revision that was lowered is noted, so that the next one counts as raised. */
+const rest = ({ version, appVersion }: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
+  const { status } = version
+  if (status === undefined || appVersion === undefined || !isLoweredFor(version, appVersion)) {
+    return settled
+  }
+  const { spec } = appVersion
+  const begunFor = { version: spec.version, revision: spec.revision }
+  return { status: { ...status, begunFor }, actions: [], transitions: [] }
+}
+
 /** A version that has ended: it stays so, unless its app asks for it again or pods of it are held once more. */
 const beginAnewOrRest = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
   const { version, appVersion, standing, children } = seen
@@ -324,7 +353,7 @@ const beginAnewOrRest = (seen: WorkloadVersionSeen): Decision<WorkloadVersionSta
     areAllStopped(children)
   return standing === 'wanted' && (isTriedAgain || isWantedAgain)
     ? beginOrWait(seen, anew(seen))
-    : settled
+    : rest(seen)
 }
 
 /** Ends a version that nobody wants any more. Its verdict stays where it let pods go: they run. */

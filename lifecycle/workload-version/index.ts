@@ -20,6 +20,7 @@ import { replicaSetsOf } from '../owners.ts'
 import { lifecycleIndexes, ownerKeys } from '../stores.ts'
 import { decide, refused, type WorkloadVersionSeen, type WorkloadVersionStatus } from './decide.ts'
 import { observe, type Reader } from './observe.ts'
+import { otherRevisionWanted } from './standing.ts'
 
 const isUnderWay = ({ status }: KeptnWorkloadVersion): boolean => !isTerminal(status?.status)
 /** One that has begun goes its way; its app is asked again when it has failed. */
@@ -43,11 +44,14 @@ export const workloadVersionController = (
       .filter((version) => isUnderWay(version) || isDeprecated(version))
       .map(keyOf)
   /** Namespaces are written at each release, which concerns few of their versions. */
-  const ofNamespace = (namespace: Namespace): readonly string[] =>
-    workloadVersions
-      .by('namespace', namespace.metadata.name)
-      .filter(wantsManaging(namespace) ? isDeprecated : isUnderWay)
-      .map(keyOf)
+  const ofNamespace = (namespace: Namespace): readonly string[] => {
+    const mayGo = (version: KeptnWorkloadVersion): boolean =>
+      isUnderWay(version) && otherRevisionWanted(stores, version) !== undefined
+    const isConcerned = wantsManaging(namespace)
+      ? (version: KeptnWorkloadVersion) => isDeprecated(version) || mayGo(version)
+      : isUnderWay
+    return workloadVersions.by('namespace', namespace.metadata.name).filter(isConcerned).map(keyOf)
+  }
   const ofAppVersion = (appVersion: KeptnAppVersion): readonly string[] =>
     lifecycleIndexes.appVersions.lists(appVersion).filter((key) => {
       const { namespace, name } = parseKey(key)

@@ -66,16 +66,26 @@ const wantedByOwner = (
   return hash === undefined ? undefined : `${uid}/${hash}`
 }
 
+/** The revision that the owner of a version wants now, if the version has never had it. */
+export const otherRevisionWanted = (
+  stores: StandingStores,
+  version: KeptnWorkloadVersion,
+): RevisionKey | undefined => {
+  const wanted = wantedByOwner(stores, version)
+  return wanted !== undefined && version.spec.revisions?.includes(wanted) === true
+    ? undefined
+    : wanted
+}
+
 /** Whether the owner has gone back to what was released before, past every recorded version: what ran before we came. */
 const hasGoneBack = (
   stores: StandingStores,
   version: KeptnWorkloadVersion,
   managed: Namespace | undefined,
 ): boolean => {
-  const wanted = wantedByOwner(stores, version)
-  if (wanted === undefined || version.spec.revisions?.includes(wanted) === true) return false
+  const wanted = otherRevisionWanted(stores, version)
   const released = parseReleased(managed?.metadata.annotations?.[keys.released])
-  return released?.has(wanted) === true
+  return wanted !== undefined && released?.has(wanted) === true
 }
 
 const isMoved = (workload: KeptnWorkload, version: KeptnWorkloadVersion): boolean =>

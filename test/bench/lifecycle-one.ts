@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { stringify } from 'yaml'
 import { KeptnMetric } from '../../api/index.ts'
-import { Deployment, Job } from '../../api/kubernetes.ts'
+import { Deployment, Job, Pod } from '../../api/kubernetes.ts'
 import { keys } from '../../identity/keys.ts'
 import { eventually } from '../eventually.ts'
 import { countCalls, endOf, isEvent, isRead, isWrite, readCalls, type Call } from './audit.ts'
@@ -91,7 +91,7 @@ const runOne = async (world: World, name: string, completed: Completion): Promis
   return (await completed(name)) - startedAt
 }
 
-/** What we ask while a task runs whose Job does not end, the lease and watches aside. */
+/** What we ask while a task runs whose Job does not end, once its pod has said that it is held; the lease and watches aside. */
 const callsWhileWaiting = async (world: World): Promise<readonly Call[]> => {
   const { client, cluster } = world
   await createNamespace(world, waitingNamespace)
@@ -103,6 +103,16 @@ const callsWhileWaiting = async (world: World): Promise<readonly Call[]> => {
     async () => {
       const { items } = await client.list(Job, { namespace: waitingNamespace })
       if (items.length === 0) throw new Error('The task has no Job yet')
+    },
+    { timeoutMs: 30_000 },
+  )
+  await eventually(
+    async () => {
+      const { items } = await client.list(Pod, {
+        namespace: waitingNamespace,
+        labelSelector: 'gatekept.dev/held',
+      })
+      if (items.length === 0) throw new Error('The pod has not said yet that it is held')
     },
     { timeoutMs: 30_000 },
   )

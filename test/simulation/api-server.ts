@@ -25,6 +25,8 @@ export interface Change {
   readonly after: Stored | undefined
   /** The version of the store right after it. */
   readonly version: string
+  /** Whether we did it: else it was people, or Kubernetes. */
+  readonly isOurs: boolean
 }
 
 /** What a simulated cluster keeps. */
@@ -37,12 +39,16 @@ export interface ApiServer {
   patch(type: ResourceType<KubeObject>, patch: Omit<Patch, 'kind' | 'type'>): Stored
   /** Changes any part of an object as the cluster's own controllers would. */
   update(type: ResourceType<KubeObject>, at: At, change: MergePatch): Stored
+  /** Makes another object of one, where a patch would keep what is not named. */
+  alter(type: ResourceType<KubeObject>, at: At, make: (before: Stored) => Stored): Stored
   remove(type: ResourceType<KubeObject>, at: At & { readonly uid?: string }): void
   /** Marks an object, as foreground deletion does: it goes once everything that it controls is gone. */
   markDeleted(type: ResourceType<KubeObject>, at: At): void
   /** Removes an object of whatever kind. */
   removeObject(object: Stored): void
   version(): string
+  /** Does something in our name. */
+  asUs<T>(act: () => T): T
   onChange(listener: (change: Change) => void): void
 }
 
@@ -60,6 +66,7 @@ export const createApiServer = (now: () => Date): ApiServer => {
   const kinds = new Map<string, { type: ResourceType<KubeObject>; objects: Map<string, Stored> }>()
   const listeners: ((change: Change) => void)[] = []
   let counter = 100
+  let isOurs = false
 
   const objectsOf = (type: ResourceType<KubeObject>): Map<string, Stored> => {
     const name = `${type.group}/${type.kind}`
@@ -82,7 +89,7 @@ export const createApiServer = (now: () => Date): ApiServer => {
       metadata: { ...wanted.metadata, resourceVersion: version, generation },
     }
     objectsOf(type).set(keyOf(after), after)
-    for (const listener of listeners) listener({ type, before, after, version })
+    for (const listener of listeners) listener({ type, before, after, version, isOurs })
     return after
   }
 
@@ -107,7 +114,7 @@ export const createApiServer = (now: () => Date): ApiServer => {
     counter += 1
     objectsOf(type).delete(key)
     const version = String(counter)
-    for (const listener of listeners) listener({ type, before, after: undefined, version })
+    for (const listener of listeners) listener({ type, before, after: undefined, version, isOurs })
   }
 
   return {
@@ -140,6 +147,7 @@ export const createApiServer = (now: () => Date): ApiServer => {
       }),
     update: (type, at, patch) =>
       change(type, at, (before) => merge(before, patch) as unknown as Stored),
+    alter: change,
     remove,
     markDeleted: (type, at) => {
       const deletionTimestamp = now()
@@ -155,6 +163,14 @@ export const createApiServer = (now: () => Date): ApiServer => {
       if (kind !== undefined) remove(kind.type, object.metadata)
     },
     version: () => String(counter),
+    asUs: (act) => {
+      isOurs = true
+      try {
+        return act()
+      } finally {
+        isOurs = false
+      }
+    },
     onChange: (listener) => void listeners.push(listener),
   }
 }
@@ -171,7 +187,9 @@ const checkExpected = (type: ResourceType<KubeObject>, before: Stored, expected:
 /** With the status come labels, as the real one lets them; of a strategic merge as much as is used: conditions by type. */
 const withStatus = (before: Stored, patch: MergePatch, patchType: Patch['patchType']): Stored => {
   const { labels } = (patch['metadata'] ?? {}) as { readonly labels?: MergePatch }
-  const status = merge(before.status, patch['status'] as MergePatch)
+  const wanted = patch['status']
+  // That of a KeptnConfig is one word.
+  const status = isRecord(wanted) ? merge(before.status, wanted) : (wanted as MergePatch)
   const conditions =
     patchType === 'strategic' ? { conditions: mergeConditions(before.status, status) } : {}
   return {
@@ -180,7 +198,7 @@ const withStatus = (before: Stored, patch: MergePatch, patchType: Patch['patchTy
       labels === undefined
         ? before.metadata
         : { ...before.metadata, labels: merge(before.metadata.labels, labels) as Labels },
-    status: { ...status, ...conditions },
+    status: isRecord(status) ? { ...status, ...conditions } : status,
   }
 }
 
@@ -215,7 +233,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
 /** RFC 7386. */
-const merge = (target: unknown, patch: MergePatch): Readonly<Record<string, unknown>> => {
+export const merge = (target: unknown, patch: MergePatch): Readonly<Record<string, unknown>> => {
   const result: Record<string, unknown> = isRecord(target) ? { ...target } : {}
   for (const [key, value] of Object.entries(patch)) {
     if (value === null || value === undefined) Reflect.deleteProperty(result, key)
@@ -229,14 +247,15 @@ interface Gate {
   readonly $patch?: string
 }
 
-/** As much of a strategic merge as is used: gates of a pod, deleted by name. */
+/** As much of a strategic merge as concerns gates of a pod: deleted by name, or all of them replaced. */
 const mergeGates = (before: Stored, patch: MergePatch): Readonly<Record<string, unknown>> => {
   const { schedulingGates = [], ...spec } = (patch['spec'] ?? {}) as {
     readonly schedulingGates?: readonly Gate[]
   }
   const gone = new Set(schedulingGates.filter((gate) => gate.$patch === 'delete').map(nameOf))
   const gates = (before.spec?.['schedulingGates'] ?? []) as readonly Gate[]
-  const kept = gates.filter((gate) => !gone.has(gate.name))
+  const isReplaced = schedulingGates.some((gate) => gate.$patch === 'replace')
+  const kept = isReplaced ? [] : gates.filter((gate) => !gone.has(gate.name))
   return merge(before, { ...patch, spec: { ...spec, schedulingGates: kept } })
 }
 

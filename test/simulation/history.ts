@@ -1,17 +1,20 @@
 /**
- * One random history of a simulated cluster, from its seed: who does what next, what gets lost, when the process dies.
+ * One random history of a simulated cluster, from its seed: who does what next, what gets lost, who leads, when a process
+ * dies.
  *
  * @module
  */
-import { jest } from '@jest/globals'
-import { KeptnApp, KeptnAppVersion, KeptnWorkload, KeptnWorkloadVersion } from '../../api/index.ts'
+import { Namespace } from '../../api/kubernetes.ts'
 import type { Transition } from '../../kube/decision.ts'
 import { ApiError } from '../../kube/errors.ts'
-import { createApiServer, type Change } from './api-server.ts'
-import { createOracle } from './oracle.ts'
-import { startProcess, type Request, type SimulatedProcess, type Watch } from './process.ts'
-import { createRandom } from './random.ts'
-import { createWorld, type Step } from './world.ts'
+import { createApiServer, type ApiServer, type Change, type Stored } from './api-server.ts'
+import { withVirtualTime, type Clock } from './clock.ts'
+import { createOracle } from './oracle/index.ts'
+import { startProcess, type Request, type SimulatedProcess } from './process.ts'
+import { createRandom, type Random } from './random.ts'
+import type { Step } from './step.ts'
+import type { Watch } from './watch.ts'
+import { createWorld, type World } from './world.ts'
 
 /** What a history has come to. */
 export interface Outcome {
@@ -21,13 +24,14 @@ export interface Outcome {
   readonly steps: number
   readonly crashes: number
   readonly opened: number
-  readonly isBlocking: boolean
 }
 
-/** How often the process may die, and for how many steps things may go wrong: in the end all must come right. */
+/** How often a process may die, and for how many steps things may go wrong: in the end all must come right. */
 const mostCrashes = 4
 const troubledSteps = 400
 const mostSteps = 6_000
+/** A cluster in which nothing has happened for so long is settled, whatever timers there are. */
+const settledMs = 3_600_000
 
 const realSetImmediate = setImmediate
 
@@ -37,137 +41,285 @@ const settle = (): Promise<void> =>
     realSetImmediate(resolve)
   })
 
-/** Fakes time and chance for as long as a history runs. */
-const withFakes = async <T>(seed: number, run: () => Promise<T>): Promise<T> => {
-  const { random } = Math
-  const fake = createRandom(seed ^ 0x5eed)
-  Math.random = () => fake.next()
-  jest.useFakeTimers({
-    now: Date.parse('2026-03-01T12:00:00.400Z'),
-    doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask', 'clearImmediate'],
-  })
-  try {
-    return await run()
-  } finally {
-    jest.clearAllTimers()
-    jest.useRealTimers()
-    Math.random = random
-  }
+/** Where a history is. */
+interface History {
+  readonly seed: number
+  readonly random: Random
+  readonly clock: Clock
+  readonly server: ApiServer
+  readonly world: World
+  readonly announce: (transitions: readonly Transition[]) => void
+  /** Tells what happens besides what is stored. */
+  readonly remark: (what: string) => void
+  /** The processes that there should be; one that is missing starts again. */
+  readonly processes: (SimulatedProcess | undefined)[]
+  /** What dead processes have sent, and is still on its way. */
+  readonly late: Request[]
+  /** One watch at a time may hang for a while, and one request. */
+  hanging: Watch | undefined
+  stuck: Request | undefined
+  isSettled: boolean
+  steps: number
+  crashes: number
+  terms: number
+  writes: number
 }
 
 /** Runs the history of a seed. `trace` is told of every change that is stored. */
 export const runHistory = (seed: number, trace?: (line: string) => void): Promise<Outcome> =>
-  withFakes(seed, async () => {
+  withVirtualTime(seed, async (clock) => {
     const random = createRandom(seed)
     const server = createApiServer(() => new Date())
     const world = createWorld(server, random)
     const oracle = createOracle(server, world.intent)
     const told = new Map<string, number>()
-    let changes = 0
-    let steps = 0
-    let crashes = 0
-    /** The kinds of ours of which one was deleted: it is made again, and that is told again. */
-    const deleted = new Set<string>()
-    let process: SimulatedProcess | undefined
+    const history: History = {
+      seed,
+      random,
+      clock,
+      server,
+      world,
+      announce: (transitions) => {
+        for (const { id } of transitions) told.set(id, (told.get(id) ?? 0) + 1)
+      },
+      remark: (what) => trace?.(`${history.steps} ${what}`),
+      processes: Array.from({ length: random.chance(0.25) ? 2 : 1 }, () => undefined),
+      late: [],
+      hanging: undefined,
+      stuck: undefined,
+      isSettled: false,
+      steps: 0,
+      crashes: 0,
+      terms: 0,
+      writes: 0,
+    }
     server.onChange((change) => {
-      changes += 1
-      trace?.(`${String(steps)} ${lineOf(change)}`)
+      trace?.(`${history.steps} ${lineOf(change)}`)
       oracle.judge(change)
-      if (change.after === undefined && made.has(change.type.kind)) deleted.add(change.type.kind)
     })
-    const announce = (transitions: readonly Transition[]): void => {
-      for (const { id } of transitions) told.set(id, (told.get(id) ?? 0) + 1)
-    }
-    const start = (): void => {
-      process = startProcess(server, announce)
-    }
-    const crash = (): void => {
-      crashes += 1
-      process?.crash()
-      process = undefined
-    }
-    const isTroubled = (): boolean => steps < troubledSteps
-
-    const answer = (request: Request): void => {
-      const fate = isTroubled() ? fateOf(request, random.next()) : 'good'
-      const refusal = refusals[fate]
-      if (refusal !== undefined) {
-        request.refuse(refusal)
-        return
-      }
-      try {
-        const value = request.carryOut()
-        if (fate === 'crash' && crashes < mostCrashes) crash()
-        else if (fate === 'lost') request.refuse(lost)
-        else request.answer(value)
-      } catch (error) {
-        request.refuse(error)
-      }
-    }
-
-    const requestSteps = ({ requests }: SimulatedProcess): readonly Step[] =>
-      requests.map((request) => () => {
-        requests.splice(requests.indexOf(request), 1)
-        answer(request)
-      })
-    /** One watch at a time may hang for a while. */
-    let hanging: Watch | undefined
-    const watchSteps = ({ watches }: SimulatedProcess): readonly Step[] => {
-      if (random.chance(0.02)) hanging = isTroubled() ? random.pick(watches) : undefined
-      const behind = watches.filter(isBehind)
-      const moving = behind.filter((watch) => watch !== hanging)
-      return (moving.length > 0 ? moving : behind).map((watch) => watch.deliver)
-    }
-
-    /** Everything that could happen next; what is there several times is likelier. */
-    const choices = (): readonly Step[] => {
-      const ours = process === undefined ? [start] : requestSteps(process)
-      const news = process === undefined ? [] : watchSteps(process)
-      const machinery = world.machinery()
-      const people = world.people()
-      // People take their time, but not for ever.
-      const isTheirTurn = ours.length + news.length + machinery.length === 0 || random.chance(0.05)
-      return [...ours, ...ours, ...news, ...news, ...machinery, ...(isTheirTurn ? people : [])]
-    }
-
-    /** Takes the next step; `false` when there is none. */
-    const step = (): boolean => {
-      const possible = choices()
-      if (possible.length === 0) {
-        if (jest.getTimerCount() === 0) return false
-        jest.advanceTimersToNextTimer()
-        return true
-      }
-      random.pick(possible)()
-      if (random.chance(0.1)) jest.advanceTimersByTime(random.between(1, 700))
-      return true
-    }
-
-    const runToEnd = async (): Promise<void> => {
-      for (; steps < mostSteps; steps += 1) {
-        await settle()
-        if (!step()) return
-      }
-      throw new Error(`Cannot end history ${String(seed)}: it does not settle`)
-    }
-
-    const complaints = oracle.complaints as string[]
+    const complaints: string[] = []
     try {
-      await runToEnd()
+      await runToEnd(history)
       oracle.judgeEnd()
-      if (crashes === 0 && deleted.size === 0) complaints.push(...toldTwice(told))
-      const before = changes
-      process?.crash()
-      start()
-      await runToEnd()
-      if (changes > before) complaints.push('A restart in a settled cluster changed something')
+      if (isQuiet(history)) complaints.push(...toldTwice(told))
+      history.remark('all processes start again')
+      complaints.push(...(await judgeRestart(history, oracle.hasForgotten())))
     } catch (error) {
-      complaints.push(String(error))
+      complaints.push(error instanceof Error ? (error.stack ?? error.message) : String(error))
     }
-    process?.crash()
+    for (const process of history.processes) process?.crash()
+    const { steps, crashes } = history
     const opened = [...told.keys()].filter((id) => id.endsWith('/WorkloadDeploy/Started')).length
-    return { seed, complaints, steps, crashes, opened, isBlocking: world.intent.blocking }
+    return { seed, complaints: [...oracle.complaints, ...complaints], steps, crashes, opened }
   })
+
+/** Whether nothing has happened after which a fact may be told again. */
+const isQuiet = ({ crashes, terms, world }: History): boolean =>
+  crashes === 0 && terms === 1 && world.intent.deleted.size === 0
+
+const toldTwice = (told: ReadonlyMap<string, number>): readonly string[] =>
+  [...told]
+    // A rollback moves a workload to a revision that it was moved to before, and a list that people delete is made again.
+    .filter(([id, count]) => count > 1 && !/\/(UpdateWorkload|Adopted)\//.test(id))
+    .map(([id]) => `Told twice: ${id}`)
+
+/** All processes die and start again, though nothing is to be done: they may look, and write nothing. */
+const judgeRestart = async (
+  history: History,
+  hasForgotten: boolean,
+): Promise<readonly string[]> => {
+  for (const [index, process] of history.processes.entries()) {
+    process?.crash()
+    history.processes[index] = undefined
+  }
+  const { writes } = history
+  history.isSettled = true
+  await runToEnd(history)
+  return history.writes > writes && !hasForgotten
+    ? ['A restart in a settled cluster wrote something']
+    : []
+}
+
+/** Goes on until nothing is left to do, and nothing has been asked for an hour. */
+const runToEnd = async (history: History): Promise<void> => {
+  const { clock, seed } = history
+  for (let idleSince = Date.now(); history.steps < mostSteps; history.steps += 1) {
+    await settle()
+    const possible = choices(history)
+    if (possible.length > 0) {
+      takeOne(history, possible)
+      idleSince = Date.now()
+    } else if (history.stuck !== undefined || history.hanging !== undefined) {
+      history.stuck = undefined
+      history.hanging = undefined
+    } else if (clock.waiting() === 0 || Date.now() - idleSince > settledMs) {
+      return
+    } else clock.next()
+  }
+  throw new Error(`Cannot end history ${seed}: it does not settle`)
+}
+
+const takeOne = (history: History, possible: readonly Step[]): void => {
+  const { random, clock } = history
+  const troubles = isTroubled(history) && random.chance(0.03) ? troublesOf(history) : []
+  random.pick(troubles.length > 0 ? troubles : possible)()
+  if (random.chance(0.1)) clock.advance(random.between(1, 700))
+}
+
+const isTroubled = ({ steps, isSettled }: History): boolean => steps < troubledSteps && !isSettled
+
+/** Everything that could happen next; what is there several times is likelier. */
+const choices = (history: History): readonly Step[] => {
+  const { random, world, processes, late } = history
+  const running = processes.filter((process) => process !== undefined)
+  const ours = [
+    ...startSteps(history),
+    ...leaseSteps(history, running),
+    ...running.flatMap((process) => requestSteps(history, process)),
+    ...late.map((request) => () => {
+      carryOutLate(history, request)
+    }),
+  ]
+  const news = running.flatMap((process) => watchSteps(history, process))
+  const machinery = world.machinery()
+  // People take their time, but not for ever.
+  const isTheirTurn = ours.length + news.length + machinery.length === 0 || random.chance(0.05)
+  return [...ours, ...ours, ...news, ...news, ...machinery, ...(isTheirTurn ? world.people() : [])]
+}
+
+const startSteps = ({ processes, server, announce, remark }: History): readonly Step[] =>
+  [...processes.entries()]
+    .filter(([, process]) => process === undefined)
+    .map(([index]) => () => {
+      remark(`process ${index} starts`)
+      processes[index] = startProcess(server, announce)
+    })
+
+/** Who notices that its term is over, and who takes the lease while nobody has it. */
+const leaseSteps = (history: History, running: readonly SimulatedProcess[]): readonly Step[] => {
+  const ending = running.filter((process) => process.hasLapsed()).map(({ endTerm }) => endTerm)
+  if (running.some((process) => process.leads())) return ending
+  const beginning = running
+    .filter((process) => process.mayLead())
+    .map((process) => () => {
+      history.terms += 1
+      history.remark(`process ${history.processes.indexOf(process)} leads`)
+      process.lead()
+    })
+  return [...ending, ...beginning]
+}
+
+const requestSteps = (history: History, process: SimulatedProcess): readonly Step[] => {
+  const { random, stuck } = history
+  const { requests } = process
+  if (random.chance(0.02)) {
+    const isPicked = isTroubled(history) && requests.length > 0
+    history.stuck = isPicked ? random.pick(requests) : undefined
+    if (history.stuck !== undefined) history.remark(`${history.stuck.what}: stuck`)
+  }
+  return requests
+    .filter((request) => request !== stuck)
+    .map((request) => () => {
+      requests.splice(requests.indexOf(request), 1)
+      answer(history, process, request)
+    })
+}
+
+const watchSteps = (history: History, { watches }: SimulatedProcess): readonly Step[] => {
+  const { random } = history
+  const behind = watches.filter((watch) => watch.isBehind())
+  if (random.chance(0.02)) {
+    const isPicked = isTroubled(history) && behind.length > 0
+    history.hanging = isPicked ? random.pick(behind) : undefined
+    if (history.hanging !== undefined) history.remark(`the watch of ${history.hanging.kind} hangs`)
+  }
+  return behind.filter((watch) => watch !== history.hanging).map((watch) => watch.deliver)
+}
+
+const crash = (history: History, process: SimulatedProcess): void => {
+  const { processes, late, random } = history
+  history.crashes += 1
+  history.remark(`process ${processes.indexOf(process)} dies`)
+  processes[processes.indexOf(process)] = undefined
+  // What was sent may arrive, though nobody waits for the answer any more.
+  late.push(...process.crash().filter(({ isWrite }) => isWrite && random.chance(0.5)))
+}
+
+const carryOutLate = ({ late, remark }: History, request: Request): void => {
+  late.splice(late.indexOf(request), 1)
+  remark(`${request.what}: late`)
+  try {
+    request.carryOut()
+  } catch (error) {
+    // Its sender would have got to know.
+    if (!(error instanceof ApiError)) throw error
+  }
+}
+
+const answer = (history: History, process: SimulatedProcess, request: Request): void => {
+  const fate = isTroubled(history) ? fateOf(request, history.random.next()) : 'good'
+  if (request.isWrite) {
+    history.writes += 1
+    if (history.isSettled) history.remark(`${request.what}: asked for again`)
+  }
+  if (fate !== 'good') history.remark(`${request.what}: ${fate}`)
+  const refusal = refusals[fate]
+  if (refusal !== undefined) {
+    request.refuse(refusal)
+    return
+  }
+  try {
+    const value = request.carryOut()
+    if (fate === 'crash' && history.crashes < mostCrashes) crash(history, process)
+    else if (fate === 'lost') request.refuse(lost)
+    else request.answer(value)
+  } catch (error) {
+    request.refuse(error)
+  }
+}
+
+/** What goes wrong on its own, besides what becomes of requests. */
+const troublesOf = (history: History): readonly Step[] =>
+  history.processes.flatMap((process, index) =>
+    process === undefined ? [] : troublesOfProcess(history, process, index),
+  )
+
+const troublesOfProcess = (
+  history: History,
+  process: SimulatedProcess,
+  index: number,
+): readonly Step[] => {
+  const { random, remark } = history
+  const remarked =
+    (what: string, step: Step): Step =>
+    () => {
+      remark(`process ${index} ${what}`)
+      step()
+    }
+  const watch = random.pick(process.watches)
+  const losses = process.leads()
+    ? [
+        remarked('does not lead any more, and does not know', process.lapse),
+        remarked('leads no more', process.endTerm),
+      ]
+    : []
+  const deaths =
+    history.crashes < mostCrashes
+      ? [
+          () => {
+            crash(history, process)
+          },
+        ]
+      : []
+  return [
+    remarked(`is told again of ${watch.kind}`, watch.repeat),
+    remarked(`loses its watch of ${watch.kind}`, () => {
+      watch.expire()
+    }),
+    ...losses,
+    ...deaths,
+  ]
+}
 
 /** What becomes of a request: it is not taken, it is taken and its answer lost, or the process dies right after it. */
 type Fate = 'good' | 'busy' | 'moved' | 'lost' | 'crash'
@@ -186,21 +338,21 @@ const refusals: Partial<Readonly<Record<Fate, ApiError>>> = {
 }
 const lost = new ApiError('Lost', { status: 0, reason: 'ConnectionReset' })
 
-const made: ReadonlySet<string> = new Set([
-  KeptnApp.kind,
-  KeptnAppVersion.kind,
-  KeptnWorkload.kind,
-  KeptnWorkloadVersion.kind,
-])
+const verbOf = ({ before, after }: Change): string => {
+  if (before === undefined) return 'made'
+  return after === undefined ? 'gone' : 'changed'
+}
 
-const toldTwice = (told: ReadonlyMap<string, number>): readonly string[] =>
-  [...told].filter(([, count]) => count > 1).map(([id]) => `Told twice: ${id}`)
+/** What a trace shows of an object: its status, and of the namespace what it says to us. */
+const stateOf = ({ kind, metadata, status }: Stored): string => {
+  const { labels, annotations } = metadata
+  const said = kind === Namespace.kind ? { labels, annotations } : status
+  return said === undefined ? '' : JSON.stringify(said)
+}
 
-const isBehind = (watch: Watch): boolean => watch.behind() > 0
-
-const lineOf = ({ type, before, after }: Change): string => {
-  const verb = before === undefined ? 'made' : after === undefined ? 'gone' : 'changed'
+const lineOf = (change: Change): string => {
+  const { type, before, after, isOurs } = change
   const { name } = (after ?? before)?.metadata ?? { name: '' }
-  const state = after?.status === undefined ? '' : JSON.stringify(after.status)
-  return `${verb} ${type.kind} ${name} ${state}`
+  const state = after === undefined ? '' : stateOf(after)
+  return `${isOurs ? 'we' : 'they'} ${verbOf(change)} ${type.kind} ${name} ${state}`
 }

@@ -1,51 +1,26 @@
 /**
  * One process of the controller on a simulated API server: the real controllers in the real loop, with real stores. Its
- * requests wait until somebody answers them, and its stores learn of a change when somebody delivers it.
+ * requests wait until somebody answers them, its stores learn of a change when somebody delivers it, and whether it leads
+ * is decided by whoever runs the history.
  *
  * @module
  */
 import { setMaxListeners } from 'node:events'
 import { pino } from 'pino'
-import {
-  KeptnApp,
-  KeptnAppContext,
-  KeptnAppCreationRequest,
-  KeptnAppVersion,
-  KeptnConfig,
-  KeptnEvaluation,
-  KeptnEvaluationDefinition,
-  KeptnMetric,
-  KeptnTask,
-  KeptnTaskDefinition,
-  KeptnWorkload,
-  KeptnWorkloadVersion,
-} from '../../api/index.ts'
-import { DaemonSet, Namespace, ReplicaSet, Rollout, StatefulSet } from '../../api/kubernetes.ts'
-import type { KubeObject, ResourceType } from '../../api/object.ts'
-import {
-  gateControllers,
-  heldPods,
-  letGoPods,
-  ownerIndexes,
-  versionIndexes,
-} from '../../gate/index.ts'
-import type { Client } from '../../kube/client.ts'
-import { runController, type Controller } from '../../kube/controller.ts'
+import { reflectLifecycle } from '../../controller/reflections.ts'
+import { gateControllers } from '../../gate/index.ts'
+import type { Client, RequestOptions } from '../../kube/client.ts'
+import { runController, type Controller, type Runtime } from '../../kube/controller.ts'
 import type { Transition } from '../../kube/decision.ts'
-import type { Reflector } from '../../kube/reflector.ts'
 import { selects } from '../../kube/selector.ts'
-import { createFeed, type Feed, type Indexes, type Store } from '../../kube/store.ts'
-import {
-  functionConfigMaps,
-  lifecycleControllers,
-  lifecycleIndexes,
-  taskIndexes,
-  taskJobs,
-} from '../../lifecycle/index.ts'
-import type { ApiServer, Change } from './api-server.ts'
+import { lifecycleControllers } from '../../lifecycle/index.ts'
+import type { ApiServer } from './api-server.ts'
+import { createWatches, type Watch } from './watch.ts'
 
 /** A request that waits for its answer. */
 export interface Request {
+  /** What is asked for, for people. */
+  readonly what: string
   readonly isWrite: boolean
   /** Does what is asked for; throws what the API server answers. */
   readonly carryOut: () => unknown
@@ -53,26 +28,36 @@ export interface Request {
   readonly refuse: (error: unknown) => void
 }
 
-/** A kind as this process watches it. */
-export interface Watch {
-  /** How many changes it has not been told yet. */
-  readonly behind: () => number
-  /** Tells the next change. */
-  readonly deliver: () => void
-}
-
 /** A process that runs. */
 export interface SimulatedProcess {
+  /** Those on their way. */
   readonly requests: Request[]
   readonly watches: readonly Watch[]
-  /** Ends it at once, with everything it has in memory. */
-  readonly crash: () => void
+  /** Whether it could become the leader: it has seen the cluster, and no earlier term of it is winding down. */
+  readonly mayLead: () => boolean
+  readonly leads: () => boolean
+  readonly lead: () => void
+  /** Its term is over by the clock; it does not know yet. */
+  readonly lapse: () => void
+  readonly hasLapsed: () => boolean
+  /** It gets to know that its term is over. */
+  readonly endTerm: () => void
+  /** Ends it at once, with everything it has in memory. Its requests may be carried out all the same. */
+  readonly crash: () => readonly Request[]
 }
 
 /** Our own namespace. */
 export const home = 'keptn-system'
 
-/** Starts a process that has just become the leader. */
+const log = pino({ level: 'silent' })
+const workers = 3
+
+interface Term {
+  readonly ending: AbortController
+  isOver: boolean
+}
+
+/** Starts a process that has seen nothing of the cluster yet. */
 export const startProcess = (
   server: ApiServer,
   announce: (transitions: readonly Transition[]) => void,
@@ -82,10 +67,15 @@ export const startProcess = (
   setMaxListeners(0, signal)
   const requests: Request[] = []
   const client = createClient(server, requests)
-  const { stores, reflectors, watches, tell } = reflect(server)
+  const watches = createWatches(server)
+  const { reflectors, stores } = reflectLifecycle({ client, log, signal, reflect: watches.reflect })
   server.onChange((change) => {
-    if (!signal.aborted) tell(change)
+    if (!signal.aborted) watches.tell(change)
   })
+  let term: Term | undefined
+  let isWindingDown = false
+  const leads = (): boolean => term?.isOver === false
+
   const gate = gateControllers({
     pods: stores.pods,
     letGo: stores.letGoPods,
@@ -93,7 +83,7 @@ export const startProcess = (
     namespaces: stores.namespaces,
     owners: [stores.replicaSets, stores.statefulSets, stores.daemonSets],
     client,
-    leads: () => true,
+    leads,
     settings: { namespace: home },
   })
   const engine = lifecycleControllers({
@@ -101,164 +91,106 @@ export const startProcess = (
     client,
     settings: { namespace: home, denoImage: 'deno', promotes: true },
   })
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- controllers differ in what they see
-  const controllers: readonly Controller<any, any>[] = [
-    ...[...gate.always, ...gate.leading()].map(({ controller }) => controller),
-    ...engine,
-  ]
-  const log = pino({ level: 'silent' })
-  for (const controller of controllers) {
-    const runtime = { client, stores: reflectors, announce, log, signal, workers: 3 }
-    void runController(controller, runtime)
+  const run = (
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- controllers differ in what they see
+    controllers: readonly Controller<any, any>[],
+    own: Pick<Runtime, 'signal' | 'mayWrite'>,
+  ): Promise<unknown> =>
+    Promise.all(
+      controllers.map((controller) =>
+        runController(controller, { client, stores: reflectors, announce, log, workers, ...own }),
+      ),
+    )
+  void run(
+    gate.always.map(({ controller }) => controller),
+    { signal },
+  )
+
+  const endTerm = (): void => {
+    if (term === undefined) return
+    term.isOver = true
+    term.ending.abort()
+    term = undefined
   }
   return {
     requests,
-    watches,
+    watches: watches.all,
+    leads,
+    mayLead: () => !isWindingDown && reflectors.every((reflector) => reflector.isSynced()),
+    lead: () => {
+      const now: Term = { ending: new AbortController(), isOver: false }
+      setMaxListeners(0, now.ending.signal)
+      term = now
+      isWindingDown = true
+      const rows = [...engine, ...gate.leading().map(({ controller }) => controller)]
+      void run(rows, { signal: now.ending.signal, mayWrite: () => !now.isOver }).then(() => {
+        isWindingDown = false
+      })
+    },
+    lapse: () => {
+      if (term !== undefined) term.isOver = true
+    },
+    hasLapsed: () => term?.isOver === true,
+    endTerm,
     crash: () => {
+      endTerm()
       killing.abort()
-      requests.length = 0
+      return requests.splice(0)
     },
   }
 }
 
-/** A client whose requests are put on the list. */
+/** A client whose requests are put on the list. One that is given up is refused, and may be carried out all the same. */
 const createClient = (server: ApiServer, requests: Request[]): Client => {
-  const ask = <T>(isWrite: boolean, carryOut: () => unknown): Promise<T> =>
+  const ask = <T>(
+    what: string,
+    carryOut: () => unknown,
+    { signal }: RequestOptions = {},
+  ): Promise<T> =>
     new Promise<unknown>((answer, refuse) => {
-      requests.push({ isWrite, carryOut, answer, refuse })
+      if (signal?.aborted === true) {
+        refuse(signal.reason as Error)
+        return
+      }
+      signal?.addEventListener('abort', () => {
+        refuse(signal.reason as Error)
+      })
+      const isWrite = !/^(get|list)/.test(what)
+      requests.push({ what, isWrite, carryOut: () => server.asUs(carryOut), answer, refuse })
     }) as Promise<T>
   const never = (): never => {
     throw new Error('Cannot do this on a simulated API server')
   }
   return {
-    get: (type, at) => ask(false, () => server.get(type, at)),
-    list: (type, query = {}) =>
-      ask(false, () => {
-        const isSelected = selects(query)
-        const items = server.list(type).filter(isSelected)
-        return { items, resourceVersion: server.version() }
-      }),
-    create: (type, object) => ask(true, () => server.create(type, object)),
-    patch: (type, patch) => ask(true, () => server.patch(type, patch)),
-    delete: (type, at) =>
-      ask(true, () => {
-        server.remove(type, at)
-      }),
+    get: (type, at, options) =>
+      ask(`get ${type.kind} ${at.name}`, () => server.get(type, at), options),
+    list: (type, query = {}, options) =>
+      ask(
+        `list ${type.kind}`,
+        () => {
+          const items = server.list(type).filter(selects(query))
+          return { items, resourceVersion: server.version() }
+        },
+        options,
+      ),
+    create: (type, object, options) =>
+      ask(
+        `create ${type.kind} ${object.metadata.name}`,
+        () => server.create(type, object),
+        options,
+      ),
+    patch: (type, patch, options) =>
+      ask(`patch ${type.kind} ${patch.name}`, () => server.patch(type, patch), options),
+    delete: (type, at, options) =>
+      ask(
+        `delete ${type.kind} ${at.name}`,
+        () => {
+          server.remove(type, at)
+        },
+        options,
+      ),
     watch: never,
     raw: never,
     close: () => Promise.resolve(),
   }
 }
-
-interface Reflection<T extends KubeObject> {
-  readonly type: ResourceType<KubeObject>
-  readonly labelSelector?: string
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in a reflector's options
-  readonly project?: (object: any) => T
-  readonly indexes?: Indexes<T>
-}
-
-/** The stores of a controller process, filled with what there is. */
-const reflect = (server: ApiServer) => {
-  const reflectors: Reflector<KubeObject>[] = []
-  const watches: Watch[] = []
-  const tellings: ((change: Change) => void)[] = []
-  const start = <T extends KubeObject>(reflection: Reflection<T>): Store<T> => {
-    const { feed, watch, tell } = follow(server, reflection)
-    reflectors.push({
-      store: feed.store,
-      type: reflection.type,
-      synced: Promise.resolve(),
-      isSynced: () => true,
-      idleMs: () => 0,
-    })
-    watches.push(watch)
-    tellings.push(tell)
-    return feed.store
-  }
-  const owner = <T extends KubeObject>(type: ResourceType<T>) =>
-    start<T>({ type, indexes: { ...ownerIndexes, ...lifecycleIndexes.replicaSets } })
-  const stores = {
-    pods: start({ ...heldPods, indexes: { ...heldPods.indexes, ...lifecycleIndexes.pods } }),
-    letGoPods: start(letGoPods),
-    namespaces: start<Namespace>({ type: Namespace }),
-    workloads: start<KeptnWorkload>({ type: KeptnWorkload, indexes: lifecycleIndexes.workloads }),
-    workloadVersions: start<KeptnWorkloadVersion>({
-      type: KeptnWorkloadVersion,
-      indexes: { ...versionIndexes, ...lifecycleIndexes.workloadVersions },
-    }),
-    apps: start<KeptnApp>({ type: KeptnApp }),
-    appVersions: start<KeptnAppVersion>({
-      type: KeptnAppVersion,
-      indexes: lifecycleIndexes.appVersions,
-    }),
-    appContexts: start<KeptnAppContext>({ type: KeptnAppContext }),
-    appCreationRequests: start<KeptnAppCreationRequest>({
-      type: KeptnAppCreationRequest,
-      indexes: lifecycleIndexes.appCreationRequests,
-    }),
-    tasks: start<KeptnTask>({
-      type: KeptnTask,
-      indexes: { ...lifecycleIndexes.tasks, ...taskIndexes },
-    }),
-    evaluations: start<KeptnEvaluation>({
-      type: KeptnEvaluation,
-      indexes: lifecycleIndexes.evaluations,
-    }),
-    taskDefinitions: start<KeptnTaskDefinition>({ type: KeptnTaskDefinition }),
-    evaluationDefinitions: start<KeptnEvaluationDefinition>({ type: KeptnEvaluationDefinition }),
-    metrics: start<KeptnMetric>({ type: KeptnMetric }),
-    configs: start<KeptnConfig>({ type: KeptnConfig, indexes: lifecycleIndexes.configs }),
-    replicaSets: owner<ReplicaSet>(ReplicaSet),
-    statefulSets: owner<StatefulSet>(StatefulSet),
-    daemonSets: owner<DaemonSet>(DaemonSet),
-    rollouts: start<Rollout>({ type: Rollout }),
-    jobs: start(taskJobs),
-    configMaps: start(functionConfigMaps),
-  }
-  const tell = (change: Change): void => {
-    for (const each of tellings) each(change)
-  }
-  return { stores, reflectors, watches, tell }
-}
-
-type Event = Parameters<Feed<KubeObject>['apply']>
-
-/** One store, equal to the cluster at its start; what changes from then on waits to be delivered. */
-const follow = <T extends KubeObject>(server: ApiServer, reflection: Reflection<T>) => {
-  const { type, labelSelector } = reflection
-  const isSelected = selects({ labelSelector })
-  const feed = createFeed<T>({
-    project: reflection.project ?? ((object) => object as T),
-    matches: isSelected,
-    indexes: reflection.indexes ?? {},
-    onError: (error) => {
-      throw error
-    },
-  })
-  const listed = new Map<string, T>()
-  feed.collect(listed, server.list(type).filter(isSelected))
-  feed.replace(listed, server.version())
-
-  const waiting: Event[] = []
-  const tell = ({ type: changed, before, after, version }: Change): void => {
-    if (changed.kind !== type.kind || changed.group !== type.group) return
-    const was = before !== undefined && isSelected(before)
-    if (after !== undefined && isSelected(after)) waiting.push([was ? 'MODIFIED' : 'ADDED', after])
-    else if (was) waiting.push(['DELETED', at(after ?? before, version)])
-  }
-  const watch: Watch = {
-    behind: () => waiting.length,
-    deliver: () => {
-      const event = waiting.shift()
-      if (event !== undefined) feed.apply(...event)
-    },
-  }
-  return { feed, watch, tell }
-}
-
-/** A deletion is told with the last state of the object, at the version of the deletion. */
-const at = (object: KubeObject, version: string): KubeObject => ({
-  ...object,
-  metadata: { ...object.metadata, resourceVersion: version },
-})

@@ -19,7 +19,7 @@ const storeOf = <T extends KubeObject>(...objects: readonly T[]): Store<T> => ({
   learn: () => undefined,
 })
 
-const noStrays: Strays = { letGo: () => undefined, has: () => false, forget: () => undefined }
+const noStrays: Strays = { has: () => false, forget: () => undefined }
 
 const look = async (more: Partial<Sources> & { readonly live?: KubeObject }, leads = true) => {
   const asked: string[] = []
@@ -65,7 +65,7 @@ describe('a pod that leaves the store', () => {
   }
   const stripped = { ...pod(), metadata: { ...pod().metadata, labels: {} } }
 
-  test('is read once, and labelled again if it still waits', async () => {
+  test('is read until it is labelled again, if it still waits', async () => {
     const { store, leave } = leavable()
     const strays = watchForStrays(store, () => true)
     await look({ pods: store, strays })
@@ -73,6 +73,9 @@ describe('a pod that leaves the store', () => {
     const found = await look({ pods: store, strays, live: stripped })
     expect(found.asked).toEqual(['Pod'])
     expect(found.actions).toEqual([labelGated(stripped)])
+    // As long as the request has not been answered.
+    expect((await look({ pods: store, strays, live: stripped })).asked).toEqual(['Pod'])
+    strays.forget('shop/web-1')
     expect((await look({ pods: store, strays, live: stripped })).asked).toEqual([])
   })
 
@@ -104,7 +107,7 @@ describe('a pod that leaves the store', () => {
     const before = await look({ pods: store, strays, versions: storeOf(passed) })
     expect(before.actions).toHaveLength(1)
     leave()
-    strays.letGo(pod())
+    strays.forget('shop/web-1')
     expect((await look({ pods: store, strays, live: stripped })).asked).toEqual([])
   })
 

@@ -1,0 +1,137 @@
+/**
+ * Bugs that could be in the engine, each planted by replacing a text of one file. The simulation has to find them all.
+ *
+ * @module
+ */
+
+/** One planted bug. */
+export interface Mutant {
+  readonly name: string
+  readonly file: string
+  /** Occurs exactly once in the file. */
+  readonly find: string
+  readonly replace: string
+  /** Why it is wrong. */
+  readonly because: string
+}
+
+/** All of them. */
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'gate opened on a failed version',
+    file: 'gate/opening/decide.ts',
+    find: 'const passed = seen.versions.find(isPassed)',
+    replace:
+      "const passed = seen.versions.find((each) => isPassed(each) || each.status?.status === 'Failed')",
+    because: 'a failed version holds its pods for ever',
+  },
+  {
+    name: 'gate opened on a deprecated version',
+    file: 'gate/opening/decide.ts',
+    find: 'const passed = seen.versions.find(isPassed)',
+    replace:
+      "const passed = seen.versions.find((each) => isPassed(each) || each.status?.status === 'Deprecated')",
+    because: 'a version that was given up has passed nothing',
+  },
+  {
+    name: 'gate opened on any version of the owner',
+    file: 'gate/opening/observe.ts',
+    find: "versions.by('revision', revisionIndexKey(pod.metadata.namespace, revision.key))",
+    replace:
+      "versions.by('namespace', pod.metadata.namespace ?? '').filter(({ spec }) => spec.resourceReference.uid === revision.owner.uid)",
+    because:
+      'a StatefulSet outlives its versions: an older one that passed says nothing of a newer',
+  },
+  {
+    name: 'gates of others removed',
+    file: 'gate/scheduling-gate.ts',
+    find: "schedulingGates: [{ $patch: 'delete', name: gateName }]",
+    replace: "schedulingGates: [{ $patch: 'replace' }]",
+    because: 'other gates belong to other controllers',
+  },
+  {
+    name: 'stray pods forgotten',
+    file: 'gate/opening/strays.ts',
+    find: 'if (!isExpected && leads()) strays.add(keyOf(before))',
+    replace: 'if (isExpected && leads()) strays.add(keyOf(before))',
+    because: 'a pod that lost its label would wait behind its gate for ever',
+  },
+  {
+    name: 'released list written before the verdict',
+    file: 'gate/released/decide.ts',
+    find: 'const added = [...seen.versions.filter(isPassed).flatMap(revisionsOf), ...seen.unmanaged]',
+    replace: 'const added = [...seen.versions.flatMap(revisionsOf), ...seen.unmanaged]',
+    because: 'what is on the list is never held again',
+  },
+  {
+    name: 'pod admitted on another revision of its owner',
+    file: 'webhook/pod.ts',
+    find: 'released?.has(revision.key) === true',
+    replace: '[...(released ?? [])].some((key) => key.startsWith(revision.owner.uid))',
+    because: 'a new version of a DaemonSet would run unchecked',
+  },
+  {
+    name: 'names of children by random',
+    file: 'lifecycle/children.ts',
+    find: '    parent.object.metadata.uid,\n    phase.name,',
+    replace: '    Math.random(),\n    phase.name,',
+    because: 'a child whose creation was not answered is not found again, and made twice',
+  },
+  {
+    name: 'failed Job taken for a success',
+    file: 'lifecycle/task/decide.ts',
+    find: "return end(seen, outcomeOf(seen, 'Failed', failed))",
+    replace: "return end(seen, outcomeOf(seen, 'Succeeded', failed))",
+    because: 'a task has the outcome of its Job',
+  },
+  {
+    name: 'Job made again after its UID was stored',
+    file: 'lifecycle/task/observe.ts',
+    find: "(status?.jobName ?? '') !== ''",
+    replace: "(status?.jobName ?? '') === 'never'",
+    because: 'a Job that vanished is an outcome: the task may have run',
+  },
+  {
+    name: 'name of a Job by random',
+    file: 'lifecycle/task/decide.ts',
+    find: 'name: jobName(task, salt),',
+    replace: 'name: `${jobName(task, salt)}-${String(Math.random()).slice(2, 8)}`,',
+    because: 'a Job whose creation was not answered is made twice',
+  },
+  {
+    name: 'status written without the version that it was decided on',
+    file: 'kube/controller.ts',
+    find: 'const patch = { metadata: { resourceVersion }, status: difference }',
+    replace: 'const patch = { metadata: {}, status: difference }',
+    because: 'two that write in turns would mix what they decided on',
+  },
+  {
+    name: 'status written whether it differs or not',
+    file: 'kube/controller.ts',
+    find: 'const difference = mergePatch(object.status, status)',
+    replace: 'const difference = mergePatch(object.status, status) ?? {}',
+    because: 'a settled cluster causes no requests',
+  },
+  {
+    name: 'own writes not folded into the stores',
+    file: 'kube/store.ts',
+    find: 'if (!isOlder(mark, version) || hasDeparted(object)) return',
+    replace: 'if (version !== undefined) return',
+    because: 'a pass would decide on a view that is older than its own doing',
+  },
+  {
+    name: 'verdict taken back',
+    file: 'lifecycle/workload-version/decide.ts',
+    find: "if (findCondition(status.conditions, type)?.status === 'True') return status",
+    replace:
+      "if (status.status === 'Failed') return { ...status, conditions: withCondition(status.conditions, { type, ...verdict, status: 'False' }, now) }",
+    because: 'pods that were let go run, whatever fails later',
+  },
+  {
+    name: 'evaluations not waited for',
+    file: 'lifecycle/workload-version/decide.ts',
+    find: 'const states = [status.preDeploymentStatus, status.preDeploymentEvaluationStatus]',
+    replace: 'const states = [status.preDeploymentStatus]',
+    because: 'a verdict needs tasks and evaluations',
+  },
+]

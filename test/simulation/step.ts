@@ -1,0 +1,2 @@
+/** Something that could happen next in a history. */
+export type Step = () => void
