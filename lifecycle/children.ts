@@ -18,7 +18,6 @@ import {
 import { ownedBy, type KubeObject } from '../api/object.ts'
 import { childName } from '../identity/names.ts'
 import type { Create } from '../kube/decision.ts'
-import { isTerminal } from './checks/roll-up.ts'
 import type { CheckPhase } from './phases.ts'
 
 /** Whose checks are run: what its children are told about it. */
@@ -157,8 +156,3 @@ export const createEvaluation = (
     }),
   }
 }
-
-/** Whether nothing of an attempt runs any more: the next one waits for that, so that no two run side by side. */
-export const areAllStopped = ({ tasks, evaluations }: Children): boolean =>
-  tasks.every(({ status }) => isTerminal(status?.status)) &&
-  evaluations.every(({ status }) => isTerminal(status?.overallStatus))

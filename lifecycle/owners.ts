@@ -49,15 +49,21 @@ export const isNewest = (
     .every((sibling) => revisionNumber(sibling) <= mine)
 }
 
+/** All ReplicaSets of the owner of this one. */
+export const siblingsOf = (
+  stores: Pick<OwnerStores, 'replicaSets'>,
+  replicaSet: ReplicaSet,
+): readonly ReplicaSet[] => {
+  const owner = controllerOf(replicaSet)
+  return owner === undefined ? [replicaSet] : stores.replicaSets.by('controller', owner.uid)
+}
+
 /** The ReplicaSet that the owner of this one wants now. */
 export const newestOf = (
   stores: Pick<OwnerStores, 'replicaSets'>,
   replicaSet: ReplicaSet,
-): ReplicaSet => {
-  const owner = controllerOf(replicaSet)
-  const siblings = owner === undefined ? [] : stores.replicaSets.by('controller', owner.uid)
-  return siblings.find((sibling) => isNewest(stores, sibling)) ?? replicaSet
-}
+): ReplicaSet =>
+  siblingsOf(stores, replicaSet).find((sibling) => isNewest(stores, sibling)) ?? replicaSet
 
 /** A ReplicaSet, and who decides how far it is. */
 export interface ReplicaSetOwner {

@@ -14,14 +14,15 @@
  * - **Failing**: one part failed. `currentPhase` stays, every later phase becomes `Deprecated`, the version `Failed`
  *   (`<Phase>Errored`).
  * - **Completed**: the last phase is passed. The version is `Succeeded`, whatever warnings there were.
- * - **Deprecated**: the version ended before anything of it was released, because nobody wants it any more: another
- *   version took its place (`Superseded`), the same version of the app was made again, all workloads that its app was
- *   made from are gone (`WorkloadsDeleted`), or its namespace left (`OptedOut`). `currentPhase` stays; its running tasks
- *   and evaluations are stopped.
+ * - **Deprecated**: the version ended before its time, because nobody wants it any more: another version took its place
+ *   before its release (`Superseded`), the same version of the app was made again, all workloads that its app was made
+ *   from are gone (`WorkloadsDeleted`), or its namespace left (`OptedOut`), which ends released versions, too.
+ *   `currentPhase` stays; its running tasks and evaluations are stopped.
  *
- * An ended version begins anew, as its next **attempt**, in two cases, and then with tasks and evaluations of its own:
- * a failed workload version when the revision of its app is raised, and a deprecated version when pods of it are held
- * once more (after a rollback, or when the namespace has come back).
+ * An ended version begins anew, as its next **attempt**, in three cases, and then with tasks and evaluations of its own:
+ * a failed workload version when the revision of its app is raised, a deprecated one that was not released when pods of it
+ * are held once more (after a rollback, or when the namespace has come back), and a deprecated app version when such a
+ * workload version waits for it.
  *
  * A workload version gets its verdict (`PreDeploymentPassed`) when it enters `WorkloadDeploy`: that is what opens gates.
  *

@@ -5,9 +5,17 @@
  */
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
-import { decide, type AppDiscoverySeen } from './decide.ts'
+import { siblingsOf } from '../owners.ts'
 import { within } from '../stores.ts'
-import { appKeys, observeApp, ofHeldPod, ofOtherOwner, type AppDiscoveryReader } from './observe.ts'
+import { decide, type AppDiscoverySeen } from './decide.ts'
+import {
+  appKeys,
+  observeApp,
+  ofHeldPod,
+  ofNamespace,
+  ofOtherOwner,
+  type AppDiscoveryReader,
+} from './observe.ts'
 
 /** Makes and changes KeptnApps that no user wrote; writes no status. */
 export const appDiscoveryController = (
@@ -18,7 +26,10 @@ export const appDiscoveryController = (
     wake(reader.stores.workloads, appKeys),
     wake(reader.stores.workloadVersions, appKeys),
     wake(reader.stores.apps, (app) => [keyOf(app)]),
-    wake(reader.stores.replicaSets, ofOtherOwner(reader)),
+    wake(reader.stores.replicaSets, (replicaSet) =>
+      siblingsOf(reader.stores, replicaSet).flatMap(ofOtherOwner(reader)),
+    ),
+    wake(reader.stores.namespaces, ofNamespace(reader)),
     wake(reader.stores.statefulSets, ofOtherOwner(reader)),
     wake(reader.stores.daemonSets, ofOtherOwner(reader)),
     wake(reader.stores.pods, ofHeldPod(reader)),

@@ -4,6 +4,7 @@
  * @module
  */
 import type { KeptnApp, KeptnWorkload, KeptnWorkloadVersion } from '../../api/index.ts'
+import type { Namespace } from '../../api/kubernetes.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { revisionOf } from '../../identity/revision.ts'
 import { parseKey } from '../../kube/keys.ts'
@@ -188,4 +189,13 @@ export const ofHeldPod =
       .revision(pod)
       .flatMap((key) => reader.stores.workloadVersions.by('revision', key))
       .filter(isOfOtherOwner(reader))
+      .flatMap(appKeys)
+
+/** The apps with versions that what is released in the namespace decides about. */
+export const ofNamespace =
+  ({ stores }: Pick<AppDiscoveryReader, 'stores'>) =>
+  ({ metadata }: Namespace): readonly string[] =>
+    stores.workloadVersions
+      .by('namespace', metadata.name)
+      .filter((version) => otherRevisionWanted(stores, version) !== undefined)
       .flatMap(appKeys)

@@ -3,14 +3,20 @@
  *
  * @module
  */
-import type { KeptnAppVersion, KeptnWorkloadVersion, State, StatusOf } from '../../api/index.ts'
+import type { KeptnAppVersion, State, StatusOf } from '../../api/index.ts'
 import { settled, type Action, type Decision } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
-import { attemptOf, endingOf, endings, isTriedAgainFor } from '../checks/ending.ts'
+import {
+  areAllStopped,
+  attemptOf,
+  endingOf,
+  endings,
+  isReleased,
+  isTriedAgainFor,
+} from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { isTerminal, rollUp } from '../checks/roll-up.ts'
-import { areAllStopped, type Children, type Definitions, type Parent } from '../children.ts'
-import type { LifecycleConfig } from '../config.ts'
+import type { Parent } from '../children.ts'
 import { appPhases, deployPhase, promotionPhase } from '../phases.ts'
 import { deprecate, runChecks, sayRefused, walkPhases, type PhaseResult } from '../progress.ts'
 import type { Telling } from '../transitions.ts'
@@ -44,12 +50,13 @@ const parentOf = (version: KeptnAppVersion, attempt: number): Parent => ({
 
 /**
  * A workload version that has ended, and is about to begin anew, counts as one that has not begun. One that ended because
- * its namespace left, and of which nothing is held since, counts as deployed: what was let go then runs unchecked.
+ * its namespace left counts as deployed if it was released, or if nothing of it is held since: what was let go then runs.
  */
 const stateOf = (appVersion: KeptnAppVersion, { found, isHeld }: ListedWorkload): State => {
   const state = found?.status?.status ?? 'Pending'
   if (found === undefined) return state
-  if (endingOf(found) === endings.optedOut && !isHeld) return 'Succeeded'
+  const isOptedOut = endingOf(found) === endings.optedOut
+  if (isOptedOut && (!isHeld || isReleased(found))) return 'Succeeded'
   return state === 'Deprecated' || isTriedAgainFor(found, appVersion) ? 'Pending' : state
 }
 
@@ -124,7 +131,7 @@ const beginAnew = (
 }
 
 const isWantedAgain = (seen: AppVersionSeen): boolean =>
-  seen.place === 'present' && isWaitedFor(seen) && areAllStopped(seen.children)
+  seen.place === 'present' && isWaitedFor(seen) && areAllStopped(seen.version, seen.children)
 
 const advance = (
   seen: AppVersionSeen,

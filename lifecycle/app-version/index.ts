@@ -1,15 +1,17 @@
 /**
- * A KeptnAppVersion through its phases. Woken by its workload versions, its tasks and evaluations, its namespace, and by
- * definitions.
+ * A KeptnAppVersion through its phases. Woken by its app, its workloads and their versions, its tasks and evaluations, its
+ * namespace, and by definitions.
  *
  * @module
  */
 import { KeptnAppVersion, type KeptnWorkload, type KeptnWorkloadVersion } from '../../api/index.ts'
 import type { Namespace } from '../../api/kubernetes.ts'
+import type { KubeObject } from '../../api/object.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
+import { endingOf, endings } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
-import { ownerKeys, within } from '../stores.ts'
+import { lifecycleIndexes, ownerKeys, within } from '../stores.ts'
 import { decide, refused, type AppVersionStatus } from './decide.ts'
 import { hasLeft, observe, type Reader } from './observe.ts'
 import type { AppVersionSeen } from './seen.ts'
@@ -22,6 +24,13 @@ export const appVersionController = (
   const { appVersions } = stores
   const ofVersion = (version: KeptnWorkloadVersion): readonly string[] =>
     appVersions.by('lists', keyOf(version)).map(keyOf)
+  /** Whether pods are held counts for versions that ended with their namespace, and for no others. */
+  const ofHeldPod = (pod: KubeObject): readonly string[] =>
+    lifecycleIndexes.pods
+      .revision(pod)
+      .flatMap((key) => stores.workloadVersions.by('revision', key))
+      .filter((version) => endingOf(version) === endings.optedOut)
+      .flatMap(ofVersion)
   const ofApp = (app: string): readonly string[] => appVersions.by('app', app).map(keyOf)
   const ofDefinition = (definition: { readonly metadata: { readonly name: string } }) =>
     appVersions.by('definition', definition.metadata.name).map(keyOf)
@@ -44,6 +53,7 @@ export const appVersionController = (
       ),
       wake(stores.workloadVersions, ofVersion),
       wake(stores.namespaces, ofNamespace),
+      wake(stores.pods, ofHeldPod),
       wake<KeptnWorkload>(stores.workloads, ({ metadata, spec }) =>
         ofApp(within(metadata.namespace, spec.app)),
       ),

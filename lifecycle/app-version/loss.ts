@@ -20,37 +20,29 @@ interface Loss {
 const endedSince = (found: KeptnWorkloadVersion, { metadata }: KeptnAppVersion): boolean =>
   Date.parse(found.status?.endTime ?? '') >= Date.parse(metadata.creationTimestamp)
 
-/** What this workload version, which has ended before its release, means for its app version. */
-const lossBy = (seen: AppVersionSeen, listed: ListedWorkload): Loss | undefined => {
-  const { name, version, found, present } = listed
-  const { place } = seen
-  const what = `Workload "${name}" version "${version}"`
-  if (found === undefined) {
-    // The app went on without it: nobody will make this version.
-    const isGone = present === undefined && place === 'outdated'
-    const message = `${what} was deleted, and the app has gone over to another version`
-    return isGone ? { reason: endings.superseded, message, isVoid: false } : undefined
-  }
-  const ending = endingOf(found)
-  return ending === undefined ? undefined : lossByEnding(seen, { ...listed, found }, ending)
+/** A workload version that was never made, or is gone, and that nobody makes any more: else it would be waited for, for ever. */
+const lossByAbsence = (
+  { place, version: { status } }: AppVersionSeen,
+  { name, version, found, present }: ListedWorkload,
+): Loss | undefined => {
+  if (place !== 'outdated' || isPassed(status?.workloadOverallStatus)) return undefined
+  if (found !== undefined || present === version) return undefined
+  const message = `Workload "${name}" has no version "${version}", and the app has gone over to another version`
+  return { reason: endings.superseded, message, isVoid: false }
 }
 
-/** What it means that a workload version ended before its time. */
-const lossByEnding = (
-  { version: appVersion, hasLeft }: AppVersionSeen,
-  { name, version, found, present }: ListedWorkload & { readonly found: KeptnWorkloadVersion },
-  ending: string,
+/** What this workload version, which has ended before its release, means for its app version. */
+const lossBy = (
+  { version: appVersion }: AppVersionSeen,
+  { name, version, found, present }: ListedWorkload,
 ): Loss | undefined => {
-  const what = `Workload "${name}" version "${version}"`
-  if (ending === endings.optedOut) {
-    // The namespace has come back: what was let go meanwhile keeps nothing else from its checks.
-    if (!hasLeft) return undefined
-    const message = `${what} is not checked any more: its namespace is not managed`
-    return { reason: ending, message, isVoid: false }
-  }
+  const ending = found && endingOf(found)
+  if (found === undefined || ending === undefined) return undefined
+  // What was let go when the namespace left keeps nothing else from its checks, now that it has come back.
+  if (ending === endings.optedOut) return undefined
   // One that ended earlier, and is wanted again, is about to begin anew.
   if (present === version && !endedSince(found, appVersion)) return undefined
-  const message = `${what} was superseded before its release`
+  const message = `Workload "${name}" version "${version}" was superseded before its release`
   return { reason: endings.superseded, message, isVoid: false }
 }
 
@@ -61,6 +53,10 @@ export const lossOf = (seen: AppVersionSeen): Loss | undefined => {
     const message = 'The same version of the app was made again'
     return { reason: endings.madeAgain, message, isVoid: true }
   }
+  if (seen.hasLeft && workloads.some(({ found }) => found?.spec.revision !== undefined)) {
+    const message = 'The namespace is not managed any more'
+    return { reason: endings.optedOut, message, isVoid: false }
+  }
   // A version that deploys already goes on: its workloads tell what becomes of it.
   if (place === 'outdated' && isBeforeDeployment(version)) {
     const message = 'The app has gone over to another version before this one was deployed'
@@ -70,5 +66,7 @@ export const lossOf = (seen: AppVersionSeen): Loss | undefined => {
     const message = 'All workloads of the app were deleted before they were deployed'
     return { reason: endings.deserted, message, isVoid: false }
   }
-  return workloads.map((listed) => lossBy(seen, listed)).find((loss) => loss !== undefined)
+  return workloads
+    .map((listed) => lossBy(seen, listed) ?? lossByAbsence(seen, listed))
+    .find((loss) => loss !== undefined)
 }

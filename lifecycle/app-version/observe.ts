@@ -4,7 +4,7 @@
  * @module
  */
 import { KeptnWorkload, type KeptnAppVersion } from '../../api/index.ts'
-import type { Namespace } from '../../api/kubernetes.ts'
+import { Namespace } from '../../api/kubernetes.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { workloadName, workloadVersionName } from '../../identity/names.ts'
 import { wantsManaging } from '../../identity/scope.ts'
@@ -42,7 +42,7 @@ export const observe = ({ stores, client, namespace: ours, promotes }: Reader) =
       version,
       seenAt,
       place: placeOf(stores, version),
-      hasLeft: hasLeft(stores.namespaces.get(undefined, namespace)),
+      hasLeft: hasLeft(await namespaceOf({ stores, client }, version)),
       workloads,
       isDeserted: await isDeserted(client, version, workloads),
       children: childrenOf(stores, version),
@@ -67,6 +67,16 @@ const versionWatcher = () => {
     seen.set(key, { resourceVersion, at: now })
     return now
   }
+}
+
+/** The namespace, live where the store says that it left: a store that is behind must not end what has just begun. */
+const namespaceOf = async (
+  { stores, client }: Pick<Reader, 'stores' | 'client'>,
+  { metadata, status }: KeptnAppVersion,
+): Promise<Namespace | undefined> => {
+  const name = metadata.namespace ?? ''
+  const stored = stores.namespaces.get(undefined, name)
+  return hasLeft(stored) && !isTerminal(status?.status) ? client.get(Namespace, { name }) : stored
 }
 
 /** Whether the namespace is known, and not managed. */

@@ -9,10 +9,12 @@ import {
   type KeptnEvaluation,
   type KeptnTask,
   type KeptnWorkloadVersion,
+  type State,
 } from '../../api/index.ts'
 import { findCondition } from '../../kube/conditions.ts'
-import { nameOfChild } from '../children.ts'
+import { nameOfChild, type Children } from '../children.ts'
 import { appPhases, workloadPhases, type Phase } from '../phases.ts'
+import { isTerminal } from './roll-up.ts'
 
 /** Reasons of versions that ended `Deprecated`, as the condition `Ready` has them. */
 export const endings = {
@@ -27,6 +29,10 @@ export const endings = {
 } as const
 
 type Version = KeptnAppVersion | KeptnWorkloadVersion
+
+/** Whether the checks of the version have let its pods go. That is never taken back, whatever it ends as. */
+export const isReleased = ({ status }: KeptnWorkloadVersion): boolean =>
+  findCondition(status?.conditions, conditionTypes.preDeploymentPassed)?.status === 'True'
 
 /** Why the version is `Deprecated`; `undefined`: it is not. */
 export const endingOf = ({ status }: Version): string | undefined =>
@@ -65,21 +71,35 @@ export const abandonmentOf = (
   return { reason, message }
 }
 
+/** Whether nothing of an attempt runs any more: the next one waits for that, so that no two run side by side. */
+export const areAllStopped = (version: Version, { tasks, evaluations }: Children): boolean => {
+  const isOver = (child: KeptnTask | KeptnEvaluation, state: State | undefined): boolean =>
+    isTerminal(state) || isOfNextAttempt(child, version)
+  return (
+    tasks.every((task) => isOver(task, task.status?.status)) &&
+    evaluations.every((each) => isOver(each, each.status?.overallStatus))
+  )
+}
+
 /** How often the version has gone through its phases, this time included. */
 export const attemptOf = ({ status }: Version): number => status?.attempt ?? 1
 
 /**
  * Whether this app version is a new try for a workload version that has failed: its revision is higher than the one that the
- * failed attempt began for. A new version of an app counts as its first revision, so that to raise the version alone tries
- * nothing again. (Keptn runs app checks again for a raised revision, and never those of workloads: spec/lifecycle 5.9.)
+ * failed attempt began for. A new version of an app counts as its first revision, so that to raise the version alone, from
+ * the first revision, tries nothing again. What still runs of the failed attempt decides nothing any more, and is not waited for. (Keptn runs app checks again for a raised revision, and never those of workloads: spec/lifecycle 5.9.)
  */
 export const isTriedAgainFor = (
   { status }: KeptnWorkloadVersion,
-  { spec }: KeptnAppVersion,
+  { spec, metadata }: KeptnAppVersion,
 ): boolean => {
   if (status?.status !== 'Failed') return false
-  const { begunFor } = status
-  return spec.revision > (begunFor?.version === spec.version ? begunFor.revision : 1)
+  const { begunFor, endTime = '' } = status
+  // Keptn noted none: what has failed before this app version was made is what is tried again.
+  if (begunFor === undefined) {
+    return spec.revision > 1 && Date.parse(metadata.creationTimestamp) > Date.parse(endTime)
+  }
+  return spec.revision > (begunFor.version === spec.version ? begunFor.revision : 1)
 }
 
 /**

@@ -28,6 +28,7 @@ import { findCondition, withCondition } from '../../kube/conditions.ts'
 import { settled, type Decision, type Transition } from '../../kube/decision.ts'
 import type { Abandonment } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
+import { timeOf } from '../progress.ts'
 import { factTransition, type EventNames } from '../transitions.ts'
 import { describeEvaluation } from './describe.ts'
 import { badTarget, judge, type Placed } from './objective.ts'
@@ -140,7 +141,7 @@ const begun = ({ evaluation, now }: Seen): Status => ({
   retryCount: 0,
   evaluationStatus: {},
   overallStatus: 'Pending',
-  startTime: wholeSeconds(now),
+  startTime: timeOf(now),
   ...evaluation.status,
 })
 
@@ -156,7 +157,7 @@ const tryAgain = (seen: Seen, status: Status, places: readonly Placed[]): Decisi
 }
 
 const end = (seen: Seen, before: Status, outcome: 'Succeeded' | 'Failed'): Decision<Status> => {
-  const status = { ...before, overallStatus: outcome, endTime: wholeSeconds(seen.now) }
+  const status = { ...before, overallStatus: outcome, endTime: timeOf(seen.now) }
   const message = describeEvaluation({ spec: seen.evaluation.spec, status })
   const isGood = outcome === 'Succeeded'
   return {
@@ -178,7 +179,7 @@ const stop = (seen: Seen, { reason, message }: Abandonment): Decision<Status> =>
   status: {
     ...begun(seen),
     overallStatus: 'Deprecated',
-    endTime: wholeSeconds(seen.now),
+    endTime: timeOf(seen.now),
     conditions: ready(seen, 'False', reason, message),
   },
 })
@@ -266,5 +267,3 @@ const fact = (
     },
   }
 }
-
-const wholeSeconds = (instant: Date): string => instant.toISOString().replace(/\.\d+Z$/, 'Z')

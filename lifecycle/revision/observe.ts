@@ -11,6 +11,7 @@ import { workloadName } from '../../identity/names.ts'
 import { ownerOf } from '../../identity/owner.ts'
 import { revisionOf, type RevisionKey } from '../../identity/revision.ts'
 import type { Client } from '../../kube/client.ts'
+import { newestFirst } from '../checks/history.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import { configOf } from '../config.ts'
 import { hashIn, isNewest, type OwnerName } from '../owners.ts'
@@ -124,9 +125,6 @@ const identityOf = async (
 
 const isIdentity = (identity: RevisionSeen['identity']): identity is Identity =>
   typeof identity !== 'string'
-
-const newestFirst = (a: KubeObject, b: KubeObject): number =>
-  b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp)
 
 /** A revision that has something to say about its workload. */
 interface Speaker {

@@ -18,12 +18,19 @@ import { settled, type Action, type Decision, type Transition } from '../../kube
 import type { ApiError } from '../../kube/errors.ts'
 import { haveAppChecksPassed } from '../checks/app-checks.ts'
 import { isAutomatic, isAutomaticVersion } from '../checks/automatic-app.ts'
-import { attemptOf, endings, isLoweredFor, isTriedAgainFor } from '../checks/ending.ts'
+import {
+  areAllStopped,
+  attemptOf,
+  endings,
+  isLoweredFor,
+  isReleased,
+  isTriedAgainFor,
+} from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import { rolloutOf, type Owner } from '../checks/rollout.ts'
 import { isPassed, isTerminal } from '../checks/roll-up.ts'
-import { areAllStopped, type Children, type Definitions, type Parent } from '../children.ts'
+import type { Children, Definitions, Parent } from '../children.ts'
 import { workloadPhases } from '../phases.ts'
 import {
   deprecate,
@@ -68,9 +75,11 @@ const begin: WorkloadVersionStatus = {
   status: 'Pending',
 }
 
+type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>
+
 const withVerdict = (
   status: WorkloadVersionStatus,
-  verdict: Pick<Condition, 'status' | 'reason' | 'message'>,
+  verdict: Verdict,
   now: Date,
 ): WorkloadVersionStatus => {
   const type = conditionTypes.preDeploymentPassed
@@ -95,8 +104,6 @@ const writtenAppOf = ({ version, app, appVersion }: WorkloadVersionSeen): string
     app === undefined && appVersion !== undefined && !isAutomaticVersion(appVersion)
   return version.status?.writtenAppUID ?? (isOfWritten ? controllerOf(appVersion)?.uid : undefined)
 }
-
-type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>
 
 const appDeleted = 'AppDeleted'
 const waitingForApp = 'WaitingForApp'
@@ -248,7 +255,7 @@ const run = (
     ? runDeployment(seen, status)
     : runChecks(seen, parentOf(seen, status), phase, status)
 
-const passed = (warned: boolean): Pick<Condition, 'status' | 'reason' | 'message'> =>
+const passed = (warned: boolean): Verdict =>
   warned
     ? {
         status: 'True',
@@ -262,9 +269,7 @@ const passed = (warned: boolean): Pick<Condition, 'status' | 'reason' | 'message
       }
 
 /** The verdict that follows from where the walk has come to. */
-const verdictOf = (
-  status: WorkloadVersionStatus,
-): Pick<Condition, 'status' | 'reason' | 'message'> => {
+const verdictOf = (status: WorkloadVersionStatus): Verdict => {
   const states = [status.preDeploymentStatus, status.preDeploymentEvaluationStatus]
   if (states.every(isPassed)) return passed(states.includes('Warning'))
   const ready = findCondition(status.conditions, conditionTypes.ready)
@@ -342,8 +347,12 @@ const beginAnewOrRest = (seen: WorkloadVersionSeen): Decision<WorkloadVersionSta
     appVersion !== undefined &&
     isTriedAgainFor(version, appVersion) &&
     haveAppChecksPassed(appVersion)
+  // What was released stays so: its pods are held for a moment only, and by nobody's wish.
   const isWantedAgain =
-    version.status?.status === 'Deprecated' && seen.isHeld && areAllStopped(children)
+    version.status?.status === 'Deprecated' &&
+    !isReleased(version) &&
+    seen.isHeld &&
+    areAllStopped(version, children)
   return standing === 'wanted' && (isTriedAgain || isWantedAgain)
     ? beginOrWait(seen, anew(seen))
     : rest(seen)
@@ -360,7 +369,7 @@ const supersededMessage = ({ version, isHeld }: WorkloadVersionSeen): string => 
     : message
 }
 
-/** Ends a version that nobody wants any more. One whose pods were let go goes on: they run. */
+/** Ends a version that nobody wants any more. Its verdict stays where it let pods go: they run. */
 const giveUp = (
   seen: WorkloadVersionSeen,
   status: WorkloadVersionStatus,
@@ -394,10 +403,8 @@ const advance = (
   status: WorkloadVersionStatus,
 ): Decision<WorkloadVersionStatus> => {
   if (isTerminal(status.status)) return beginAnewOrRest(seen)
-  const isReleased =
-    findCondition(status.conditions, conditionTypes.preDeploymentPassed)?.status === 'True'
   if (seen.standing === 'opted-out') return giveUp(seen, status)
-  if (seen.standing === 'superseded' && !isReleased) return giveUp(seen, status)
+  if (seen.standing === 'superseded' && !isReleased(seen.version)) return giveUp(seen, status)
   return status.currentPhase === undefined ? beginOrWait(seen, status) : proceed(seen, status)
 }
 

@@ -10,13 +10,14 @@ import {
   type KeptnAppVersion,
   type KeptnWorkload,
 } from '../../api/index.ts'
-import type { Namespace } from '../../api/kubernetes.ts'
+import type { Namespace, ReplicaSet } from '../../api/kubernetes.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { wantsManaging } from '../../identity/scope.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf, parseKey } from '../../kube/keys.ts'
 import { isTerminal } from '../checks/roll-up.ts'
-import { replicaSetsOf } from '../owners.ts'
+import { isReleased } from '../checks/ending.ts'
+import { replicaSetsOf, siblingsOf } from '../owners.ts'
 import { lifecycleIndexes, ownerKeys } from '../stores.ts'
 import { decide, refused, type WorkloadVersionSeen, type WorkloadVersionStatus } from './decide.ts'
 import { observe, type Reader } from './observe.ts'
@@ -35,6 +36,12 @@ export const workloadVersionController = (
   const { stores } = reader
   const { workloadVersions } = stores
   const ofOwner = (owner: KubeObject) => workloadVersions.by('owner', owner.metadata.uid).map(keyOf)
+  /** What one ReplicaSet of a Deployment comes to may be the end of the versions of the others. */
+  const ofSiblings = (replicaSet: ReplicaSet): readonly string[] =>
+    siblingsOf(stores, replicaSet)
+      .flatMap(({ metadata }) => workloadVersions.by('owner', metadata.uid))
+      .filter((version) => isUnderWay(version) && !isReleased(version))
+      .map(keyOf)
   const ofDefinition = (definition: { readonly metadata: { readonly name: string } }) =>
     workloadVersions.by('definition', definition.metadata.name).map(keyOf)
   /** Those that go over to another version, and those that may begin anew. */
@@ -58,11 +65,17 @@ export const workloadVersionController = (
       const version = workloadVersions.get(namespace, name)
       return version !== undefined && looksAtItsApp(version)
     })
+  /** Its workload has another version: whether its pods are held decides whether it goes on. */
+  const isLeftBehind = (version: KeptnWorkloadVersion): boolean => {
+    const { metadata, spec } = version
+    const workload = stores.workloads.get(metadata.namespace, spec.workloadName)
+    return isUnderWay(version) && workload?.spec.version !== spec.version
+  }
   const ofHeldPod = (pod: KubeObject): readonly string[] =>
     lifecycleIndexes.pods
       .revision(pod)
       .flatMap((key) => workloadVersions.by('revision', key))
-      .filter(isDeprecated)
+      .filter((version) => isDeprecated(version) || isLeftBehind(version))
       .map(keyOf)
   return {
     name: 'workload-version',
@@ -78,6 +91,7 @@ export const workloadVersionController = (
       wake(stores.tasks, ownerKeys),
       wake(stores.evaluations, ownerKeys),
       wake(stores.replicaSets, ofOwner),
+      wake(stores.replicaSets, ofSiblings),
       wake(stores.statefulSets, ofOwner),
       wake(stores.daemonSets, ofOwner),
       wake(stores.rollouts, (rollout) => replicaSetsOf(stores, rollout).flatMap(ofOwner)),

@@ -27,6 +27,8 @@ export const workloadController = (reader: Reader): Controller<WorkloadSeen, Wor
   wakes: [
     wake(reader.stores.workloads, (workload) => [keyOf(workload)]),
     wake(reader.stores.workloadVersions, ownerKeys),
+    // Of old versions fewer may be kept.
+    wake(reader.stores.configs, () => [...reader.stores.workloads.all()].map(keyOf)),
     wake(reader.stores.replicaSets, workloadKeysOfReplicaSet(reader)),
   ],
   observe: observe(reader),

@@ -52,8 +52,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'stray pods forgotten',
     file: 'gate/opening/strays.ts',
-    find: 'if (!isExpected && leads()) strays.add(keyOf(before))',
-    replace: 'if (isExpected && leads()) strays.add(keyOf(before))',
+    find: 'if (before !== undefined && now === undefined && leads()) strays.add(keyOf(before))',
+    replace: 'if (before === undefined && now !== undefined && leads()) strays.add(keyOf(now))',
     because: 'a pod that lost its label would wait behind its gate for ever',
   },
   {

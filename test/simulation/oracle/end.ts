@@ -4,7 +4,7 @@
  * @module
  */
 import { KeptnApp, KeptnWorkload, KeptnWorkloadVersion } from '../../../api/index.ts'
-import { Pod, StatefulSet } from '../../../api/kubernetes.ts'
+import { Pod, ReplicaSet, StatefulSet } from '../../../api/kubernetes.ts'
 import { controllerOf } from '../../../api/object.ts'
 import type { Stored } from '../api-server.ts'
 import { named, type EndInvariant, type Facts } from './invariant.ts'
@@ -123,9 +123,26 @@ const saysWhatItHolds: EndInvariant = {
   },
 }
 
-/** Pods of a StatefulSet that it has not come to replace yet want nothing any more. */
-const current = ({ server }: Facts, pods: readonly Stored[]): readonly Stored[] =>
+const numberOf = ({ metadata }: Stored): number =>
+  Number(metadata.annotations?.['deployment.kubernetes.io/revision'] ?? 0)
+
+/** Whether the Deployment of this pod has a newer ReplicaSet. */
+const isOfOlder = ({ server }: Facts, pod: Stored): boolean => {
+  const sets = server.list(ReplicaSet)
+  const mine = sets.find(({ metadata }) => metadata.uid === controllerOf(pod)?.uid)
+  const deployment = mine && controllerOf(mine)?.uid
+  return (
+    mine !== undefined &&
+    deployment !== undefined &&
+    sets.some((set) => controllerOf(set)?.uid === deployment && numberOf(set) > numberOf(mine))
+  )
+}
+
+/** Pods that their owner has not come to replace yet want nothing any more. */
+const current = (facts: Facts, pods: readonly Stored[]): readonly Stored[] =>
   pods.filter((pod) => {
+    if (isOfOlder(facts, pod)) return false
+    const { server } = facts
     const uid = controllerOf(pod)?.uid
     const set = server.list(StatefulSet).find(({ metadata }) => metadata.uid === uid)
     return set === undefined || revisionOf(pod) === `${uid ?? ''}/${String(set.spec?.['hash'])}`

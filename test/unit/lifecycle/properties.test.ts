@@ -287,9 +287,10 @@ describe('a workload version', () => {
   })
 })
 
-/** Whether the version ended before its time, and somebody wants it again. */
+/** Whether the version ended before its time and its release, and somebody wants it again. */
 const mayBeginAnew = ({ version, standing, isHeld, children }: WorkloadVersionSeen): boolean =>
   version.status?.status === 'Deprecated' &&
+  verdictOf(version.status) !== 'True' &&
   standing === 'wanted' &&
   isHeld &&
   [
