@@ -66,11 +66,12 @@ const wantedByOwner = (
   return hash === undefined ? undefined : `${uid}/${hash}`
 }
 
-/** The revision that the owner of a version wants now, if the version has never had it. */
+/** The revision that the owner of a version wants now, if the version has never had it. One made by hand has none to miss. */
 export const otherRevisionWanted = (
   stores: StandingStores,
   version: KeptnWorkloadVersion,
 ): RevisionKey | undefined => {
+  if (version.spec.revision === undefined) return undefined
   const wanted = wantedByOwner(stores, version)
   return wanted !== undefined && version.spec.revisions?.includes(wanted) === true
     ? undefined

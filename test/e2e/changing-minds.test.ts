@@ -297,14 +297,33 @@ scenario(
   },
 )
 
-scenario('a Deployment that is replaced by force is checked once more', async () => {
+/**
+ * The ReplicaSet that was deleted takes its KeptnWorkload along, unless the new one has taken that over by then: the same
+ * version goes on with its checks in that case, and none is run twice.
+ */
+scenario('a Deployment that is replaced by force waits for its checks, old or new', async () => {
   const scene = sceneIn(installation, 'replaced-by-force')
+  const { namespace, client } = scene
+  const at = { namespace, name: 'web-web-1' }
   await scene.begin({ web: 'lasts' })
   const workload = scene.workload('1', 'web')
   await scene.apply(workload)
   await scene.checkRuns('web')
+  const before = await client.get(KeptnWorkloadVersion, at)
   await scene.decideOn('web', 'passes')
   await installation.cluster.kubectl(['replace', '--force', '-f', '-'], yaml(workload))
+  const after = await eventually(async () => {
+    const version = await client.get(KeptnWorkloadVersion, at)
+    const { items } = await client.list(ReplicaSet, { namespace })
+    expect(items.map(({ metadata }) => metadata.uid)).toEqual([version?.spec.revision])
+    expect(version?.spec.revision).not.toBe(before?.spec.revision)
+    return version
+  }, patient)
+  if (after?.metadata.uid === before?.metadata.uid) {
+    await scene.holds('1')
+    expect(await scene.jobs()).toHaveLength(1)
+    return
+  }
   await scene.runs('1')
   await newestAppIs(scene, '1', 'Succeeded')
   await scene.isQuiet()

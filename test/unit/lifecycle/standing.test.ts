@@ -6,6 +6,7 @@ import type { KubeObject, ObjectMeta } from '../../../api/object.ts'
 import { createFeed } from '../../../kube/store.ts'
 import { lifecycleIndexes } from '../../../lifecycle/stores.ts'
 import {
+  hasGonePast,
   isHeld,
   standingOf,
   type Standing,
@@ -264,4 +265,16 @@ test('a version is held while a pod of any of its revisions is, and is not on it
   expect(isHeld(storesOf({ pods: [pod('other')] }), shared)).toBe(true)
   expect(isHeld(storesOf({ pods: [pod('other')] }), mine)).toBe(false)
   expect(isHeld(storesOf({ pods: [pod('cart', leaving)] }), mine)).toBe(false)
+})
+
+test('an owner that runs has not gone past what was made for it by hand', () => {
+  const byHand = {
+    app: 'shop',
+    workloadName: 'shop-cart',
+    version: '2',
+    resourceReference: of('ReplicaSet', 'cart'),
+  }
+  const running = { ...replicaSet('cart', 2), status: { availableReplicas: 1 } }
+  const stores = storesOf({ replicaSets: [running] })
+  expect(hasGonePast(stores, { ...mine, spec: byHand }, namespace(true))).toBe(false)
 })
