@@ -9,6 +9,7 @@ import type { KubeObject } from '../../api/object.ts'
 import { revisionOf } from '../../identity/revision.ts'
 import { parseKey } from '../../kube/keys.ts'
 import { isBeforeDeployment } from '../checks/app-checks.ts'
+import { endingOf } from '../checks/ending.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { configOf } from '../config.ts'
@@ -114,7 +115,8 @@ const ofOtherOwners = (
     const { metadata, spec } = object
     const workload = reader.stores.workloads.get(metadata.namespace, spec.workloadName)
     if (workload === undefined || isLeaving(workload) || isLeaving(object)) return []
-    if (workload.spec.version === spec.version) return []
+    // One that was given up is listed again once it begins anew.
+    if (workload.spec.version === spec.version || endingOf(object) !== undefined) return []
     const isWanted =
       (needsOf(object) !== 'nothing' && isHeldByAnother(reader, workload, object)) ||
       (isListed(app, workload, object) && isStillWanted(reader, workload, object))
@@ -161,15 +163,18 @@ export const appKeys = (object: KeptnWorkload | KeptnWorkloadVersion): readonly 
   within(object.metadata.namespace, object.spec.app),
 ]
 
-/** Whether what its owner wants decides about the version: its workload has another one now, or its owner another revision. */
+/**
+ * Whether what its owner wants decides about the version: its workload has another one now, or its owner another revision; or
+ * that was so, and its app does not list it any more.
+ */
 const isOfOtherOwner =
   ({ stores }: Pick<AppDiscoveryReader, 'stores'>) =>
   (version: KeptnWorkloadVersion): boolean => {
     const { metadata, spec } = version
     const workload = stores.workloads.get(metadata.namespace, spec.workloadName)
-    return (
-      workload?.spec.version !== spec.version || otherRevisionWanted(stores, version) !== undefined
-    )
+    if (workload?.spec.version !== spec.version) return true
+    const app = stores.apps.get(metadata.namespace, spec.app)
+    return otherRevisionWanted(stores, version) !== undefined || !isListed(app, workload, version)
   }
 
 /** The apps in which this owner has a workload version beside that of another owner. */

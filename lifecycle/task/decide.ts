@@ -132,11 +132,17 @@ export const nameTaken = 'NameTaken'
 
 // Step 4.
 const afterEnd = ({ task, job }: Seen): Decision<Status> => {
-  if (task.status?.status === 'Deprecated') return removeJob(job)
-  if (job.kind !== 'there' || job.job.metadata.uid !== task.status?.jobUid) return settled
-  if (job.job.spec.ttlSecondsAfterFinished !== undefined) return settled
-  const ttlSeconds = Number.parseInt(job.job.metadata.annotations?.[ttlAnnotation] ?? '', 10)
-  return ttlSeconds >= 0 ? { ...settled, actions: [expireJob(job.job, ttlSeconds)] } : settled
+  const { status, jobUid } = task.status ?? {}
+  if (status === 'Deprecated') return removeJob(job)
+  if (job.kind !== 'there' || jobUid === undefined) return settled
+  // Nobody waits for another one: a request that was on its way for long has made it.
+  return job.job.metadata.uid === jobUid ? expire(job.job) : removeJob(job)
+}
+
+const expire = (job: FollowedJob): Decision<Status> => {
+  if (job.spec.ttlSecondsAfterFinished !== undefined) return settled
+  const ttlSeconds = Number.parseInt(job.metadata.annotations?.[ttlAnnotation] ?? '', 10)
+  return ttlSeconds >= 0 ? { ...settled, actions: [expireJob(job, ttlSeconds)] } : settled
 }
 
 /** Instead of an outcome. Nothing is deleted before it is stored that nobody waits for it. */

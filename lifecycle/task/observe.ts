@@ -56,12 +56,9 @@ export const observe =
     const cached = sources.tasks.get(namespace, name)
     if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) return undefined
     const { settings } = sources
-    if (cached.status?.status === 'Deprecated') {
-      return { now, settings, task: cached, job: there(leftJob(sources, cached)) }
-    }
     const followed = followedJob(sources, cached)
     if (isTerminal(cached.status?.status)) {
-      return { now, settings, task: cached, job: there(followed) }
+      return { now, settings, task: cached, job: there(followed ?? leftJob(sources, cached)) }
     }
     const abandonment = abandonmentOf(parentOf(sources, cached), cached)
     if (abandonment !== undefined) {
@@ -93,7 +90,7 @@ const followedJob = ({ jobs }: Sources, task: KeptnTask): FollowedJob | undefine
     .find((job) => job !== undefined && controllerOf(job)?.uid === uid)
 }
 
-/** A Job of a task that was stopped: its own, or one that a former leader's request made after that one was deleted. */
+/** A Job of a task that has ended, which a former leader's request has made after the task's own was deleted. */
 const leftJob = ({ jobs }: Sources, task: KeptnTask): FollowedJob | undefined =>
   jobNames(task)
     .map((name) => jobs.get(task.metadata.namespace, name))

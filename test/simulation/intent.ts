@@ -58,6 +58,8 @@ export interface Intent {
   readonly stripped: Set<string>
   /** Whether checks seldom fail in this history. */
   readonly isLucky: boolean
+  /** Whether what is stored now was asked for by a leader that is none any more: nobody could stop it. */
+  isLate: boolean
 }
 
 export const taskNames = ['smoke', 'notify'] as const
@@ -132,6 +134,7 @@ export const createIntent = (random: Random): Intent => {
     jobs: new Map(),
     deleted: new Set(),
     stripped: new Set(),
+    isLate: false,
     isLucky: random.chance(0.5),
   }
 }

@@ -23,35 +23,33 @@ const taskOf = (server: ApiServer, job: Stored): Stored | undefined => {
   return server.list(KeptnTask).find(({ metadata }) => metadata.uid === uid)
 }
 
-/**
- * Whether a task was stopped, and its Job deleted. Known: a request of a former leader that was on its way may make the Job
- * again, for its name is free.
- */
 const isStopped = (task: Stored | undefined): boolean =>
   task !== undefined && stateOf(task) === 'Deprecated'
 
 const makesOneJob: Invariant = {
-  says: 'A task has one Job, unless it was stopped',
-  judge: ({ server }) => {
+  // A request of a former leader, or of the same one in an earlier term, may be on its way for long.
+  says: 'A task has one Job, unless a former leader asked for another',
+  judge: ({ server, intent }) => {
     const made = new Set<string>()
     return ({ type, before, after }) => {
       if (type.kind !== Job.kind || before !== undefined || after === undefined) return undefined
       const task = controllerOf(after)?.uid ?? ''
       const isFirst = !made.has(task)
       made.add(task)
-      return isFirst || isStopped(taskOf(server, after)) ? undefined : named(after)
+      const isExcused = intent.isLate || isStopped(taskOf(server, after))
+      return isFirst || isExcused ? undefined : named(after)
     }
   },
 }
 
 const startsNoneThatEnded: Invariant = {
-  says: 'No Job is made for a task whose outcome is stored, unless it was stopped',
+  says: 'No Job is made for a task whose outcome is stored, unless a former leader asked for it',
   judge:
-    ({ server }) =>
+    ({ server, intent }) =>
     ({ type, before, after }) => {
       if (type.kind !== Job.kind || before !== undefined || after === undefined) return undefined
       const task = taskOf(server, after)
-      const isRight = task === undefined || !hasEnded(task) || isStopped(task)
+      const isRight = task === undefined || !hasEnded(task) || intent.isLate || isStopped(task)
       return isRight ? undefined : named(after)
     },
 }
