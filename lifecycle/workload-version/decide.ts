@@ -166,17 +166,32 @@ const waitingForChecks = (appVersion: KeptnAppVersion): Verdict => {
   return { status, reason: waitingForApp, message: cutMessage(message) }
 }
 
+/** Whether what a version waits for can't wait itself: it is not the usual, or there is more to store than that. */
+const isNews = (
+  { version }: WorkloadVersionSeen,
+  {
+    before,
+    writtenAppUID,
+    verdict,
+  }: {
+    readonly before: WorkloadVersionStatus
+    readonly writtenAppUID: string | undefined
+    readonly verdict: Verdict
+  },
+): boolean =>
+  writtenAppUID !== before.writtenAppUID ||
+  verdict.reason !== waitingForApp ||
+  before.attempt !== version.status?.attempt
+
 const waitForApp = (
   seen: WorkloadVersionSeen,
   { status: before, appVersion, writtenAppUID }: Waiting,
 ): Decision<WorkloadVersionStatus> => {
   const verdict = waitingFor(seen, appVersion, writtenAppUID)
   const sayAt = new Date(Date.parse(seen.version.metadata.creationTimestamp) + quietMs)
-  const isNews =
-    before !== seen.version.status ||
-    writtenAppUID !== before.writtenAppUID ||
-    verdict.reason !== waitingForApp
-  if (!isNews && seen.now < sayAt) return { ...settled, wakeAt: sayAt }
+  if (!isNews(seen, { before, writtenAppUID, verdict }) && seen.now < sayAt) {
+    return { ...settled, wakeAt: sayAt }
+  }
   const status = { ...before, ...(writtenAppUID === undefined ? {} : { writtenAppUID }) }
   const said = findCondition(before.conditions, conditionTypes.preDeploymentPassed)?.reason
   const told: readonly Transition[] =
