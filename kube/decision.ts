@@ -43,6 +43,15 @@ export interface Delete {
 
 export type Action = Create | Patch | Delete
 
+/** Removes this very object, and nothing that has its name by then. */
+export const removal = (type: ResourceType<KubeObject>, { metadata }: KubeObject): Delete => ({
+  kind: 'delete',
+  type,
+  ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+  name: metadata.name,
+  uid: metadata.uid,
+})
+
 /** Names an object without holding it. */
 export interface ObjectReference {
   readonly apiVersion: string

@@ -62,8 +62,13 @@ export const siblingsOf = (
 export const newestOf = (
   stores: Pick<OwnerStores, 'replicaSets'>,
   replicaSet: ReplicaSet,
-): ReplicaSet =>
-  siblingsOf(stores, replicaSet).find((sibling) => isNewest(stores, sibling)) ?? replicaSet
+): ReplicaSet => {
+  const [first = replicaSet, ...others] = siblingsOf(stores, replicaSet)
+  return others.reduce(
+    (newest, other) => (revisionNumber(other) > revisionNumber(newest) ? other : newest),
+    first,
+  )
+}
 
 /** A ReplicaSet, and who decides how far it is. */
 export interface ReplicaSetOwner {

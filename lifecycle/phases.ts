@@ -40,6 +40,14 @@ export type CheckList =
   | 'postDeploymentEvaluations'
   | 'promotionTasks'
 
+/** The lists around a deployment, which apps and workloads have alike. */
+export const deploymentLists = [
+  'preDeploymentTasks',
+  'postDeploymentTasks',
+  'preDeploymentEvaluations',
+  'postDeploymentEvaluations',
+] as const satisfies readonly CheckList[]
+
 /** A phase whose parts are tasks or evaluations. */
 export interface CheckPhase {
   readonly name: string

@@ -13,7 +13,7 @@ import {
 } from '../../api/index.ts'
 import { keys } from '../../identity/keys.ts'
 import { automaticAppVersion } from '../../identity/names.ts'
-import { settled, type Action, type Decision } from '../../kube/decision.ts'
+import { removal, settled, type Action, type Decision } from '../../kube/decision.ts'
 import { automaticLabels, isAutomatic } from '../checks/automatic-app.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import type { LifecycleConfig } from '../config.ts'
@@ -152,13 +152,7 @@ const isUntouchable = (app: KeptnApp): boolean => isLeaving(app) || !isAutomatic
 const answered = ({ requests, workloads, app }: AppDiscoverySeen): readonly Action[] =>
   workloads.length === 0 && (app === undefined || isAutomatic(app))
     ? []
-    : requests.map(({ metadata }) => ({
-        kind: 'delete',
-        type: KeptnAppCreationRequest,
-        ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
-        name: metadata.name,
-        uid: metadata.uid,
-      }))
+    : requests.map((request) => removal(KeptnAppCreationRequest, request))
 
 /**
  * Decides whether the app is made or changed now, later or not at all.

@@ -11,9 +11,10 @@ import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
 import { endingOf, endings } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
+import { hasLeft } from '../namespaces.ts'
 import { lifecycleIndexes, ownerKeys, within } from '../stores.ts'
 import { decide, refused, type AppVersionStatus } from './decide.ts'
-import { hasLeft, observe, type Reader } from './observe.ts'
+import { observe, type Reader } from './observe.ts'
 import type { AppVersionSeen } from './seen.ts'
 
 /** Writes the status of KeptnAppVersions and makes their tasks and evaluations. */

@@ -4,10 +4,8 @@
  * @module
  */
 import { KeptnWorkload, type KeptnAppVersion } from '../../api/index.ts'
-import { Namespace } from '../../api/kubernetes.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { workloadName, workloadVersionName } from '../../identity/names.ts'
-import { wantsManaging } from '../../identity/scope.ts'
 import type { Client } from '../../kube/client.ts'
 import { keyOf, parseKey } from '../../kube/keys.ts'
 import { presentOf } from '../app/generation.ts'
@@ -15,6 +13,7 @@ import { isAutomaticVersion } from '../checks/automatic-app.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { configOf } from '../config.ts'
+import { hasLeft, namespaceOf } from '../namespaces.ts'
 import { childrenOf, definitionsFor, type LifecycleStores } from '../stores.ts'
 import { isHeld } from '../workload-version/standing.ts'
 import type { AppVersionSeen, ListedWorkload, Place } from './seen.ts'
@@ -68,20 +67,6 @@ const versionWatcher = () => {
     return now
   }
 }
-
-/** The namespace, live where the store says that it left: a store that is behind must not end what has just begun. */
-const namespaceOf = async (
-  { stores, client }: Pick<Reader, 'stores' | 'client'>,
-  { metadata, status }: KeptnAppVersion,
-): Promise<Namespace | undefined> => {
-  const name = metadata.namespace ?? ''
-  const stored = stores.namespaces.get(undefined, name)
-  return hasLeft(stored) && !isTerminal(status?.status) ? client.get(Namespace, { name }) : stored
-}
-
-/** Whether the namespace is known, and not managed. */
-export const hasLeft = (namespace: Namespace | undefined): boolean =>
-  namespace !== undefined && !wantsManaging(namespace)
 
 const listedBy = (
   stores: LifecycleStores,

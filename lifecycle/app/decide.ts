@@ -20,6 +20,7 @@ import { isLeaving, isOnItsWayOut } from '../checks/leaving.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { namesIn } from '../children.ts'
 import type { LifecycleConfig } from '../config.ts'
+import { deploymentLists } from '../phases.ts'
 import { factTransition, type Telling } from '../transitions.ts'
 import { isOfPresent, versionNameOf } from './generation.ts'
 
@@ -40,13 +41,7 @@ export interface AppSeen {
 
 type VersionSpec = KeptnAppVersion['spec']
 
-const sharedLists = [
-  'preDeploymentTasks',
-  'postDeploymentTasks',
-  'preDeploymentEvaluations',
-  'postDeploymentEvaluations',
-] as const
-const contextLists = [...sharedLists, 'promotionTasks'] as const
+const contextLists = [...deploymentLists, 'promotionTasks'] as const
 
 type Checks = Pick<VersionSpec, (typeof contextLists)[number]>
 

@@ -87,7 +87,8 @@ export const attemptOf = ({ status }: Version): number => status?.attempt ?? 1
 /**
  * Whether this app version is a new try for a workload version that has failed: its revision is higher than the one that the
  * failed attempt began for. A new version of an app counts as its first revision, so that to raise the version alone, from
- * the first revision, tries nothing again. What still runs of the failed attempt decides nothing any more, and is not waited for. (Keptn runs app checks again for a raised revision, and never those of workloads: spec/lifecycle 5.9.)
+ * the first revision, tries nothing again. What still runs of the failed attempt decides nothing any more, and is not waited
+ * for. (Keptn runs app checks again for a raised revision, and never those of workloads: spec/lifecycle 5.9.)
  */
 export const isTriedAgainFor = (
   { status }: KeptnWorkloadVersion,

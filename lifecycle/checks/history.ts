@@ -4,7 +4,7 @@
  * @module
  */
 import type { KubeObject, ResourceType } from '../../api/object.ts'
-import type { Action } from '../../kube/decision.ts'
+import { removal, type Action } from '../../kube/decision.ts'
 
 /** The versions of one workload or app, and which of them must stay. */
 export interface History<T extends KubeObject> {
@@ -28,14 +28,7 @@ export const outdated = <T extends KubeObject>(of: History<T>): readonly T[] => 
 export const expired = <T extends KubeObject>(
   type: ResourceType<T>,
   of: History<T>,
-): readonly Action[] =>
-  outdated(of).map(({ metadata }) => ({
-    kind: 'delete',
-    type,
-    ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
-    name: metadata.name,
-    uid: metadata.uid,
-  }))
+): readonly Action[] => outdated(of).map((version) => removal(type, version))
 
 /** Sorts the newest first. */
 export const newestFirst = (one: KubeObject, other: KubeObject): number =>

@@ -11,6 +11,7 @@ import { appName, workloadName } from '../../identity/names.ts'
 import type { RevisionKey } from '../../identity/revision.ts'
 import { mergePatch } from '../../kube/merge-patch.ts'
 import { settled, type Action, type Decision, type MergePatch } from '../../kube/decision.ts'
+import { deploymentLists } from '../phases.ts'
 import { factTransition } from '../transitions.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import type { LifecycleConfig } from '../config.ts'
@@ -37,17 +38,10 @@ export interface RevisionSeen {
   readonly config: LifecycleConfig
 }
 
-const listFields = [
-  'preDeploymentTasks',
-  'postDeploymentTasks',
-  'preDeploymentEvaluations',
-  'postDeploymentEvaluations',
-] as const
-
 /** The lists that name something: an empty one is left out, as Keptn does. */
-const listsOf = (from: Partial<Record<(typeof listFields)[number], readonly string[]>>) =>
+const listsOf = (from: Partial<Record<(typeof deploymentLists)[number], readonly string[]>>) =>
   Object.fromEntries(
-    listFields.flatMap((field) => {
+    deploymentLists.flatMap((field) => {
       const list = from[field] ?? []
       return list.length === 0 ? [] : [[field, list]]
     }),

@@ -18,9 +18,16 @@ import { conditionTypes, type Condition, type KeptnTask, type StatusOf } from '.
 import type { KeptnTaskDefinition } from '../../api/index.ts'
 import { Job, type JobCondition } from '../../api/kubernetes.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
-import { settled, type Action, type Decision, type Transition } from '../../kube/decision.ts'
+import {
+  removal,
+  settled,
+  type Action,
+  type Decision,
+  type Transition,
+} from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
 import type { Abandonment } from '../checks/ending.ts'
+import { isLeaving } from '../checks/leaving.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { timeOf } from '../progress.ts'
 import { codeKey, createFunctionConfigMap } from '../task-definition/function-config-map.ts'
@@ -166,17 +173,8 @@ const stop = (seen: Seen, { reason, message }: Abandonment): Decision<Status> =>
 }
 
 const removeJob = (job: SeenJob): Decision<Status> => {
-  if (job.kind !== 'there' || hasEnded(job.job)) return settled
-  const { namespace, name, uid, deletionTimestamp } = job.job.metadata
-  if (deletionTimestamp !== undefined) return settled
-  const remove: Action = {
-    kind: 'delete',
-    type: Job,
-    ...(namespace === undefined ? {} : { namespace }),
-    name,
-    uid,
-  }
-  return { ...settled, actions: [remove] }
+  if (job.kind !== 'there' || hasEnded(job.job) || isLeaving(job.job)) return settled
+  return { ...settled, actions: [removal(Job, job.job)] }
 }
 
 // Step 1.

@@ -4,17 +4,15 @@
  * @module
  */
 import type { KeptnAppVersion, KeptnWorkloadVersion } from '../../api/index.ts'
-import { Namespace } from '../../api/kubernetes.ts'
 import type { KubeObject } from '../../api/object.ts'
-import { wantsManaging } from '../../identity/scope.ts'
 import type { Client } from '../../kube/client.ts'
 import { keyOf, parseKey } from '../../kube/keys.ts'
 import { isOfPresent } from '../app/generation.ts'
 import { newestFirst } from '../checks/history.ts'
 import { isLeaving, isOnItsWayOut } from '../checks/leaving.ts'
 import type { Owner } from '../checks/rollout.ts'
-import { isTerminal } from '../checks/roll-up.ts'
 import { configOf } from '../config.ts'
+import { namespaceOf } from '../namespaces.ts'
 import { replicaSetOwner } from '../owners.ts'
 import { childrenOf, definitionsFor, type LifecycleStores } from '../stores.ts'
 import type { WorkloadVersionSeen } from './decide.ts'
@@ -49,20 +47,6 @@ export const observe =
       config: configOf(stores.configs.by('namespace', reader.namespace)),
     }
   }
-
-/**
- * The namespace, live where the store says that it left: a store that is behind must not end what has just begun. What has
- * ended need not be asked about.
- */
-const namespaceOf = async (
-  { stores, client }: Reader,
-  { metadata, status }: KeptnWorkloadVersion,
-): Promise<Namespace | undefined> => {
-  const name = metadata.namespace ?? ''
-  const stored = stores.namespaces.get(undefined, name)
-  const isSure = stored === undefined || wantsManaging(stored) || isTerminal(status?.status)
-  return isSure ? stored : client.get(Namespace, { name })
-}
 
 /** The app version that this workload version belongs to: the newest one that is not deprecated. */
 const appVersionOf = (
