@@ -21,7 +21,7 @@ import { appPhases, deployPhase, promotionPhase } from '../phases.ts'
 import { deprecate, runChecks, sayRefused, walkPhases, type PhaseResult } from '../progress.ts'
 import type { Telling } from '../transitions.ts'
 import { lossOf } from './loss.ts'
-import type { AppVersionSeen, ListedWorkload } from './seen.ts'
+import { isWaitedFor, type AppVersionSeen, type ListedWorkload } from './seen.ts'
 
 export type AppVersionStatus = StatusOf<KeptnAppVersion>
 
@@ -61,8 +61,11 @@ const stateOf = (appVersion: KeptnAppVersion, { found, isHeld }: ListedWorkload)
 }
 
 const describeWorkload = (appVersion: KeptnAppVersion, listed: ListedWorkload): string => {
-  const { name, version, found } = listed
+  const { name, version, found, present } = listed
   if (found === undefined) return `workload "${name}" has no version "${version}" yet`
+  if (endingOf(found) === endings.superseded && present !== version) {
+    return `workload "${name}" version "${version}" was superseded`
+  }
   // Not its phase: each of its steps would be a write here, too.
   return `workload "${name}" version "${version}" is ${stateOf(appVersion, listed)}`
 }
@@ -88,13 +91,6 @@ const runWorkloads = (seen: AppVersionSeen): PhaseResult<AppVersionStatus> => {
     changes: { workloadStatus },
   }
 }
-
-/** Whether a listed workload version waits for an app version that lets it begin. */
-const isWaitedFor = ({ workloads }: AppVersionSeen): boolean =>
-  workloads.some(
-    ({ found }) =>
-      found?.status?.currentPhase === undefined && !isTerminal(found?.status?.status ?? 'Failed'),
-  )
 
 const walk = (
   seen: AppVersionSeen,

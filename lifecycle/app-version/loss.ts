@@ -7,7 +7,7 @@ import type { KeptnAppVersion, KeptnWorkloadVersion } from '../../api/index.ts'
 import { isBeforeDeployment } from '../checks/app-checks.ts'
 import { endingOf, endings } from '../checks/ending.ts'
 import { isPassed } from '../checks/roll-up.ts'
-import type { AppVersionSeen, ListedWorkload } from './seen.ts'
+import { isWaitedFor, type AppVersionSeen, type ListedWorkload } from './seen.ts'
 
 /** Why this app version will never be deployed as it is; nothing to do with its checks. */
 interface Loss {
@@ -31,12 +31,17 @@ const lossByAbsence = (
   return { reason: endings.superseded, message, isVoid: false }
 }
 
-/** What this workload version, which has ended before its release, means for its app version. */
+/**
+ * What this workload version, which has ended before its release, means for its app version. While others wait to begin with
+ * the app version it goes on, for them: unless the app has gone over to another one, which they can begin with.
+ */
 const lossBy = (
-  { version: appVersion }: AppVersionSeen,
+  seen: AppVersionSeen,
   { name, version, found, present }: ListedWorkload,
 ): Loss | undefined => {
+  const { version: appVersion, place } = seen
   const ending = found && endingOf(found)
+  if (place !== 'outdated' && isWaitedFor(seen)) return undefined
   if (found === undefined || ending === undefined) return undefined
   // What was let go when the namespace left keeps nothing else from its checks, now that it has come back.
   if (ending === endings.optedOut) return undefined

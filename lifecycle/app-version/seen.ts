@@ -4,6 +4,7 @@
  * @module
  */
 import type { KeptnAppVersion, KeptnWorkloadVersion } from '../../api/index.ts'
+import { isTerminal } from '../checks/roll-up.ts'
 import type { Children, Definitions } from '../children.ts'
 import type { LifecycleConfig } from '../config.ts'
 
@@ -43,3 +44,12 @@ export interface AppVersionSeen {
   /** Whether tasks are run to promote an app version that has passed everything else. */
   readonly promotes: boolean
 }
+
+/** Whether a listed workload version waits for an app version that lets it begin. */
+export const isWaitedFor = ({ workloads }: AppVersionSeen): boolean =>
+  workloads.some(
+    ({ found }) =>
+      found !== undefined &&
+      found.status?.currentPhase === undefined &&
+      !isTerminal(found.status?.status),
+  )

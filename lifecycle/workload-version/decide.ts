@@ -344,12 +344,22 @@ const anew = ({ version }: WorkloadVersionSeen): WorkloadVersionStatus => {
   }
 }
 
-/** A version that stays as it is: a revision that was lowered is noted, so that the next one counts as raised. */
-const rest = ({ version, appVersion }: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
+/** Whether its app asks for another attempt of what has failed. */
+const isAskedToTryAgain = ({ version, appVersion }: WorkloadVersionSeen): boolean =>
+  appVersion !== undefined &&
+  isTriedAgainFor(version, appVersion) &&
+  haveAppChecksPassed(appVersion)
+
+/**
+ * A version that stays as it is. A revision of the app that was lowered is noted, so that the next one counts as raised; and
+ * one that was raised in vain, so that the app does not wait for an attempt that nobody wants.
+ */
+const rest = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
+  const { version, appVersion, standing } = seen
   const { status } = version
-  if (status === undefined || appVersion === undefined || !isLoweredFor(version, appVersion)) {
-    return settled
-  }
+  if (status === undefined || appVersion === undefined) return settled
+  const isRaisedInVain = standing === 'superseded' && isAskedToTryAgain(seen)
+  if (!isRaisedInVain && !isLoweredFor(version, appVersion)) return settled
   const { spec } = appVersion
   const begunFor = { version: spec.version, revision: spec.revision }
   return { status: { ...status, begunFor }, actions: [], transitions: [] }
@@ -357,18 +367,14 @@ const rest = ({ version, appVersion }: WorkloadVersionSeen): Decision<WorkloadVe
 
 /** A version that has ended: it stays so, unless its app asks for it again or pods of it are held once more. */
 const beginAnewOrRest = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
-  const { version, appVersion, standing, children } = seen
-  const isTriedAgain =
-    appVersion !== undefined &&
-    isTriedAgainFor(version, appVersion) &&
-    haveAppChecksPassed(appVersion)
+  const { version, standing, children } = seen
   // What was released stays so: its pods are held for a moment only, and by nobody's wish.
   const isWantedAgain =
     version.status?.status === 'Deprecated' &&
     !isReleased(version) &&
     seen.isHeld &&
     areAllStopped(version, children)
-  return standing === 'wanted' && (isTriedAgain || isWantedAgain)
+  return standing === 'wanted' && (isAskedToTryAgain(seen) || isWantedAgain)
     ? beginOrWait(seen, anew(seen))
     : rest(seen)
 }

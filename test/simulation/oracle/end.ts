@@ -48,6 +48,17 @@ const newestStored =
 const lacksItsApp = ({ server, intent }: Facts): boolean =>
   intent.appMode === 'written' && !server.list(KeptnApp).some(isApplied)
 
+/** Whether the app that people wrote still lists what the pod is of; another one that does may have passed already. */
+const isListed = ({ intent, chronicle }: Facts, pod: Stored): boolean => {
+  const of = chronicle.workloadOf(revisionOf(pod))
+  if (intent.appMode !== 'written' || of === undefined) return true
+  const [newest] = chronicle.appVersions().filter(chronicle.isStored).toReversed()
+  return chronicle
+    .appVersionsOf(of)
+    .filter(chronicle.isStored)
+    .some((app) => app === newest || stateOf(app) !== 'Deprecated')
+}
+
 const releasesWhatPassed: EndInvariant = {
   says: 'What passed is released',
   judge: (facts) => {
@@ -59,6 +70,7 @@ const releasesWhatPassed: EndInvariant = {
           chronicle.isStored(version) && attemptOf(version) === 1 && stateOf(version) !== 'Failed',
       )
     return current(facts, heldPods(facts))
+      .filter((pod) => isListed(facts, pod))
       .filter((pod) => chronicle.havePassed(revisionOf(pod), newestStored(facts), stored))
       .map(named)
   },
@@ -75,12 +87,6 @@ const actsOnVerdicts: EndInvariant = {
       .filter((pod) => passed.includes(revisionOf(pod)))
       .map(named)
   },
-}
-
-/** Whether the app that people wrote lists what the pod is of. */
-const isListed = ({ intent, chronicle }: Facts, pod: Stored): boolean => {
-  const of = chronicle.workloadOf(revisionOf(pod))
-  return intent.appMode !== 'written' || of === undefined || chronicle.appVersionsOf(of).length > 0
 }
 
 const holdsNoneWithoutBlocking: EndInvariant = {
