@@ -38,11 +38,12 @@ import { createQueue, type Queue } from './queue.ts'
 import type { Reflector } from './reflector.ts'
 import type { Change, Store } from './store.ts'
 
-/** What makes a controller look at a key: a change of an object in a store. */
+/** What makes a controller look at a key: a change of an object in a store, or a new list of all of them. */
 export interface Wake {
   readonly store: Store<KubeObject>
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- `wake` ties it to the objects of its store
   readonly keys: (object: any) => readonly string[]
+  readonly keysOnList?: () => readonly string[]
 }
 
 /** Wakes a controller for the keys that an object of this store names, before and after a change of it. */
@@ -50,6 +51,15 @@ export const wake = <T extends KubeObject>(
   store: Store<T>,
   keys: (object: T) => readonly string[],
 ): Wake => ({ store, keys })
+
+/**
+ * Wakes a controller for these keys after each list that is put in the store: what was selected no longer while its watch was
+ * away is not told, and has to be looked for.
+ */
+export const wakeOnList = (
+  store: Store<KubeObject>,
+  keysOnList: () => readonly string[],
+): Wake => ({ store, keys: () => [], keysOnList })
 
 /** What makes one controller differ from another. */
 export interface Controller<Seen, Status = unknown> {
@@ -195,6 +205,14 @@ const subscribe = (
       addKeys(wake, now)
     }
     wake.store.subscribe(onChange, { signal })
+    const { keysOnList } = wake
+    if (keysOnList === undefined) continue
+    wake.store.onListed(
+      () => {
+        for (const key of keysOnList()) queue.add(key)
+      },
+      { signal },
+    )
   }
   return () => {
     for (const wake of wakes) for (const object of wake.store.all()) addKeys(wake, object)

@@ -14,6 +14,7 @@
 import { CustomResourceDefinition } from '../api/kubernetes.ts'
 import type { KubeObject } from '../api/object.ts'
 import { reportOnce, startReflector, type Reflector, type ReflectorOptions } from './reflector.ts'
+import { createListeners } from './listeners.ts'
 import { createFeed, type Change, type Indexes, type Store } from './store.ts'
 
 /** Starts to reflect a kind whenever it is installed, until the signal is aborted. */
@@ -140,45 +141,43 @@ const createOutlet = <T extends KubeObject>(
 ): Outlet<T> => {
   const report = reportOnce(options.log.child({ reflector: options.type.kind }))
   const nothing = emptyStore<T>(options.indexes ?? {})
-  const listeners = new Set<(change: Change<T>) => void>()
+  const changes = createListeners<Change<T>>((error, change) => {
+    report(error, { step: 'listener', key: (change.now ?? change.before)?.metadata.name ?? '' })
+  })
+  const listings = createListeners<undefined>((error) => {
+    report(error, { step: 'listener', key: '' })
+  })
   let source = nothing
-
-  const tell = (change: Change<T>): void => {
-    for (const listener of listeners) {
-      try {
-        listener(change)
-      } catch (error) {
-        const name = (change.now ?? change.before)?.metadata.name ?? ''
-        report(error, { step: 'listener', key: name })
-      }
-    }
-  }
+  /** Lists in the stores that were shown before. */
+  let earlierLists = 0
 
   return {
     store: {
       get: (namespace, name) => source.get(namespace, name),
       all: () => source.all(),
       by: (index, value) => source.by(index, value),
-      subscribe(listener, { signal } = {}) {
-        if (signal?.aborted === true) return
-        const entry = (change: Change<T>): void => {
-          listener(change)
-        }
-        listeners.add(entry)
-        signal?.addEventListener('abort', () => listeners.delete(entry), { once: true })
-      },
+      subscribe: changes.add,
+      lists: () => earlierLists + source.lists(),
+      onListed: listings.add,
       learn: (object) => {
         source.learn(object)
       },
     },
     connect(next, { signal }) {
       source = next
-      next.subscribe(tell, { signal })
+      next.subscribe(changes.tell, { signal })
+      next.onListed(
+        () => {
+          listings.tell(undefined)
+        },
+        { signal },
+      )
     },
     disconnect() {
       const shown = [...source.all()]
+      earlierLists += source.lists()
       source = nothing
-      for (const before of shown) tell({ before })
+      for (const before of shown) changes.tell({ before })
     },
   }
 }

@@ -10,6 +10,7 @@
  */
 import type { KubeObject } from '../api/object.ts'
 import { keyOf, joinKey } from './keys.ts'
+import { createListeners } from './listeners.ts'
 import { compareVersions } from './resource-version.ts'
 
 /** A change of one object: `before` alone is a deletion, `now` alone an addition. */
@@ -29,6 +30,13 @@ export interface Store<T extends KubeObject> {
     listener: (change: Change<T>) => void,
     options?: { readonly signal?: AbortSignal },
   ): void
+  /**
+   * How many lists have been put in it. A list shows what there is, and not what came and went, or was selected no longer,
+   * since the last word before it.
+   */
+  lists(): number
+  /** Calls the listener after each list that is put in it from now on, until `signal` is aborted. */
+  onListed(listener: () => void, options?: { readonly signal?: AbortSignal }): void
   /** Folds in the answer to a write, if newer than what is held; never revives what was seen deleted. */
   learn(object: KubeObject): void
 }
@@ -71,27 +79,24 @@ export interface Feed<T extends KubeObject> {
 export const createFeed = <T extends KubeObject>(options: StoreOptions<T>): Feed<T> => {
   const objects = new Map<string, T>()
   const indexes = createIndexes(options)
-  const listeners = new Set<(change: Change<T>) => void>()
   /** UIDs that an answer to a write showed to match no longer, with its version, until the mark has passed it. */
   const departed = new Map<string, string>()
   let mark = '0'
 
   const isOlder = (version: string, than: string): boolean => compareVersions(version, than) < 0
 
-  const notify = (key: string, change: Change<T>): void => {
-    for (const listener of listeners) {
-      try {
-        listener(change)
-      } catch (error) {
-        options.onError(error, { step: 'listener', key })
-      }
-    }
-  }
+  const changes = createListeners<Change<T> & { readonly key: string }>((error, { key }) => {
+    options.onError(error, { step: 'listener', key })
+  })
+  const listings = createListeners<undefined>((error) => {
+    options.onError(error, { step: 'listener', key: '' })
+  })
+  let lists = 0
 
   const remove = (key: string, before: T): void => {
     objects.delete(key)
     indexes.remove(key, before)
-    notify(key, { before })
+    changes.tell({ key, before })
   }
 
   const put = (key: string, now: T): void => {
@@ -104,7 +109,7 @@ export const createFeed = <T extends KubeObject>(options: StoreOptions<T>): Feed
     if (before !== undefined) indexes.remove(key, before)
     objects.set(key, now)
     indexes.add(key, now)
-    notify(key, before === undefined ? { now } : { now, before })
+    changes.tell(before === undefined ? { key, now } : { key, now, before })
   }
 
   const project = (object: KubeObject): T | undefined => {
@@ -137,15 +142,9 @@ export const createFeed = <T extends KubeObject>(options: StoreOptions<T>): Feed
     get: (namespace, name) => objects.get(joinKey(namespace, name)),
     all: () => objects.values(),
     by: indexes.by,
-    subscribe(listener, { signal } = {}) {
-      if (signal?.aborted === true) return
-      // A function may subscribe twice: each time is a subscription of its own.
-      const entry = (change: Change<T>): void => {
-        listener(change)
-      }
-      listeners.add(entry)
-      signal?.addEventListener('abort', () => listeners.delete(entry), { once: true })
-    },
+    subscribe: changes.add,
+    lists: () => lists,
+    onListed: listings.add,
     learn(object) {
       const version = object.metadata.resourceVersion
       const key = keyOf(object)
@@ -194,6 +193,8 @@ export const createFeed = <T extends KubeObject>(options: StoreOptions<T>): Feed
       for (const [key, held] of gone) remove(key, held)
       for (const [key, object] of fresh) put(key, object)
       advance(version)
+      lists += 1
+      listings.tell(undefined)
       return gone.length + fresh.length
     },
     apply(type, object) {

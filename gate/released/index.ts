@@ -6,9 +6,7 @@
  */
 import type { KeptnWorkloadVersion } from '../../api/keptn-workload-version.ts'
 import { read, keys } from '../../identity/keys.ts'
-import type { Store } from '../../kube/store.ts'
-import { wake, type Controller } from '../../kube/controller.ts'
-import type { HeldPod } from '../held-pods.ts'
+import { wake, wakeOnList, type Controller } from '../../kube/controller.ts'
 import { isPassed } from '../verdict.ts'
 import { decide, isListed, type Seen } from './decide.ts'
 import { observe, type Sources } from './observe.ts'
@@ -27,9 +25,7 @@ const unlistedNamespaces =
   }
 
 /** The controller of the released lists. Made anew for each term of a leader: what it remembers ends with the term. */
-export const releasedController = (
-  from: Sources & { readonly pods: Store<HeldPod> },
-): Controller<Seen, never> => ({
+export const releasedController = (from: Sources): Controller<Seen, never> => ({
   name: 'gate/released',
   wakes: [
     wake(from.namespaces, (namespace) => [namespace.metadata.name]),
@@ -40,6 +36,8 @@ export const releasedController = (
         ? [pod.metadata.namespace ?? '']
         : [],
     ),
+    // A pod that lost our label since the last word of its watch is on no list of those that have it.
+    wakeOnList(from.pods, () => [...from.namespaces.all()].map(({ metadata }) => metadata.name)),
   ],
   observe: observe(from),
   decide,

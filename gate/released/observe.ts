@@ -32,6 +32,7 @@ export type OwnerStores = readonly Store<KubeObject>[]
 
 /** Where the released lists are made from. */
 export interface Sources {
+  readonly pods: Store<HeldPod>
   readonly namespaces: Store<Namespace>
   readonly versions: Store<KeptnWorkloadVersion>
   readonly owners: OwnerStores
@@ -47,7 +48,7 @@ export interface Sources {
 
 /** Reads what a namespace's released list is decided on. Its memory is that of one leader's term. */
 export const observe = (from: Sources): ((key: string, now: Date) => Promise<Seen | undefined>) => {
-  const listPods = podLister(from.client)
+  const listPods = podLister(from)
   const listAge = listWatcher()
   return async (key, now) => {
     if (isExempt(key, from.settings.namespace)) return undefined
@@ -78,10 +79,11 @@ export const observe = (from: Sources): ((key: string, now: Date) => Promise<See
 
 /**
  * Lists the pods of a namespace when something has to be learned from them: all where there is no released list, else
- * those without a node, until none of them lacks our label. Of the first only what is held or has a node is kept.
+ * those without a node, after each list of held pods until none of them lacks our label. Of the first only what is held or has a node is kept.
  */
-const podLister = (client: Pick<Client, 'list'>) => {
-  const swept = new Set<string>()
+const podLister = ({ client, pods: held }: Pick<Sources, 'client' | 'pods'>) => {
+  /** By the UID of the namespace: the list of held pods after which nothing was missing. */
+  const swept = new Map<string, number>()
   return async (namespace: Namespace): Promise<readonly HeldPod[] | undefined> => {
     const { name, uid } = namespace.metadata
     if (!isManaging(namespace)) {
@@ -89,7 +91,8 @@ const podLister = (client: Pick<Client, 'list'>) => {
       return undefined
     }
     const wantsAll = listOf(namespace) === undefined
-    if (swept.has(uid) && !wantsAll) return undefined
+    const lists = held.lists()
+    if (swept.get(uid) === lists && !wantsAll) return undefined
     const query = { namespace: name, ...(wantsAll ? {} : { fieldSelector: 'spec.nodeName=' }) }
     const pods: HeldPod[] = []
     for await (const page of pagesOf(client, Pod, query)) {
@@ -97,7 +100,7 @@ const podLister = (client: Pick<Client, 'list'>) => {
       pods.push(...kept.map(projectHeldPod))
     }
     if (pods.some(lacksLabel)) swept.delete(uid)
-    else swept.add(uid)
+    else swept.set(uid, lists)
     return pods
   }
 }

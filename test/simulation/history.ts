@@ -173,6 +173,7 @@ const isTroubled = ({ steps, isSettled }: History): boolean => steps < troubledS
 const choices = (history: History): readonly Step[] => {
   const { random, world, processes, late } = history
   const running = processes.filter((process) => process !== undefined)
+  delaySomething(history, running)
   const ours = [
     ...startSteps(history),
     ...leaseSteps(history, running),
@@ -210,32 +211,36 @@ const leaseSteps = (history: History, running: readonly SimulatedProcess[]): rea
   return [...ending, ...beginning]
 }
 
-const requestSteps = (history: History, process: SimulatedProcess): readonly Step[] => {
-  const { random, stuck } = history
-  const { requests } = process
+/** Now and then another request or watch is the one that gets no further for a while, or none is. */
+const delaySomething = (history: History, running: readonly SimulatedProcess[]): void => {
+  const { random, remark } = history
   if (random.chance(0.02)) {
-    const isPicked = isTroubled(history) && requests.length > 0
-    history.stuck = isPicked ? random.pick(requests) : undefined
-    if (history.stuck !== undefined) history.remark(`${history.stuck.what}: stuck`)
+    const requests = isTroubled(history) ? running.flatMap((process) => process.requests) : []
+    history.stuck = requests.length > 0 ? random.pick(requests) : undefined
+    if (history.stuck !== undefined) remark(`${history.stuck.what}: stuck`)
   }
+  if (random.chance(0.02)) {
+    const watches = isTroubled(history) ? running.flatMap((process) => process.watches) : []
+    const behind = watches.filter((watch) => watch.isBehind())
+    history.hanging = behind.length > 0 ? random.pick(behind) : undefined
+    if (history.hanging !== undefined) remark(`the watch of ${history.hanging.kind} hangs`)
+  }
+}
+
+const requestSteps = (history: History, process: SimulatedProcess): readonly Step[] => {
+  const { requests } = process
   return requests
-    .filter((request) => request !== stuck)
+    .filter((request) => request !== history.stuck)
     .map((request) => () => {
       requests.splice(requests.indexOf(request), 1)
       answer(history, process, request)
     })
 }
 
-const watchSteps = (history: History, { watches }: SimulatedProcess): readonly Step[] => {
-  const { random } = history
-  const behind = watches.filter((watch) => watch.isBehind())
-  if (random.chance(0.02)) {
-    const isPicked = isTroubled(history) && behind.length > 0
-    history.hanging = isPicked ? random.pick(behind) : undefined
-    if (history.hanging !== undefined) history.remark(`the watch of ${history.hanging.kind} hangs`)
-  }
-  return behind.filter((watch) => watch !== history.hanging).map((watch) => watch.deliver)
-}
+const watchSteps = (history: History, { watches }: SimulatedProcess): readonly Step[] =>
+  watches
+    .filter((watch) => watch !== history.hanging && watch.isBehind())
+    .map((watch) => watch.deliver)
 
 const crash = (history: History, process: SimulatedProcess): void => {
   const { processes, late, random } = history
@@ -273,7 +278,7 @@ const answer = (history: History, process: SimulatedProcess, request: Request): 
     return
   }
   try {
-    history.world.intent.isLate = !process.leads()
+    history.world.intent.isLate = request.isLate()
     const value = request.carryOut()
     if (fate === 'crash' && history.crashes < mostCrashes) crash(history, process)
     else if (fate === 'lost') request.refuse(lost)

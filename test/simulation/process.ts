@@ -22,6 +22,8 @@ export interface Request {
   /** What is asked for, for people. */
   readonly what: string
   readonly isWrite: boolean
+  /** Whether the term in which it was sent is over, or there was none. */
+  readonly isLate: () => boolean
   /** Does what is asked for; throws what the API server answers. */
   readonly carryOut: () => unknown
   readonly answer: (value: unknown) => void
@@ -66,13 +68,13 @@ export const startProcess = (
   const { signal } = killing
   setMaxListeners(0, signal)
   const requests: Request[] = []
-  const client = createClient(server, requests)
+  let term: Term | undefined
+  const client = createClient(server, { requests, term: () => term })
   const watches = createWatches(server)
   const { reflectors, stores } = reflectLifecycle({ client, log, signal, reflect: watches.reflect })
   server.onChange((change) => {
     if (!signal.aborted) watches.tell(change)
   })
-  let term: Term | undefined
   let isWindingDown = false
   const leads = (): boolean => term?.isOver === false
 
@@ -141,7 +143,10 @@ export const startProcess = (
 }
 
 /** A client whose requests are put on the list. One that is given up is refused, and may be carried out all the same. */
-const createClient = (server: ApiServer, requests: Request[]): Client => {
+const createClient = (
+  server: ApiServer,
+  { requests, term }: { readonly requests: Request[]; readonly term: () => Term | undefined },
+): Client => {
   const ask = <T>(
     what: string,
     carryOut: () => unknown,
@@ -155,8 +160,15 @@ const createClient = (server: ApiServer, requests: Request[]): Client => {
       signal?.addEventListener('abort', () => {
         refuse(signal.reason as Error)
       })
-      const isWrite = !/^(get|list)/.test(what)
-      requests.push({ what, isWrite, carryOut: () => server.asUs(carryOut), answer, refuse })
+      const sentIn = term()
+      requests.push({
+        what,
+        isWrite: !/^(get|list)/.test(what),
+        isLate: () => sentIn?.isOver !== false,
+        carryOut: () => server.asUs(carryOut),
+        answer,
+        refuse,
+      })
     }) as Promise<T>
   const never = (): never => {
     throw new Error('Cannot do this on a simulated API server')

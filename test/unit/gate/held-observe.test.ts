@@ -1,23 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
-import type { KubeObject } from '../../../api/object.ts'
 import { decide } from '../../../gate/held/decide.ts'
 import { observe, type Sources } from '../../../gate/held/observe.ts'
 import { heldController } from '../../../gate/held/index.ts'
 import { takeTurns } from '../../../gate/held/turns.ts'
 import { releasedCondition, type HeldPod } from '../../../gate/held-pods.ts'
 import { rememberUnmanaged } from '../../../gate/unmanaged.ts'
-import type { Store } from '../../../kube/store.ts'
-import { anonymousPod, createdAt, managed, ownerOf, pod, version } from './objects.ts'
-
-/** A store that holds these objects and never changes. */
-const storeOf = <T extends KubeObject>(...objects: readonly T[]): Store<T> => ({
-  get: (at, name) =>
-    objects.find(({ metadata }) => metadata.namespace === at && metadata.name === name),
-  all: () => objects,
-  by: () => objects,
-  subscribe: () => undefined,
-  learn: () => undefined,
-})
+import { anonymousPod, createdAt, managed, ownerOf, pod, version, storeOf } from './objects.ts'
 
 const podNamed = (name: string): HeldPod => pod({ metadata: { name, uid: `${name}-uid` } })
 const saying = (held: HeldPod): HeldPod => ({

@@ -6,9 +6,10 @@
 import { conditionTypes } from '../../../api/condition.ts'
 import type { KeptnWorkloadVersion } from '../../../api/keptn-workload-version.ts'
 import type { Namespace } from '../../../api/kubernetes.ts'
-import type { ObjectMeta, OwnerReference } from '../../../api/object.ts'
+import type { KubeObject, ObjectMeta, OwnerReference } from '../../../api/object.ts'
 import { gateName, keys } from '../../../identity/keys.ts'
 import type { HeldPod } from '../../../gate/held-pods.ts'
+import type { Store } from '../../../kube/store.ts'
 
 export const createdAt = '2026-03-01T12:00:00Z'
 
@@ -98,4 +99,16 @@ export const version = (more: {
         }),
     ...more.status,
   },
+})
+
+/** A store that holds these, whatever index it is asked by, and never changes. */
+export const storeOf = <T extends KubeObject>(...objects: readonly T[]): Store<T> => ({
+  get: (at, name) =>
+    objects.find(({ metadata }) => metadata.namespace === at && metadata.name === name),
+  all: () => objects,
+  by: () => objects,
+  subscribe: () => undefined,
+  lists: () => 0,
+  onListed: () => undefined,
+  learn: () => undefined,
 })

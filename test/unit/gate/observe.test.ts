@@ -6,18 +6,8 @@ import { observe, type Sources } from '../../../gate/opening/observe.ts'
 import { watchForStrays, type Strays } from '../../../gate/opening/strays.ts'
 import { labelGated, openGate } from '../../../gate/scheduling-gate.ts'
 import { keyOf } from '../../../kube/keys.ts'
-import { createFeed, type Store } from '../../../kube/store.ts'
-import { anonymousPod, managed, namespace, pod, version } from './objects.ts'
-
-/** A store that holds these objects and never changes. */
-const storeOf = <T extends KubeObject>(...objects: readonly T[]): Store<T> => ({
-  get: (at, name) =>
-    objects.find(({ metadata }) => metadata.namespace === at && metadata.name === name),
-  all: () => objects,
-  by: () => objects,
-  subscribe: () => undefined,
-  learn: () => undefined,
-})
+import { createFeed } from '../../../kube/store.ts'
+import { anonymousPod, managed, namespace, pod, version, storeOf } from './objects.ts'
 
 const noStrays: Strays = { has: () => false, forget: () => undefined }
 

@@ -5,21 +5,13 @@ import { observe } from '../../../gate/released/observe.ts'
 import { rememberUnmanaged } from '../../../gate/unmanaged.ts'
 import type { Client, ListQuery } from '../../../kube/client.ts'
 import { ApiError } from '../../../kube/errors.ts'
-import type { Store } from '../../../kube/store.ts'
-import { managed, namespace, pod } from './objects.ts'
-
-const storeOf = <T extends KubeObject>(...objects: readonly T[]): Store<T> => ({
-  get: (_, name) => objects.find(({ metadata }) => metadata.name === name),
-  all: () => objects,
-  by: () => objects,
-  subscribe: () => undefined,
-  learn: () => undefined,
-})
+import { managed, namespace, pod, storeOf } from './objects.ts'
 
 const forbidden = new ApiError('Cannot list: forbidden', { status: 403, reason: 'Forbidden' })
 
 /** Observes one namespace of a cluster that lists nothing but these pods, or refuses a kind. */
 const watchOver = (subject: Namespace, pods: readonly KubeObject[] = [], refused = '') => {
+  let lists = 1
   const asked: string[] = []
   const list = (type: ResourceType<KubeObject>, query?: ListQuery) => {
     asked.push([type.kind, query?.fieldSelector].filter(Boolean).join(' '))
@@ -27,6 +19,7 @@ const watchOver = (subject: Namespace, pods: readonly KubeObject[] = [], refused
     return Promise.resolve({ items: type.kind === 'Pod' ? pods : [], resourceVersion: '9' })
   }
   const look = observe({
+    pods: { ...storeOf(), lists: () => lists },
     namespaces: storeOf(subject),
     versions: storeOf(),
     owners: [storeOf()],
@@ -35,7 +28,10 @@ const watchOver = (subject: Namespace, pods: readonly KubeObject[] = [], refused
     settings: { namespace: 'keptn-system', suspectsUntilAsked: 1 },
   })
   const now = new Date('2026-03-01T12:00:00Z')
-  return { asked, look: () => look(subject.metadata.name, now) }
+  const listAnew = (): void => {
+    lists += 1
+  }
+  return { asked, listAnew, look: () => look(subject.metadata.name, now) }
 }
 
 describe('the pods of a namespace', () => {
@@ -50,6 +46,10 @@ describe('the pods of a namespace', () => {
     await settled.look()
     await settled.look()
     expect(settled.asked).toEqual(['Pod spec.nodeName='])
+    settled.listAnew()
+    await settled.look()
+    await settled.look()
+    expect(settled.asked).toHaveLength(2)
 
     const unlabelled = watchOver(managed(), [pod({ metadata: { labels: {} } })])
     await unlabelled.look()

@@ -211,6 +211,18 @@ test('a subscription ends with its signal', () => {
   expect(told).toEqual(['->a@5'])
 })
 
+test('lists are counted and told, whether or not they bring anything', () => {
+  const ending = new AbortController()
+  const told: number[] = []
+  feed.store.onListed(() => told.push(feed.store.lists()), { signal: ending.signal })
+  list([thing('a', 5)], 10)
+  feed.apply('MODIFIED', thing('a', 11))
+  list([thing('a', 11)], 12)
+  ending.abort()
+  list([], 13)
+  expect(told).toEqual([1, 2])
+})
+
 /**
  * A cluster's history: each step gives one of three objects its next version, deletes it, or makes it anew. The reflector is told
  * all of it in order, with repeats; answers to writes arrive at any time, before or after.
