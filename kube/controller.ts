@@ -507,8 +507,8 @@ const applyDelete = async (writer: Writer, action: Delete): Promise<void> => {
   try {
     await writer.client.delete(type, { ...atOf(namespace, name), uid }, writer.options)
   } catch (error) {
-    // Another UID under the name is a conflict: the one that was meant is gone.
-    if (!isNotFound(error) && !isConflict(error)) throw error
+    if (isNotFound(error)) return
+    throw isConflict(error) ? new MovedError(type, atOf(namespace, name), error) : error
   }
 }
 

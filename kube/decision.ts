@@ -32,7 +32,7 @@ export interface Patch {
   readonly subresource?: 'status'
 }
 
-/** Removes the object with this UID. `404`, or another UID under the name, means that it is already done. */
+/** Removes the object with this UID. `404` means that it is already done; another UID under the name is a conflict. */
 export interface Delete {
   readonly kind: 'delete'
   readonly type: ResourceType<KubeObject>

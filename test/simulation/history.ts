@@ -101,7 +101,7 @@ export const runHistory = (seed: number, trace?: (line: string) => void): Promis
     try {
       await runToEnd(history)
       oracle.judgeEnd()
-      if (isQuiet(history)) complaints.push(...toldTwice(told))
+      if (isQuiet(history)) complaints.push(...toldTwice(told, server))
       history.remark('all processes start again')
       complaints.push(...(await judgeRestart(history, oracle.hasForgotten())))
     } catch (error) {
@@ -117,11 +117,17 @@ export const runHistory = (seed: number, trace?: (line: string) => void): Promis
 const isQuiet = ({ crashes, terms, world }: History): boolean =>
   crashes === 0 && terms === 1 && world.intent.deleted.size === 0
 
-const toldTwice = (told: ReadonlyMap<string, number>): readonly string[] =>
-  [...told]
-    // A rollback moves a workload to a revision that it was moved to before, and a list that people delete is made again.
-    .filter(([id, count]) => count > 1 && !/\/(UpdateWorkload|Adopted)\//.test(id))
-    .map(([id]) => `Told twice: ${id}`)
+const toldTwice = (told: ReadonlyMap<string, number>, server: ApiServer): readonly string[] => {
+  const present = new Set(server.all().map(({ metadata }) => metadata.uid))
+  return (
+    [...told]
+      // What went with its owner may have been seen to lack something once more: that ends with it.
+      .filter(([id]) => present.has(id.split('/')[0] ?? ''))
+      // A rollback moves a workload to a revision that it was moved to before, and a list that people delete is made again.
+      .filter(([id, count]) => count > 1 && !/\/(UpdateWorkload|Adopted)\//.test(id))
+      .map(([id]) => `Told twice: ${id}`)
+  )
+}
 
 /** All processes die and start again, though nothing is to be done: they may look, and write nothing. */
 const judgeRestart = async (

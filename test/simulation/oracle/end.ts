@@ -250,7 +250,8 @@ const endsApps: EndInvariant = {
     facts.server.list(KeptnWorkload).flatMap((workload) => {
       const version = versionOf(facts, workload)
       const app = version && newestAppOf(facts, version)
-      if (app === undefined || hasEnded(app)) return []
+      // Versions that people wrote an app for begin with no other.
+      if (app === undefined || hasEnded(app) || lacksItsApp(facts)) return []
       return lacksVersions(facts, app) ? [] : [named(app)]
     }),
 }
