@@ -101,9 +101,9 @@ export const startLifecycle = (process: Process): Started => {
   stores.configs.subscribe(({ now }) => {
     if (now !== undefined) process.log.info({ config: keyOf(now) }, 'reconciling Keptn Config')
   })
-  const engine = lifecycleControllers({ stores, client, settings })
   const leading = async (now: Term): Promise<void> => {
     term = now
+    const engine = lifecycleControllers({ stores, client, settings })
     const own: Runtime = { ...runtime, signal: now.signal, mayWrite: now.stillLeading }
     const rows = [...engine.map((controller) => ({ controller })), ...gate.leading()]
     await runRows(rows, own)

@@ -114,6 +114,8 @@ const windDownMs = 1_000
 const immediateRetries = 5
 /** While the API server is away: so that a key is looked at soon after its return. */
 const maxBackOffAwayMs = 5_000
+/** How long a status may wait from which nothing follows. */
+const pauseMs = 1_000
 /** A decision that wakes itself in the past must not keep a processor busy. */
 const minWakeMs = 100
 
@@ -142,6 +144,7 @@ export const runController = async <Seen, Status>(
     queue,
     writer: createWriter(runtime, windDown.signal),
     conflicts: new Map(),
+    postponed: new Map(),
   }
   await Promise.all(Array.from({ length: runtime.workers ?? defaultWorkers }, () => work(loop)))
   windDown.end()
@@ -155,6 +158,8 @@ interface Loop<Seen, Status> {
   readonly writer: Writer
   /** How often in a row a key met a conflict. */
   readonly conflicts: Map<string, number>
+  /** By when the status of a key is stored from which nothing follows. */
+  readonly postponed: Map<string, Date>
 }
 
 const onAbort = (signal: AbortSignal, run: () => void): void => {
@@ -257,14 +262,55 @@ const over = <Seen, Status>({ queue, log }: Loop<Seen, Status>, key: string): Pa
   return 'gone'
 }
 
+/** Whether there is a status to store from which nothing follows. */
+const mayWait = <Seen, Status>(
+  controller: Controller<Seen, Status>,
+  seen: Seen,
+  { mayWait: may, status, actions, transitions }: Decision<Status>,
+): boolean => {
+  if (may !== true || status === undefined || actions.length + transitions.length > 0) return false
+  return mergePatch(subjectOf(controller, seen).object.status, status) !== undefined
+}
+
+/**
+ * Leaves a status for later, once, that may wait. To tell each step of the parts of something would be a write each; mostly
+ * there is more to store a moment later.
+ */
+const postpone = <Seen, Status>(
+  { queue, postponed }: Loop<Seen, Status>,
+  key: string,
+  now: Date,
+): boolean => {
+  const dueAt = postponed.get(key) ?? new Date(now.getTime() + pauseMs)
+  if (dueAt <= now) return false
+  postponed.set(key, dueAt)
+  queue.addAt(key, dueAt)
+  return true
+}
+
 const decideAndApply = async <Seen, Status>(
-  { controller, runtime, log, queue, writer }: Loop<Seen, Status>,
+  loop: Loop<Seen, Status>,
   key: string,
 ): Promise<PassOutcome> => {
-  const now = (runtime.now ?? (() => new Date()))()
+  const { controller, postponed } = loop
+  const now = (loop.runtime.now ?? (() => new Date()))()
   const seen = await controller.observe(key, now)
-  if (seen === undefined) return 'gone'
+  if (seen === undefined) {
+    postponed.delete(key)
+    return 'gone'
+  }
   const planned = controller.decide(seen)
+  if (mayWait(controller, seen, planned) && postpone(loop, key, now)) return 'done'
+  const outcome = await carryOut(loop, { key, now, seen }, planned)
+  postponed.delete(key)
+  return outcome
+}
+
+const carryOut = async <Seen, Status>(
+  { controller, runtime, log, queue, writer }: Loop<Seen, Status>,
+  { key, now, seen }: { readonly key: string; readonly now: Date; readonly seen: Seen },
+  planned: Decision<Status>,
+): Promise<PassOutcome> => {
   const failure = await applyAll(writer, planned.actions)
   if (failure === undefined) controller.applied?.(seen, planned.actions)
   const decision = failure === undefined ? planned : afterFailure(controller, seen, failure)
@@ -366,6 +412,7 @@ interface Writer {
   /** Throws when no write may start any more. */
   check(): void
   learn(type: ResourceType<KubeObject>, object: KubeObject): void
+  learnGone(type: ResourceType<KubeObject>, object: KubeObject): void
   /** Reads the live object into its stores. */
   refresh(type: ResourceType<KubeObject>, at: At): Promise<KubeObject | undefined>
 }
@@ -373,11 +420,14 @@ interface Writer {
 const createWriter = (runtime: Runtime, windDown: AbortSignal): Writer => {
   const { client, signal, stores } = runtime
   const maySend = (): boolean => !signal.aborted && runtime.mayWrite?.() !== false
+  const storesOf = (type: ResourceType<KubeObject>): readonly Store<KubeObject>[] =>
+    stores
+      .filter(
+        (reflector) => reflector.type.group === type.group && reflector.type.kind === type.kind,
+      )
+      .map(({ store }) => store)
   const learn = (type: ResourceType<KubeObject>, object: KubeObject): void => {
-    for (const reflector of stores) {
-      const isOfType = reflector.type.group === type.group && reflector.type.kind === type.kind
-      if (isOfType) reflector.store.learn(object)
-    }
+    for (const store of storesOf(type)) store.learn(object)
   }
   return {
     client,
@@ -386,6 +436,9 @@ const createWriter = (runtime: Runtime, windDown: AbortSignal): Writer => {
       if (!maySend()) throw new NotSentError('Did not write: not leading any more')
     },
     learn,
+    learnGone: (type, object) => {
+      for (const store of storesOf(type)) store.learnGone(object)
+    },
     async refresh(type, at) {
       const live = await client.get(type, at, { signal: windDown })
       if (live !== undefined) learn(type, live)
@@ -544,7 +597,10 @@ const storeStatus = async (
     writer.learn(type, answer)
     return true
   } catch (error) {
-    if (isNotFound(error)) return false
+    if (isNotFound(error)) {
+      writer.learnGone(type, object)
+      return false
+    }
     throw isConflict(error) ? new MovedError(type, atOf(namespace, name), error) : error
   }
 }

@@ -80,6 +80,11 @@ export interface Transition {
 export interface Decision<Status = unknown> {
   /** The whole status the object should have; `undefined`: this controller writes no status, or it stays as it is. */
   readonly status?: Status | undefined
+  /**
+   * Whether nothing follows from the status. Where there is nothing to do and to tell either it is stored within a second,
+   * with what has come by then.
+   */
+  readonly mayWait?: boolean
   /** Each safe to repeat; they go out together, before the status. */
   readonly actions: readonly Action[]
   /** Told once the status is stored and every action is done. */

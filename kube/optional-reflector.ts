@@ -162,6 +162,9 @@ const createOutlet = <T extends KubeObject>(
       learn: (object) => {
         source.learn(object)
       },
+      learnGone: (object) => {
+        source.learnGone(object)
+      },
     },
     connect(next, { signal }) {
       source = next

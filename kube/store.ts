@@ -39,6 +39,8 @@ export interface Store<T extends KubeObject> {
   onListed(listener: () => void, options?: { readonly signal?: AbortSignal }): void
   /** Folds in the answer to a write, if newer than what is held; never revives what was seen deleted. */
   learn(object: KubeObject): void
+  /** Folds in the answer that this very object is not there any more. */
+  learnGone(object: KubeObject): void
 }
 
 /** Functions that name the values under which an object is found. */
@@ -81,6 +83,8 @@ export const createFeed = <T extends KubeObject>(options: StoreOptions<T>): Feed
   const indexes = createIndexes(options)
   /** UIDs that an answer to a write showed to match no longer, with its version, until the mark has passed it. */
   const departed = new Map<string, string>()
+  /** UIDs of which an answer said that they are gone, until the watch or a list says so. */
+  const gone = new Set<string>()
   let mark = '0'
 
   const isOlder = (version: string, than: string): boolean => compareVersions(version, than) < 0
@@ -127,6 +131,7 @@ export const createFeed = <T extends KubeObject>(options: StoreOptions<T>): Feed
   }
 
   const hasDeparted = ({ metadata }: KubeObject): boolean => {
+    if (gone.has(metadata.uid)) return true
     const version = departed.get(metadata.uid)
     return version !== undefined && !isOlder(version, metadata.resourceVersion)
   }
@@ -158,6 +163,13 @@ export const createFeed = <T extends KubeObject>(options: StoreOptions<T>): Feed
         remove(key, held)
       }
     },
+    learnGone(object) {
+      const key = keyOf(object)
+      const held = objects.get(key)
+      if (held?.metadata.uid !== object.metadata.uid) return
+      gone.add(object.metadata.uid)
+      remove(key, held)
+    },
   }
 
   return {
@@ -176,8 +188,11 @@ export const createFeed = <T extends KubeObject>(options: StoreOptions<T>): Feed
       if (isRestored) {
         mark = '0'
         departed.clear()
+        gone.clear()
       }
-      const gone = [...objects].filter(([key, held]) => {
+      const listedUids = new Set([...listed.values()].map(({ metadata }) => metadata.uid))
+      for (const uid of gone) if (!listedUids.has(uid)) gone.delete(uid)
+      const missing = [...objects].filter(([key, held]) => {
         const isLater = !isRestored && isOlder(version, held.metadata.resourceVersion)
         return !listed.has(key) && !isLater
       })
@@ -190,12 +205,12 @@ export const createFeed = <T extends KubeObject>(options: StoreOptions<T>): Feed
         )
         return isRestored ? order !== 0 : order < 0
       })
-      for (const [key, held] of gone) remove(key, held)
+      for (const [key, held] of missing) remove(key, held)
       for (const [key, object] of fresh) put(key, object)
       advance(version)
       lists += 1
       listings.tell(undefined)
-      return gone.length + fresh.length
+      return missing.length + fresh.length
     },
     apply(type, object) {
       const version = object.metadata.resourceVersion
@@ -205,6 +220,7 @@ export const createFeed = <T extends KubeObject>(options: StoreOptions<T>): Feed
       const held = objects.get(key)
       const order = held === undefined ? 1 : compareVersions(version, held.metadata.resourceVersion)
       if (type === 'DELETED') {
+        gone.delete(object.metadata.uid)
         if (held !== undefined && order >= 0) remove(key, held)
       } else if (order > 0 && !hasDeparted(object)) {
         admit(key, object)

@@ -32,7 +32,7 @@ export interface LifecycleSettings {
   readonly denoImage: string
 }
 
-/** Makes the controllers. All of them are the leader's. */
+/** Makes the controllers of a leader, for one term: what they remember ends with it. */
 export const lifecycleControllers = (from: {
   readonly stores: LifecycleStores
   readonly client: Client

@@ -10,7 +10,7 @@ import { settled, type Action, type Decision, type Transition } from '../kube/de
 import type { ApiError } from '../kube/errors.ts'
 import { findCondition, withCondition } from '../kube/conditions.ts'
 import { checkPhase } from './checks/check-phase.ts'
-import { isPassed } from './checks/roll-up.ts'
+import { isPassed, isTerminal } from './checks/roll-up.ts'
 import type { Children, Definitions, Parent } from './children.ts'
 import type { LifecycleConfig } from './config.ts'
 import {
@@ -151,11 +151,22 @@ const fail = <StateField extends string, Status extends VersionStatus & Record<S
   }
 }
 
-const wait = <Status extends VersionStatus>(
+/** Whether this is how far a phase is that was entered before: no check of it has come to an end since. */
+const isUnderWay = (phase: Phase, before: VersionStatus, now: VersionStatus): boolean => {
+  if (before.currentPhase !== phase.name) return false
+  if (phase.runs === 'deployment') return true
+  const endedIn = (status: VersionStatus): number => {
+    const items = (status as Partial<Record<CheckItems, readonly ItemStatus[]>>)[phase.items] ?? []
+    return items.filter((item) => isTerminal(item.status)).length
+  }
+  return endedIn(before) === endedIn(now)
+}
+
+const wait = <StateField extends string, Status extends VersionStatus & Record<StateField, State>>(
+  { telling, status: before }: Walk<StateField, Status>,
   step: Step<Status>,
   phase: Phase,
   result: PhaseResult<Status>,
-  telling: Telling,
 ): Decision<Status> => {
   const waiting = setCondition(
     step.status,
@@ -183,6 +194,7 @@ const wait = <Status extends VersionStatus>(
     status: withStalled(waiting, missing, telling.now),
     actions: step.actions,
     transitions: [...step.transitions, ...told],
+    mayWait: isUnderWay(phase, before, step.status),
     wakeAt: result.wakeAt,
   }
 }
@@ -242,7 +254,7 @@ export const walkPhases = <
     const result = walk.run(phase, step.status)
     step = afterRun(step, phase, result)
     if (result.state === 'Failed') return fail(walk, step, phase, result.detail ?? '')
-    if (!isPassed(result.state)) return wait(step, phase, result, telling)
+    if (!isPassed(result.state)) return wait(walk, step, phase, result)
     step = {
       ...step,
       transitions: [...step.transitions, phaseTransition(telling, phase, 'Succeeded')],

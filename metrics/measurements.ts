@@ -149,6 +149,7 @@ export const createMeasurements = (options: {
       lists: () => 0,
       onListed: () => undefined,
       learn: () => undefined,
+      learnGone: () => undefined,
       subscribe: (listener) => {
         listeners.push((key) => {
           listener({ now: key as never })

@@ -17,7 +17,7 @@ import {
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { isTerminal, rollUp } from '../checks/roll-up.ts'
 import type { Parent } from '../children.ts'
-import { appPhases, deployPhase, promotionPhase } from '../phases.ts'
+import { appPhases, promotionPhase } from '../phases.ts'
 import { deprecate, runChecks, sayRefused, walkPhases, type PhaseResult } from '../progress.ts'
 import type { Telling } from '../transitions.ts'
 import { lossOf } from './loss.ts'
@@ -146,25 +146,6 @@ const advance = (
   return isTerminal(status.status) ? settled : walk(seen, status, telling)
 }
 
-/** How long what the workloads come to may wait, while nothing follows from it. */
-const pauseMs = 1_000
-
-/**
- * How far its workloads are is told now and then: with hundreds of them each step would be a write, and nobody waits for it.
- * What becomes of the version is told at once.
- */
-const unhurried = (
-  { version, now, seenAt }: AppVersionSeen,
-  decision: Decision<AppVersionStatus>,
-): Decision<AppVersionStatus> => {
-  const { status, actions, transitions } = decision
-  const isUnderWay =
-    status?.currentPhase === deployPhase.name && version.status?.currentPhase === deployPhase.name
-  if (!isUnderWay || actions.length > 0 || transitions.length > 0) return decision
-  const dueAt = new Date(seenAt.getTime() + pauseMs)
-  return dueAt > now ? { ...settled, wakeAt: dueAt } : decision
-}
-
 const tellingOf = ({ version, now, config }: AppVersionSeen): Telling => ({
   subject: version,
   version: version.spec.version,
@@ -189,7 +170,7 @@ export const decide = (seen: AppVersionSeen): Decision<AppVersionStatus> => {
   const { version } = seen
   const telling = tellingOf(seen)
   const status = version.status ?? begin
-  const decision = unhurried(seen, advance(seen, status, telling))
+  const decision = advance(seen, status, telling)
   const late = addedTooLate(version.spec, decision.status ?? status, appPhases)
   return withLateChecks(decision, { status, late, telling })
 }

@@ -28,18 +28,16 @@ export interface Reader {
 }
 
 /** Everything about one app version; `undefined`: it is gone, or on its way. */
-export const observe = ({ stores, client, namespace: ours, promotes }: Reader) => {
-  const sinceWhen = versionWatcher()
-  return async (key: string, now: Date): Promise<AppVersionSeen | undefined> => {
+export const observe =
+  ({ stores, client, namespace: ours, promotes }: Reader) =>
+  async (key: string, now: Date): Promise<AppVersionSeen | undefined> => {
     const { namespace = '', name } = parseKey(key)
     const version = staying(stores.appVersions.get(namespace, name))
-    const seenAt = sinceWhen(key, version, now)
     if (version === undefined) return undefined
     const workloads = listedBy(stores, version)
     return {
       now,
       version,
-      seenAt,
       place: placeOf(stores, version),
       hasLeft: hasLeft(await namespaceOf({ stores, client }, version)),
       workloads,
@@ -50,23 +48,6 @@ export const observe = ({ stores, client, namespace: ours, promotes }: Reader) =
       promotes,
     }
   }
-}
-
-/** Since when each version has been as it is, as far as this process knows. */
-const versionWatcher = () => {
-  const seen = new Map<string, { readonly resourceVersion: string; readonly at: Date }>()
-  return (key: string, version: KeptnAppVersion | undefined, now: Date): Date => {
-    const before = seen.get(key)
-    if (version === undefined) {
-      seen.delete(key)
-      return now
-    }
-    const { resourceVersion } = version.metadata
-    if (before?.resourceVersion === resourceVersion) return before.at
-    seen.set(key, { resourceVersion, at: now })
-    return now
-  }
-}
 
 const listedBy = (
   stores: LifecycleStores,

@@ -30,8 +30,6 @@ export type Place = 'present' | 'outdated' | 'made-again' | 'unknown'
 export interface AppVersionSeen {
   readonly now: Date
   readonly version: KeptnAppVersion
-  /** When this process first saw the version as it is. */
-  readonly seenAt: Date
   readonly place: Place
   /** Whether its namespace is known, and not managed any more. */
   readonly hasLeft: boolean

@@ -10,6 +10,7 @@ import type { Client } from '../../kube/client.ts'
 import { findCondition } from '../../kube/conditions.ts'
 import { ApiError } from '../../kube/errors.ts'
 import { parseKey } from '../../kube/keys.ts'
+import { sinceFirstAsked, type Freshness } from '../../kube/freshness.ts'
 import type { Store } from '../../kube/store.ts'
 import { abandonmentOf } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
@@ -45,13 +46,19 @@ export interface Sources {
   readonly settings: Settings
 }
 
+/** What is read with: the sources, and the memory of one leader's term. */
+interface Reading extends Sources {
+  /** Whether a task was stored as it is since the term began. */
+  readonly isOfTerm: Freshness
+}
+
 /**
  * Reads a task and what it needs next. The API server is asked only at the two moments when a store is not enough: when a
- * Job is about to be made, and when one has failed or is missing.
+ * Job is about to be made for a task of an earlier term, and when one has failed or is missing.
  */
-export const observe =
-  (sources: Sources) =>
-  async (key: string, now: Date): Promise<Seen | undefined> => {
+export const observe = (from: Sources) => {
+  const sources: Reading = { ...from, isOfTerm: sinceFirstAsked(from.client, KeptnTask) }
+  return async (key: string, now: Date): Promise<Seen | undefined> => {
     const { namespace, name } = parseKey(key)
     const cached = sources.tasks.get(namespace, name)
     if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) return undefined
@@ -68,6 +75,7 @@ export const observe =
     if (hasJob(cached)) return findJob(sources, { now, settings, task: cached })
     return begin(sources, { now, settings, task: cached })
   }
+}
 
 type About = Pick<Seen, 'now' | 'settings' | 'task'>
 
@@ -118,7 +126,7 @@ const findJob = async (sources: Sources, about: About): Promise<Seen> => {
 }
 
 /** Reads what has to be there before a Job is made, as soon as nothing else is in its way. */
-const begin = async (sources: Sources, about: About): Promise<Seen | undefined> => {
+const begin = async (sources: Reading, about: About): Promise<Seen | undefined> => {
   const { namespace } = about.settings
   const definition = definitionOf(sources, about.task)
   const seen: Seen = {
@@ -128,18 +136,22 @@ const begin = async (sources: Sources, about: About): Promise<Seen | undefined> 
   }
   const plan = planOf(about.task, definition, namespace)
   if (plan.kind === 'stalled' || plan.kind === 'waiting') return seen
-  // A new leader's store may be behind: another may have made a Job, which has come and gone since.
-  const task = await live(sources, about.task)
+  const task = await asOfThisTerm(sources, about.task)
   if (task === undefined) return undefined
   if (hasJob(task) || isTerminal(task.status?.status)) return findJob(sources, { ...about, task })
   return { ...seen, task, prerequisites: await prerequisitesOf(sources, task, plan) }
 }
 
-const live = async (
-  { client }: Sources,
-  { metadata }: KeptnTask,
+/**
+ * A new leader's store may be behind: a former one may have made a Job, which has come and gone since. What was stored in
+ * this term only we have written to since.
+ */
+const asOfThisTerm = async (
+  { client, isOfTerm }: Reading,
+  cached: KeptnTask,
 ): Promise<KeptnTask | undefined> => {
-  const { namespace = '', name, uid } = metadata
+  if (await isOfTerm(cached)) return cached
+  const { namespace = '', name, uid } = cached.metadata
   const task = await client.get(KeptnTask, { namespace, name })
   const isSame = task?.metadata.uid === uid && task.metadata.deletionTimestamp === undefined
   return isSame ? task : undefined

@@ -36,6 +36,7 @@ const shown = (decision: Decision): unknown => ({
   ...(decision.status === undefined ? {} : { status: decision.status }),
   ...(decision.actions.length === 0 ? {} : { actions: decision.actions.map(namedType) }),
   ...(decision.transitions.length === 0 ? {} : { transitions: decision.transitions }),
+  ...(decision.mayWait === true ? { mayWait: true } : {}),
   ...(decision.wakeAt === undefined ? {} : { wakeAt: decision.wakeAt }),
 })
 

@@ -51,7 +51,7 @@ export const createPeople = ({ server, random, admission, fleet, intent }: Tools
 
   const define = (): void => {
     const namespace = random.pick([shop, home])
-    const spec = { retries: 1, timeout: '5m', ttlSecondsAfterFinished: 300 }
+    const spec = { retries: 1, timeout: '5m', ttlSecondsAfterFinished: random.pick([0, 300]) }
     const definitions = taskNames.map((name) => ({
       apiVersion: 'lifecycle.keptn.sh/v1',
       kind: KeptnTaskDefinition.kind,

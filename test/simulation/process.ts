@@ -88,11 +88,6 @@ export const startProcess = (
     leads,
     settings: { namespace: home },
   })
-  const engine = lifecycleControllers({
-    stores,
-    client,
-    settings: { namespace: home, denoImage: 'deno', promotes: true },
-  })
   const run = (
     // eslint-disable-next-line @typescript-eslint/no-explicit-any -- controllers differ in what they see
     controllers: readonly Controller<any, any>[],
@@ -124,6 +119,8 @@ export const startProcess = (
       setMaxListeners(0, now.ending.signal)
       term = now
       isWindingDown = true
+      const settings = { namespace: home, denoImage: 'deno', promotes: true }
+      const engine = lifecycleControllers({ stores, client, settings })
       const rows = [...engine, ...gate.leading().map(({ controller }) => controller)]
       void run(rows, { signal: now.ending.signal, mayWrite: () => !now.isOver }).then(() => {
         isWindingDown = false

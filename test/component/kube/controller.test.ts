@@ -201,6 +201,31 @@ describe('the loop', () => {
     expect(writesSeen()).toBe(5)
   })
 
+  test('a status from which nothing follows waits for a moment, and is stored as it is by then', async () => {
+    await make('a', 1)
+    const { outcomes } = start(setUp(), {
+      decide: ({ widget: { spec } }) => {
+        return {
+          status: { phase: `size ${spec?.size}` },
+          mayWait: true,
+          actions: [],
+          transitions: [],
+        }
+      },
+    })
+    for (const size of [2, 3]) {
+      await eventually(() => {
+        expect(outcomes.length).toBeGreaterThanOrEqual(size - 1)
+      })
+      await resize('a', size)
+    }
+    await eventually(async () => {
+      const stored = await world.direct.get(widgets, { namespace, name: 'a' })
+      expect(stored?.status?.phase).toBe('size 3')
+    })
+    expect(writesSeen()).toBe(1)
+  })
+
   test('a conflict is settled by looking again, quietly', async () => {
     await make('a', 1)
     const setup = setUp()

@@ -92,6 +92,13 @@ export const mutants: readonly Mutant[] = [
     because: 'a Job that vanished is an outcome: the task may have run',
   },
   {
+    name: 'a task of an earlier term taken for what the store has of it',
+    file: 'lifecycle/task/observe.ts',
+    find: 'if (await isOfTerm(cached)) return cached',
+    replace: 'if (isOfTerm) return cached',
+    because: 'a former leader may have made its Job, which has come and gone since',
+  },
+  {
     name: 'name of a Job by random',
     file: 'lifecycle/task/decide.ts',
     find: 'name: jobName(task, salt),',

@@ -111,4 +111,5 @@ export const storeOf = <T extends KubeObject>(...objects: readonly T[]): Store<T
   lists: () => 0,
   onListed: () => undefined,
   learn: () => undefined,
+  learnGone: () => undefined,
 })

@@ -211,6 +211,20 @@ test('a subscription ends with its signal', () => {
   expect(told).toEqual(['->a@5'])
 })
 
+test('what an answer says is gone stays gone, whatever is told late, until its name is taken anew', () => {
+  list([thing('a', 5)], 10)
+  feed.store.learnGone(thing('a', 5))
+  expect(held()).toEqual([])
+  feed.apply('MODIFIED', thing('a', 11))
+  list([thing('a', 11)], 12)
+  expect(held()).toEqual([])
+  feed.apply('DELETED', thing('a', 13))
+  feed.apply('ADDED', thing('a', 14, { uid: 'anew' }))
+  expect(held()).toEqual(['anew@14'])
+  feed.store.learnGone(thing('a', 14))
+  expect(held()).toEqual(['anew@14'])
+})
+
 test('lists are counted and told, whether or not they bring anything', () => {
   const ending = new AbortController()
   const told: number[] = []

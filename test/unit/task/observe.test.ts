@@ -27,9 +27,11 @@ interface Cluster {
   readonly live?: Readonly<Record<string, unknown>>
   readonly definition?: KeptnTaskDefinition
   readonly job?: FollowedJob
+  /** The version of the cluster when the term began; the task is older, unless another is named. */
+  readonly termBeganAt?: string
 }
 
-const look = async ({ task, live = {}, definition, job }: Cluster) => {
+const look = async ({ task, live = {}, definition, job, termBeganAt = '1000' }: Cluster) => {
   const asked: string[] = []
   const answer = (kind: string): unknown => {
     asked.push(kind)
@@ -38,9 +40,13 @@ const look = async ({ task, live = {}, definition, job }: Cluster) => {
   }
   const client = {
     get: (type: { readonly kind: string }) => Promise.resolve().then(() => answer(type.kind)),
-    list: (type: { readonly kind: string }) => Promise.resolve().then(() => answer(type.kind)),
+    list: (type: { readonly kind: string }) => {
+      if (type.kind !== 'KeptnTask') return Promise.resolve().then(() => answer(type.kind))
+      asked.push('version')
+      return Promise.resolve({ items: [], resourceVersion: termBeganAt })
+    },
   } as unknown as Sources['client']
-  const seen = await observe({
+  const read = observe({
     tasks: storeOf(task),
     definitions: definition === undefined ? storeOf() : storeOf(definition),
     jobs: job === undefined ? storeOf() : storeOf(job),
@@ -49,8 +55,10 @@ const look = async ({ task, live = {}, definition, job }: Cluster) => {
     workloadVersions: storeOf(),
     client,
     settings,
-  })(`shop/${task.metadata.name}`, now)
-  return { seen, asked, decision: seen === undefined ? undefined : decide(seen) }
+  })
+  const lookOnce = () => read(`shop/${task.metadata.name}`, now)
+  const seen = await lookOnce()
+  return { seen, asked, lookOnce, decision: seen === undefined ? undefined : decide(seen) }
 }
 
 const forbidden = new ApiError('Cannot get', { status: 403, reason: 'Forbidden' })
@@ -88,14 +96,28 @@ test.each([
   expect((await look(cluster)).asked).toEqual([])
 })
 
-test('a task that starts costs one request', async () => {
-  const { asked, decision } = await look({
+const createsJob = [{ kind: 'create', type: { kind: 'Job' } }]
+
+test('a task of an earlier term costs a request before it starts', async () => {
+  const { asked, decision, lookOnce } = await look({
     task: aTask(),
     definition: aDefinition(),
     live: { KeptnTask: aTask() },
   })
-  expect(asked).toEqual(['KeptnTask'])
-  expect(decision?.actions).toMatchObject([{ kind: 'create', type: { kind: 'Job' } }])
+  expect(decision?.actions).toMatchObject(createsJob)
+  await lookOnce()
+  expect(asked).toEqual(['version', 'KeptnTask', 'KeptnTask'])
+})
+
+test('a task of this term costs none', async () => {
+  const { asked, decision, lookOnce } = await look({
+    task: aTask(),
+    definition: aDefinition(),
+    termBeganAt: '0',
+  })
+  expect(decision?.actions).toMatchObject(createsJob)
+  await lookOnce()
+  expect(asked).toEqual(['version'])
 })
 
 test("a Job with a task's name that the task does not own is not the task's", async () => {
