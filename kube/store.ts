@@ -236,9 +236,30 @@ interface IndexSet<T extends KubeObject> {
   readonly by: (index: string, value: string) => readonly T[]
 }
 
+/** Most values are those of one or two objects: a Set for each would be most of the memory of an index. */
+type Group<T> = T[] | Set<T>
+const mostInList = 8
+
+const addTo = <T>(groups: Map<string, Group<T>>, value: string, object: T): void => {
+  const group = groups.get(value)
+  if (group === undefined) groups.set(value, [object])
+  else if (group instanceof Set) group.add(object)
+  else if (group.includes(object)) return
+  else if (group.length < mostInList) group.push(object)
+  else groups.set(value, new Set([...group, object]))
+}
+
+const removeFrom = <T>(groups: Map<string, Group<T>>, value: string, object: T): void => {
+  const group = groups.get(value)
+  if (group instanceof Set) group.delete(object)
+  else if (group?.includes(object) === true) group.splice(group.indexOf(object), 1)
+  const size = group instanceof Set ? group.size : group?.length
+  if (size === 0) groups.delete(value)
+}
+
 const createIndexes = <T extends KubeObject>(options: StoreOptions<T>): IndexSet<T> => {
   const tables = new Map(
-    Object.keys(options.indexes).map((name) => [name, new Map<string, Map<string, T>>()]),
+    Object.keys(options.indexes).map((name) => [name, new Map<string, Group<T>>()]),
   )
 
   const valuesOf = (index: string, key: string, object: T): readonly string[] => {
@@ -254,25 +275,21 @@ const createIndexes = <T extends KubeObject>(options: StoreOptions<T>): IndexSet
     add(key, object) {
       for (const [index, table] of tables) {
         for (const value of valuesOf(index, key, object)) {
-          const entries = table.get(value) ?? new Map<string, T>()
-          entries.set(key, object)
-          table.set(value, entries)
+          addTo(table, value, object)
         }
       }
     },
     remove(key, object) {
       for (const [index, table] of tables) {
         for (const value of valuesOf(index, key, object)) {
-          const entries = table.get(value)
-          entries?.delete(key)
-          if (entries?.size === 0) table.delete(value)
+          removeFrom(table, value, object)
         }
       }
     },
     by(index, value) {
       const table = tables.get(index)
       if (table === undefined) throw new Error(`Cannot look up by "${index}": no such index`)
-      return [...(table.get(value)?.values() ?? [])]
+      return [...(table.get(value) ?? [])]
     },
   }
 }
