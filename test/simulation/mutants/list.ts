@@ -128,7 +128,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'verdict taken back',
-    file: 'lifecycle/workload-version/decide.ts',
+    file: 'lifecycle/workload-version/seen.ts',
     find: "if (findCondition(status.conditions, type)?.status === 'True') return status",
     replace:
       "if (status.status === 'Failed') return { ...status, conditions: withCondition(status.conditions, { type, ...verdict, status: 'False' }, now) }",
