@@ -6,7 +6,9 @@
  *   → apply actions            AlreadyExists and ours: fine; NotFound: fine
  *        AlreadyExists, and nobody controls it: look at the live object, decide again at once
  *   → patch status             only if different; carries the resourceVersion it was decided on
- *        conflict: look at the live object, decide again at once
+ *        nothing follows from it, and there was nothing to do: it may wait for a second
+ *        conflict: look at the live object, decide again at once; NotFound: the stores forget it
+ *        no answer: look at the live object before the next pass
  *   → announce transitions     a failure here is logged, and nothing else
  *   → wake at wakeAt           any throw before this: log once with the key, back off, retry
  * ```
@@ -145,6 +147,7 @@ export const runController = async <Seen, Status>(
     writer: createWriter(runtime, windDown.signal),
     conflicts: new Map(),
     postponed: new Map(),
+    doubtful: new Map(),
   }
   await Promise.all(Array.from({ length: runtime.workers ?? defaultWorkers }, () => work(loop)))
   windDown.end()
@@ -160,6 +163,8 @@ interface Loop<Seen, Status> {
   readonly conflicts: Map<string, number>
   /** By when the status of a key is stored from which nothing follows. */
   readonly postponed: Map<string, Date>
+  /** The object of a key of which nobody knows whether its status was stored: the answer is missing. */
+  readonly doubtful: Map<string, Subject>
 }
 
 const onAbort = (signal: AbortSignal, run: () => void): void => {
@@ -293,6 +298,7 @@ const decideAndApply = async <Seen, Status>(
   key: string,
 ): Promise<PassOutcome> => {
   const { controller, postponed } = loop
+  await settleDoubt(loop, key)
   const now = (loop.runtime.now ?? (() => new Date()))()
   const seen = await controller.observe(key, now)
   if (seen === undefined) {
@@ -306,8 +312,20 @@ const decideAndApply = async <Seen, Status>(
   return outcome
 }
 
+/** Reads into its stores what a write may have changed that was never answered: they must not be behind what we wrote. */
+const settleDoubt = async <Seen, Status>(
+  { doubtful, writer }: Loop<Seen, Status>,
+  key: string,
+): Promise<void> => {
+  const subject = doubtful.get(key)
+  if (subject === undefined) return
+  const { namespace, name } = subject.object.metadata
+  await writer.refresh(subject.type, atOf(namespace, name))
+  doubtful.delete(key)
+}
+
 const carryOut = async <Seen, Status>(
-  { controller, runtime, log, queue, writer }: Loop<Seen, Status>,
+  { controller, runtime, log, queue, writer, doubtful }: Loop<Seen, Status>,
   { key, now, seen }: { readonly key: string; readonly now: Date; readonly seen: Seen },
   planned: Decision<Status>,
 ): Promise<PassOutcome> => {
@@ -315,8 +333,14 @@ const carryOut = async <Seen, Status>(
   if (failure === undefined) controller.applied?.(seen, planned.actions)
   const decision = failure === undefined ? planned : afterFailure(controller, seen, failure)
   if (decision.status !== undefined) {
-    const isThere = await storeStatus(writer, subjectOf(controller, seen), decision.status)
-    if (!isThere) return 'gone'
+    const subject = subjectOf(controller, seen)
+    try {
+      const isThere = await storeStatus(writer, subject, decision.status)
+      if (!isThere) return 'gone'
+    } catch (error) {
+      if (isUnavailable(error)) doubtful.set(key, subject)
+      throw error
+    }
   }
   announce(runtime, log, key, decision.transitions)
   if (failure !== undefined) throw failure.error
@@ -413,7 +437,7 @@ interface Writer {
   check(): void
   learn(type: ResourceType<KubeObject>, object: KubeObject): void
   learnGone(type: ResourceType<KubeObject>, object: KubeObject): void
-  /** Reads the live object into its stores. */
+  /** Reads the live object into its stores, or that there is none. */
   refresh(type: ResourceType<KubeObject>, at: At): Promise<KubeObject | undefined>
 }
 
@@ -440,8 +464,13 @@ const createWriter = (runtime: Runtime, windDown: AbortSignal): Writer => {
       for (const store of storesOf(type)) store.learnGone(object)
     },
     async refresh(type, at) {
+      const before = storesOf(type).map(
+        (store) => [store, store.get(at.namespace, at.name)] as const,
+      )
       const live = await client.get(type, at, { signal: windDown })
       if (live !== undefined) learn(type, live)
+      // Of what was there before: by now another may have been made.
+      else for (const [store, held] of before) if (held !== undefined) store.learnGone(held)
       return live
     },
   }

@@ -177,16 +177,12 @@ const isAskedToTryAgain = ({ version, appVersion }: WorkloadVersionSeen): boolea
   isTriedAgainFor(version, appVersion) &&
   haveAppChecksPassed(appVersion)
 
-/**
- * A version that stays as it is. A revision of the app that was lowered is noted, so that the next one counts as raised; and
- * one that was raised in vain, so that the app does not wait for an attempt that nobody wants.
- */
-const rest = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
-  const { version, appVersion, standing } = seen
+/** A version that stays as it is: a revision that was lowered is noted, so that the next one counts as raised. */
+const rest = ({ version, appVersion }: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
   const { status } = version
-  if (status === undefined || appVersion === undefined) return settled
-  const isRaisedInVain = standing === 'superseded' && isAskedToTryAgain(seen)
-  if (!isRaisedInVain && !isLoweredFor(version, appVersion)) return settled
+  if (status === undefined || appVersion === undefined || !isLoweredFor(version, appVersion)) {
+    return settled
+  }
   const { spec } = appVersion
   const begunFor = { version: spec.version, revision: spec.revision }
   return { status: { ...status, begunFor }, actions: [], transitions: [] }

@@ -115,6 +115,14 @@ const isNews = (
   verdict.reason !== waitingForApp ||
   before.attempt !== version.status?.attempt
 
+/** A version that has not begun, and what it waits for. */
+export interface Waiting {
+  /** The stored status, or that of a new attempt. */
+  readonly status: WorkloadVersionStatus
+  readonly appVersion: KeptnAppVersion | undefined
+  readonly writtenAppUID: string | undefined
+}
+
 /** Waits, and says what for once it is worth saying. */
 export const waitForApp = (
   seen: WorkloadVersionSeen,
@@ -139,12 +147,4 @@ export const waitForApp = (
         ]
       : []
   return { status: withVerdict(status, verdict, seen.now), actions: [], transitions: told }
-}
-
-/** A version that has not begun, and what it waits for. */
-export interface Waiting {
-  /** The stored status, or that of a new attempt. */
-  readonly status: WorkloadVersionStatus
-  readonly appVersion: KeptnAppVersion | undefined
-  readonly writtenAppUID: string | undefined
 }
