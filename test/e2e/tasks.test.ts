@@ -241,7 +241,7 @@ scenario('whose Job somebody deletes has failed, and is not run again', async ()
 scenario('that was made by hand, where nothing is managed, is told what it says', async () => {
   const namespace = 'by-hand'
   const told = ['DATA', 'SECURE_DATA', 'KEPTN_CONTEXT']
-  const environment = `${JSON.stringify(told)}.map((name) => Deno.env.get(name))`
+  const environment = `Object.fromEntries(${JSON.stringify(told)}.map((name) => [name, Deno.env.get(name)]))`
   const context = { appName: 'shop', appVersion: '2', workloadName: 'cart', workloadVersion: '1' }
   checkpoint.open(namespace, 'told')
   await installation.apply(
@@ -269,7 +269,9 @@ scenario('that was made by hand, where nothing is managed, is told what it says'
   const contextText =
     '{"workloadName":"cart","appName":"shop","appVersion":"2","workloadVersion":"1","taskType":"","objectType":""}'
   const data = '{"stage":"dev","team":"a"}'
-  expect(checkpoint.contexts(namespace, 'told')).toEqual([[data, 'hidden', contextText]])
+  expect(checkpoint.contexts(namespace, 'told')).toEqual([
+    { DATA: data, SECURE_DATA: 'hidden', KEPTN_CONTEXT: contextText },
+  ])
   const [job] = await jobsIn(namespace)
   expect(job?.spec.template.spec.containers[0]?.env).toEqual([
     { name: 'DATA', value: data },
