@@ -4,6 +4,9 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { setTimeout as delay } from 'node:timers/promises'
+import { KeptnTask } from '../../api/index.ts'
+import { Job } from '../../api/kubernetes.ts'
+import { eventually } from '../eventually.ts'
 import { createRandom } from '../simulation/random.ts'
 import { killOften } from './called-once.ts'
 import { startCheckpoint } from './checkpoint.ts'
@@ -15,6 +18,7 @@ import {
   type CrashWorld,
   type NamedDeployment,
 } from './crash-world.ts'
+import { managedNamespace, stays, task, yaml } from './world.ts'
 
 let world: CrashWorld
 
@@ -23,6 +27,8 @@ beforeAll(async () => {
 }, 300_000)
 
 afterAll(() => world.down(), 60_000)
+
+const patient = { timeoutMs: 60_000, everyMs: 200 }
 
 const moments: readonly Moment[] = ['answered', 'underway']
 
@@ -141,6 +147,44 @@ test('killed ten times over eight tasks: each has called a server once', async (
     checkpoint.close()
   }
 }, 180_000)
+
+test('dead while a Job ends that may not stay: it stays until its outcome is stored', async () => {
+  const namespace = 'no-ttl'
+  const at = { namespace, name: 'check' }
+  const checkpoint = await startCheckpoint(world.cluster)
+  try {
+    const first = await world.start({})
+    await world.apply(
+      yaml(
+        managedNamespace(namespace),
+        task(namespace, 'check', checkpoint.call(namespace, 'check'), {
+          ttlSecondsAfterFinished: 0,
+        }),
+        {
+          apiVersion: 'lifecycle.keptn.sh/v1',
+          kind: 'KeptnTask',
+          metadata: at,
+          spec: { taskDefinition: 'check', retries: 0 },
+        },
+      ),
+    )
+    await eventually(() => expect(checkpoint.ran(namespace)).toEqual(['check']), patient)
+    await first.kill()
+    checkpoint.open(namespace, 'check')
+    const job = async (): Promise<Job | undefined> =>
+      (await world.client.list(Job, { namespace })).items[0]
+    await eventually(async () => expect((await job())?.status?.succeeded).toBe(1), patient)
+    await stays(async () => expect(await job()).toBeDefined(), 2_000)
+
+    const second = await world.start({})
+    await eventually(async () => expect(await job()).toBeUndefined(), patient)
+    expect((await world.client.get(KeptnTask, at))?.status).toMatchObject({ status: 'Succeeded' })
+    await second.kill()
+    expect(checkpoint.ran(namespace)).toEqual(['check'])
+  } finally {
+    checkpoint.close()
+  }
+}, 120_000)
 
 test('without the answer to every third write', async () => {
   const deployments = ['web-1', 'web-2', 'web-3'].map((name) => ({ namespace: 'lost', name }))
