@@ -379,8 +379,9 @@ const lastWords = ({ task, ending }: Seen): string => {
   return words === '' ? (task.status?.message ?? '') : words
 }
 
-const wordsOf = ({ exitCode, output }: Ending): string => {
-  const code = exitCode === undefined ? [] : [`Exit code ${exitCode}`]
+const wordsOf = ({ exitCode, cause, output }: Ending): string => {
+  const why = cause === undefined ? '' : ` (${cause})`
+  const code = exitCode === undefined ? [] : [`Exit code ${exitCode}${why}`]
   return [...code, ...(output === undefined ? [] : [output])].join(': ')
 }
 

@@ -9,6 +9,8 @@ import { maskedTail, type Traces } from './masking.ts'
 /** Why a task failed, besides what its Job says. */
 export interface Ending {
   readonly exitCode?: number
+  /** What ended the last try, where it was not the task itself: `OOMKilled`. */
+  readonly cause?: string
   /** The end of what the task printed or left as its result; or why it could not start. Holds no secret. */
   readonly output?: string
 }
@@ -25,9 +27,10 @@ const maxOutputBytes = 2048
 export const endingOf = (pods: readonly Pod[], masking: Masking): Ending => {
   const [last] = [...pods].sort((a, b) => lastInstant(b).localeCompare(lastInstant(a)))
   if (last === undefined) return {}
-  const { exitCode, message } = tellingOf(last)
+  const { exitCode, cause, message } = tellingOf(last)
   return {
     ...(exitCode === undefined ? {} : { exitCode }),
+    ...(cause === undefined ? {} : { cause }),
     ...(message === undefined ? {} : outputOf(message, masking)),
   }
 }
@@ -44,17 +47,24 @@ const statusOf = (pod: Pod): ContainerStatus | undefined => pod.status?.containe
 const lastInstant = (pod: Pod): string =>
   statusOf(pod)?.state?.terminated?.finishedAt ?? pod.metadata.creationTimestamp
 
-interface Telling {
-  readonly exitCode?: number
+interface Telling extends Pick<Ending, 'exitCode' | 'cause'> {
   readonly message?: string
 }
 
+type Terminated = NonNullable<NonNullable<ContainerStatus['state']>['terminated']>
+
+/** What the kubelet says of a container that ended by itself, well or not. */
+const ownDoings: readonly string[] = ['Completed', 'Error']
+
+const endOf = ({ exitCode, reason = 'Error', message }: Terminated): Telling => ({
+  exitCode,
+  ...(ownDoings.includes(reason) ? {} : { cause: reason }),
+  ...(message === undefined ? {} : { message }),
+})
+
 const tellingOf = (pod: Pod): Telling => {
   const { terminated, waiting } = statusOf(pod)?.state ?? {}
-  if (terminated !== undefined) {
-    const { exitCode, message } = terminated
-    return { exitCode, ...(message === undefined ? {} : { message }) }
-  }
+  if (terminated !== undefined) return endOf(terminated)
   if (waiting !== undefined) return sentence(waiting.reason, waiting.message)
   const unscheduled = pod.status?.conditions?.find(
     ({ type, status }) => type === 'PodScheduled' && status === 'False',

@@ -35,6 +35,12 @@ interface AuditEvent {
   readonly stageTimestamp: string
 }
 
+/** An instant with microseconds or less, which a Date would cut off, in milliseconds. */
+export const instantOf = (timestamp: string): number => {
+  const [, whole = timestamp, fraction = ''] = /^([^.]*)\.(\d+)Z$/.exec(timestamp) ?? []
+  return Date.parse(`${whole}Z`) + Number(`0.${fraction}`) * 1000
+}
+
 const ourAccounts = 'system:serviceaccount:keptn-system:'
 const writeVerbs: readonly string[] = ['create', 'update', 'patch', 'delete', 'deletecollection']
 /** Questions that are asked with a `create`: nothing is stored. */
@@ -65,7 +71,7 @@ const toCall = ({ verb, user, userAgent, objectRef = {}, stageTimestamp }: Audit
     name,
     isOurs: user?.username?.startsWith(ourAccounts) ?? false,
     agent: userAgent ?? '',
-    answeredAt: Date.parse(stageTimestamp),
+    answeredAt: instantOf(stageTimestamp),
   }
 }
 

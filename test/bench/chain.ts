@@ -4,6 +4,7 @@
  * @module
  */
 import { readFileSync } from 'node:fs'
+import { instantOf } from './audit.ts'
 import type { Detail } from './result.ts'
 import { median } from './statistics.ts'
 
@@ -32,12 +33,6 @@ interface Write {
 }
 
 const verbs: readonly string[] = ['create', 'update', 'patch']
-
-/** An instant with microseconds, which a Date would cut off. */
-const instantOf = (timestamp: string): number => {
-  const [, whole = timestamp, fraction = ''] = /^([^.]*)\.(\d+)Z$/.exec(timestamp) ?? []
-  return Date.parse(`${whole}Z`) + Number(`0.${fraction}`) * 1000
-}
 
 /** Workloads are named alike, and all that is made for one begins with its name. */
 const workloadLength = 5

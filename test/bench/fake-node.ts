@@ -10,7 +10,9 @@ import type { Client } from '../../kube/client.ts'
 import type { Reflector } from '../../kube/reflector.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 
-const name = 'bench-node'
+/** Its name. */
+export const fakeNode = 'bench-node'
+const name = fakeNode
 const namespace = 'kube-node-lease'
 /** A node that says nothing for 40 seconds counts as lost. */
 const renewMs = 10_000
@@ -110,7 +112,7 @@ export const startPods = (
 }
 
 /** Tells that a Job is complete, in the one write that the Job controller ends with. */
-const completeJob = async (client: Client, { metadata }: Job): Promise<void> => {
+export const completeJob = async (client: Client, { metadata }: Job): Promise<void> => {
   const now = new Date().toISOString()
   const conditions = ['SuccessCriteriaMet', 'Complete'].map((type) => ({
     type,

@@ -1,13 +1,9 @@
-import { createServer } from 'node:http'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { stringify } from 'yaml'
-import { KeptnMetric } from '../../api/index.ts'
 import { Deployment, Job, Pod } from '../../api/kubernetes.ts'
 import { keys } from '../../identity/keys.ts'
 import { eventually } from '../eventually.ts'
 import { countCalls, endOf, isEvent, isRead, isWrite, readCalls, type Call } from './audit.ts'
+import { defineEvaluation, evaluationName, startPrometheus } from './evaluations.ts'
 import {
   checkedDeployment,
   createNamespace,
@@ -30,58 +26,6 @@ const waitingMs = 20_000
 const timeoutMs = 60_000
 
 const namespace = 'bench-lifecycle'
-const evaluationName = 'load'
-
-/** Something that answers like Prometheus, always the same. */
-const startPrometheus = async (
-  host: string,
-): Promise<{ readonly url: string; readonly close: () => void }> => {
-  const server = createServer((_, response) => {
-    const result = [{ metric: {}, value: [Date.now() / 1000, '1'] }]
-    response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }))
-  })
-  server.listen(0, host)
-  await once(server, 'listening')
-  const url = `http://${host}:${(server.address() as AddressInfo).port}`
-  return { url, close: () => server.close() }
-}
-
-/** Defines the evaluation, of a metric that is fetched once, and waits until it was. */
-const defineEvaluation = async ({ apply, client }: World, url: string): Promise<void> => {
-  const metrics = 'metrics.keptn.sh/v1'
-  const at = (name: string) => ({ name, namespace })
-  const objects = [
-    {
-      apiVersion: metrics,
-      kind: 'KeptnMetricsProvider',
-      metadata: at('prometheus'),
-      spec: { type: 'prometheus', targetServer: url },
-    },
-    {
-      apiVersion: metrics,
-      kind: 'KeptnMetric',
-      metadata: at('load'),
-      spec: { provider: { name: 'prometheus' }, query: 'load', fetchIntervalSeconds: 3600 },
-    },
-    {
-      apiVersion: 'lifecycle.keptn.sh/v1',
-      kind: 'KeptnEvaluationDefinition',
-      metadata: at(evaluationName),
-      spec: {
-        objectives: [{ keptnMetricRef: { name: 'load', namespace }, evaluationTarget: '<2' }],
-      },
-    },
-  ]
-  await apply(objects.map((object) => stringify(object)).join('---\n'))
-  await eventually(
-    async () => {
-      const metric = await client.get(KeptnMetric, at('load'))
-      if (metric?.status?.value !== '1') throw new Error('The metric has no value yet')
-    },
-    { timeoutMs: 30_000 },
-  )
-}
 
 const annotations = { [keys.preDeploymentEvaluations]: evaluationName }
 
@@ -193,7 +137,7 @@ export const lifecycleOne = (world: World): Promise<Result> =>
     await createNamespace(world, namespace)
     const prometheus = await startPrometheus(cluster.hostAddress)
     try {
-      await defineEvaluation(world, prometheus.url)
+      await defineEvaluation(world, { namespace, url: prometheus.url })
       const completed = await watchCompletions(world, namespace, { signal, timeoutMs })
       for (let index = 0; index < warmUps; index++)
         await runOne(world, `warm-up-${index}`, completed)

@@ -22,6 +22,8 @@ export const taskName = 'check'
 
 /** The namespace in which no Job ever ends. */
 export const waitingNamespace = 'bench-waiting'
+/** The namespace in which Jobs end when its benchmark says so. */
+export const burstNamespace = 'bench-burst'
 
 /** The Job controller off; and of the others, enough workers that none of them holds up what comes after it. */
 const controllerFlags = [
@@ -76,7 +78,9 @@ export const withLifecycles = async <T>(
       ...reflected,
       type: Job,
       labelSelector: taskLabel,
-      fieldSelector: `metadata.namespace!=${waitingNamespace}`,
+      fieldSelector: [waitingNamespace, burstNamespace]
+        .map((name) => `metadata.namespace!=${name}`)
+        .join(','),
       project: (job) => lean(job as Job),
     })
     await Promise.all([pods.synced, jobs.synced])

@@ -11,6 +11,7 @@ import { Argument, Command } from 'commander'
 import { root } from '../../deploy/paths.ts'
 import { admit } from './admit.ts'
 import { decideApp } from './decide-app.ts'
+import { denoStart } from './deno-start.ts'
 import { discovery } from './discovery.ts'
 import { gateZero } from './gate-zero.ts'
 import { jobToRelease } from './job-to-release.ts'
@@ -20,6 +21,7 @@ import { loadAverage, machineFacts } from './machine.ts'
 import { memory } from './memory.ts'
 import { detailsTable, figuresTable, isMet, type Result } from './result.ts'
 import { defaultSizes, parseCount, parseCounts, type Sizes } from './sizes.ts'
+import { tasksBurst } from './tasks-burst.ts'
 import { startWorld, type World } from './world.ts'
 
 type Benchmarks<Given extends readonly unknown[]> = Readonly<
@@ -37,8 +39,10 @@ const onCluster: Benchmarks<[World, Sizes]> = {
   'gate-zero': gateZero,
   memory,
   'job-to-release': jobToRelease,
+  'deno-start': denoStart,
   admit,
   'lifecycle-one': lifecycleOne,
+  'tasks-burst': tasksBurst,
   discovery,
   'lifecycle-scale': lifecycleScale,
 }

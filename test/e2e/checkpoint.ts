@@ -14,7 +14,7 @@ export interface Arrival {
   readonly namespace: string
   /** Name of its definition. */
   readonly task: string
-  /** What `KEPTN_CONTEXT` told it. */
+  /** What `KEPTN_CONTEXT` told it, or what else it reports. */
   readonly context: Readonly<Record<string, unknown>>
 }
 
@@ -24,6 +24,8 @@ export interface Checkpoint {
   readonly url: string
   /** The definition of a task that reports, and passes once it may. */
   readonly definition: (namespace: string, name: string) => object
+  /** A line of a Deno script that reports with the value of an expression as its context, and goes on once it may. */
+  readonly call: (namespace: string, name: string, expression?: string) => string
   /** The names of the tasks that have reported from a namespace, in that order. */
   readonly ran: (namespace: string) => readonly string[]
   /** What the tasks of this name were told. */
@@ -93,6 +95,8 @@ export const startCheckpoint = async (cluster: Cluster): Promise<Checkpoint> => 
         },
       },
     }),
+    call: (namespace, name, expression = "JSON.parse(Deno.env.get('KEPTN_CONTEXT'))") =>
+      `await fetch('${url}/${namespace}/${name}?' + encodeURIComponent(JSON.stringify(${expression})))\n`,
     ran: (namespace) => from(namespace).map(({ task }) => task),
     contexts: (namespace, task) =>
       from(namespace)

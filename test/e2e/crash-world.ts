@@ -119,7 +119,7 @@ export const startCrashWorld = async (name: string): Promise<CrashWorld> => {
     },
     deploy: async (deployments, version) => {
       const namespaces = [...new Set(deployments.map(({ namespace }) => namespace))]
-      await apply(namespaces.map(namespaceYaml).join('---\n'))
+      await apply(namespaces.map((name) => namespaceYaml(name)).join('---\n'))
       await apply(deployments.map((one) => workloadYaml({ ...one, version })).join('---\n'))
     },
     down: async () => {

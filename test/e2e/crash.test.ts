@@ -4,6 +4,12 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { setTimeout as delay } from 'node:timers/promises'
+import { KeptnTask } from '../../api/index.ts'
+import { Job } from '../../api/kubernetes.ts'
+import { eventually } from '../eventually.ts'
+import { createRandom } from '../simulation/random.ts'
+import { killOften } from './called-once.ts'
+import { startCheckpoint } from './checkpoint.ts'
 import type { Orders } from './killable-controller.ts'
 import { writeNames, type CrashPoint, type Moment } from './crash-points.ts'
 import {
@@ -12,6 +18,7 @@ import {
   type CrashWorld,
   type NamedDeployment,
 } from './crash-world.ts'
+import { managedNamespace, stays, task, yaml } from './world.ts'
 
 let world: CrashWorld
 
@@ -20,6 +27,8 @@ beforeAll(async () => {
 }, 300_000)
 
 afterAll(() => world.down(), 60_000)
+
+const patient = { timeoutMs: 60_000, everyMs: 200 }
 
 const moments: readonly Moment[] = ['answered', 'underway']
 
@@ -37,17 +46,6 @@ const isSame = (a: CrashPoint, b: CrashPoint | undefined): boolean =>
 
 const namespacesOf = (deployments: readonly NamedDeployment[]): readonly string[] =>
   deployments.map(({ namespace }) => namespace)
-
-/** Numbers from 0 to 1 that follow from the seed alone (mulberry32). */
-const randomFrom = (seed: number): (() => number) => {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** Starts one controller after the other until one has died at each of the points. */
 const dieAtEach = async (points: readonly CrashPoint[]): Promise<void> => {
@@ -103,7 +101,7 @@ test('killed at the writes that a second version changes objects with', async ()
 
 test('killed at random moments during ten deployments', async () => {
   const seed = Number(process.env['SEED'] ?? 20_261_122)
-  const random = randomFrom(seed)
+  const random = createRandom(seed)
   const deployments = Array.from({ length: 10 }, (_, index) => ({
     namespace: 'random',
     name: `web-${index + 1}`,
@@ -113,7 +111,7 @@ test('killed at random moments during ten deployments', async () => {
     if (kill % 4 === 0) await world.deploy(deployments.slice(kill / 2, kill / 2 + 2), '1')
     const running = await world.start({})
     // Most have begun to write by then, some have not come to that yet.
-    await delay(100 + 1_000 * random())
+    await delay(100 + 1_000 * random.next())
     await running.kill()
   }
   const last = await world.start({})
@@ -128,6 +126,65 @@ test('killed at random moments during ten deployments', async () => {
     violations: [],
   })
 }, 180_000)
+
+// Fifty times over twenty tasks: test/nightly/called-once.test.ts
+test('killed ten times over eight tasks: each has called a server once', async () => {
+  const seed = Number(process.env['SEED'] ?? 20_261_122)
+  const checkpoint = await startCheckpoint(world.cluster)
+  try {
+    const { killsAtWrites, ...found } = await killOften(world, checkpoint, {
+      kills: 10,
+      deployments: 4,
+      seed,
+    })
+    expect(found).toEqual({
+      seed,
+      calls: { '1 times': 8 },
+      findings: { versions: 4, tasks: 8, jobs: 8, opened: 4, violations: [] },
+    })
+    expect(killsAtWrites).toBeGreaterThan(2)
+  } finally {
+    checkpoint.close()
+  }
+}, 180_000)
+
+test('dead while a Job ends that may not stay: it stays until its outcome is stored', async () => {
+  const namespace = 'no-ttl'
+  const at = { namespace, name: 'check' }
+  const checkpoint = await startCheckpoint(world.cluster)
+  try {
+    const first = await world.start({})
+    await world.apply(
+      yaml(
+        managedNamespace(namespace),
+        task(namespace, 'check', checkpoint.call(namespace, 'check'), {
+          ttlSecondsAfterFinished: 0,
+        }),
+        {
+          apiVersion: 'lifecycle.keptn.sh/v1',
+          kind: 'KeptnTask',
+          metadata: at,
+          spec: { taskDefinition: 'check', retries: 0 },
+        },
+      ),
+    )
+    await eventually(() => expect(checkpoint.ran(namespace)).toEqual(['check']), patient)
+    await first.kill()
+    checkpoint.open(namespace, 'check')
+    const job = async (): Promise<Job | undefined> =>
+      (await world.client.list(Job, { namespace })).items[0]
+    await eventually(async () => expect((await job())?.status?.succeeded).toBe(1), patient)
+    await stays(async () => expect(await job()).toBeDefined(), 2_000)
+
+    const second = await world.start({})
+    await eventually(async () => expect(await job()).toBeUndefined(), patient)
+    expect((await world.client.get(KeptnTask, at))?.status).toMatchObject({ status: 'Succeeded' })
+    await second.kill()
+    expect(checkpoint.ran(namespace)).toEqual(['check'])
+  } finally {
+    checkpoint.close()
+  }
+}, 120_000)
 
 test('without the answer to every third write', async () => {
   const deployments = ['web-1', 'web-2', 'web-3'].map((name) => ({ namespace: 'lost', name }))

@@ -30,15 +30,15 @@ const code: Readonly<Record<Check, string>> = {
 const yamlOf = (objects: readonly object[]): string =>
   objects.map((object) => stringify(object)).join('---\n')
 
-/** A namespace that opted in, with the definitions of both tasks. */
-export const namespaceYaml = (name: string): string =>
+/** A namespace that opted in, with the definitions of both tasks; the one that passes may have code of its own. */
+export const namespaceYaml = (name: string, check = code.check): string =>
   yamlOf([
     {
       apiVersion: 'v1',
       kind: 'Namespace',
       metadata: { name, annotations: { [keys.optIn]: 'enabled' } },
     },
-    ...Object.entries(code).map(([definition, text]) => ({
+    ...Object.entries({ ...code, check }).map(([definition, text]) => ({
       apiVersion: 'lifecycle.keptn.sh/v1',
       kind: 'KeptnTaskDefinition',
       metadata: { name: definition, namespace: name },

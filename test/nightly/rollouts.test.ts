@@ -33,7 +33,7 @@ beforeAll(async () => {
   doors = await startDoors(world.cluster.hostAddress)
   await world.apply(
     [
-      ...namespaces.map(namespaceYaml),
+      ...namespaces.map((name) => namespaceYaml(name)),
       yaml(...namespaces.map((name) => task(name, 'wait', doors.wait(name)))),
     ].join('---\n'),
   )

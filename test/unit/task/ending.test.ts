@@ -31,6 +31,14 @@ test('tells the exit code and the output of the try that ended last', () => {
   expect(endingOf(pods.toReversed(), shown)).toEqual({ exitCode: 2, output: 'second' })
 })
 
+test.each([
+  ['OOMKilled', { exitCode: 1, cause: 'OOMKilled', output: 'last' }],
+  ['Error', { exitCode: 1, output: 'last' }],
+])('tells of a container that ended by %s', (reason, ending) => {
+  const { terminated: how } = terminated(1, '10:00:10', 'last')
+  expect(endingOf([aPod('10:00:00', { terminated: { ...how, reason } })], shown)).toEqual(ending)
+})
+
 test('tells why a pod could not start', () => {
   const waiting = { reason: 'ImagePullBackOff', message: 'Back-off pulling image' }
   expect(endingOf([aPod('10:00:00', { waiting })], shown)).toEqual({
