@@ -19,7 +19,7 @@ import { workloadController } from './workload/index.ts'
 import { workloadVersionController } from './workload-version/index.ts'
 
 export { lifecycleIndexes, type LifecycleStores } from './stores.ts'
-export { functionConfigMaps } from './task-definition/index.ts'
+export { definitionIndexes, functionConfigMaps } from './task-definition/index.ts'
 export { taskIndexes, taskJobs } from './task/index.ts'
 
 /** What an installation decides. */
@@ -55,6 +55,7 @@ export const lifecycleControllers = (from: {
       configMaps: stores.configMaps,
       client,
       settings: {
+        namespace,
         get eventNames() {
           return config().eventNames
         },

@@ -31,6 +31,7 @@ import { isLeaving } from '../checks/leaving.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { timeOf } from '../progress.ts'
 import { codeKey, createFunctionConfigMap } from '../task-definition/function-config-map.ts'
+import { parentNotFound } from '../task-definition/lineage.ts'
 import { nextLook } from '../task-definition/unwatched.ts'
 import { cutMessage, factTransition, type EventNames } from '../transitions.ts'
 import type { Ending } from './ending.ts'
@@ -46,7 +47,7 @@ import {
   type FollowedJob,
   type Program,
 } from './job.ts'
-import { planOf, type CodeAt, type Plan } from './plan.ts'
+import { planOf, type CodeAt, type Defined, type Plan } from './plan.ts'
 
 /** The status of a task. */
 export type Status = StatusOf<KeptnTask>
@@ -87,6 +88,8 @@ export interface Seen {
   readonly settings: Settings
   readonly task: KeptnTask
   readonly definition?: KeptnTaskDefinition
+  /** What the definition refers to, as `parentsOf` finds it. */
+  readonly parents?: readonly KeptnTaskDefinition[]
   readonly job: SeenJob
   /** There once everything else says that the Job may be made. */
   readonly prerequisites?: Prerequisites
@@ -179,8 +182,8 @@ const removeJob = (job: SeenJob): Decision<Status> => {
 
 // Step 1.
 const start = (seen: Seen): Decision<Status> => {
-  const { task, definition, settings, prerequisites } = seen
-  const plan = planOf(task, definition, settings.namespace)
+  const { task, settings, prerequisites } = seen
+  const plan = planOf(task, definedIn(seen), settings.namespace)
   if (plan.kind === 'stalled') return stall(seen, plan)
   if (plan.kind === 'waiting' || prerequisites === undefined) return settled
   const problem = missing(task, plan, prerequisites)
@@ -192,6 +195,13 @@ const start = (seen: Seen): Decision<Status> => {
   const copy = copyNeeded(task, plan, prerequisites)
   return { ...settled, actions: [copy ?? makeJob(seen, plan, prerequisites)] }
 }
+
+/** The definition of a task with what it refers to; `undefined`: there is none. */
+export const definedIn = ({
+  definition,
+  parents = [],
+}: Pick<Seen, 'definition' | 'parents'>): Defined | undefined =>
+  definition === undefined ? undefined : { definition, parents }
 
 type Runnable = Exclude<Plan, { kind: 'stalled' | 'waiting' }>
 
@@ -444,7 +454,8 @@ const stall = (seen: Seen, { reason, message }: Problem): Decision<Status> => {
   const before = findCondition(task.status?.conditions, conditionTypes.stalled)
   const isKnown = before?.status === 'True' && before.reason === reason
   const words = cutMessage(message)
-  const keptnReason = reason === 'DefinitionNotFound' ? 'CreateTaskNotFound' : 'CreateTaskFailed'
+  const isNotFound = reason === 'DefinitionNotFound' || reason === parentNotFound
+  const keptnReason = isNotFound ? 'CreateTaskNotFound' : 'CreateTaskFailed'
   return {
     status: {
       status: 'Pending',

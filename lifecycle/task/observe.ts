@@ -16,7 +16,9 @@ import { abandonmentOf } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { parentOf } from '../stores.ts'
 import { codeKey, type FunctionConfigMap } from '../task-definition/function-config-map.ts'
+import { finderIn, parentsOf, placesFor } from '../task-definition/lineage.ts'
 import {
+  definedIn,
   hasEnded,
   isFailing,
   nameTaken,
@@ -35,6 +37,7 @@ import { planOf, type CodeAt, type Plan } from './plan.ts'
 export interface Sources {
   /** Set up with `taskIndexes`. */
   readonly tasks: Store<KeptnTask>
+  /** Set up with `definitionIndexes`. */
   readonly definitions: Store<KeptnTaskDefinition>
   readonly appVersions: Store<KeptnAppVersion>
   readonly workloadVersions: Store<KeptnWorkloadVersion>
@@ -127,14 +130,8 @@ const findJob = async (sources: Sources, about: About): Promise<Seen> => {
 
 /** Reads what has to be there before a Job is made, as soon as nothing else is in its way. */
 const begin = async (sources: Reading, about: About): Promise<Seen | undefined> => {
-  const { namespace } = about.settings
-  const definition = definitionOf(sources, about.task)
-  const seen: Seen = {
-    ...about,
-    ...(definition === undefined ? {} : { definition }),
-    job: { kind: 'none' },
-  }
-  const plan = planOf(about.task, definition, namespace)
+  const seen: Seen = { ...about, ...definitionsFor(sources, about.task), job: { kind: 'none' } }
+  const plan = planOf(about.task, definedIn(seen), about.settings.namespace)
   if (plan.kind === 'stalled' || plan.kind === 'waiting') return seen
   const task = await asOfThisTerm(sources, about.task)
   if (task === undefined) return undefined
@@ -157,14 +154,15 @@ const asOfThisTerm = async (
   return isSame ? task : undefined
 }
 
-/** The definition in the task's namespace, else the one that serves every namespace. */
-export const definitionOf = (
+/** The definition in the task's namespace, else the one that serves every namespace; and what it refers to, likewise. */
+const definitionsFor = (
   { definitions, settings }: Pick<Sources, 'definitions' | 'settings'>,
-  { metadata, spec }: KeptnTask,
-): KeptnTaskDefinition | undefined =>
-  [metadata.namespace, settings.namespace]
-    .map((namespace) => definitions.get(namespace, spec.taskDefinition))
-    .find((found) => found !== undefined && found.metadata.deletionTimestamp === undefined)
+  { metadata: { namespace = '' }, spec }: KeptnTask,
+): Pick<Seen, 'definition' | 'parents'> => {
+  const find = finderIn(definitions, placesFor(namespace, settings.namespace))
+  const definition = find(spec.taskDefinition)
+  return definition === undefined ? {} : { definition, parents: parentsOf(definition, find) }
+}
 
 const prerequisitesOf = async (
   sources: Sources,
