@@ -28,6 +28,7 @@ import { startOptionalReflector } from '../kube/optional-reflector.ts'
 import { startReflector, type Reflector, type ReflectorOptions } from '../kube/reflector.ts'
 import {
   definitionIndexes,
+  enforceLabel,
   functionConfigMaps,
   lifecycleIndexes,
   taskIndexes,
@@ -48,6 +49,7 @@ const namespaceKeys: readonly string[] = [
   keys.released,
   keys.managedSince,
   'kubernetes.io/metadata.name',
+  enforceLabel,
 ]
 
 /** These fields of an object, as far as it has them: of thousands of objects each field that nobody reads is memory. */

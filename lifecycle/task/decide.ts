@@ -15,7 +15,7 @@
  * @module
  */
 import { conditionTypes, type Condition, type KeptnTask, type StatusOf } from '../../api/index.ts'
-import type { KeptnTaskDefinition } from '../../api/index.ts'
+import type { KeptnTaskDefinition, TaskPods } from '../../api/index.ts'
 import { Job, type JobCondition } from '../../api/kubernetes.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
 import {
@@ -58,6 +58,8 @@ export interface Settings {
   readonly namespace: string
   readonly denoImage: string
   readonly eventNames: EventNames
+  /** What pods are given besides what their definitions say. */
+  readonly taskPods?: TaskPods
 }
 
 /** Whether a task's Secret has what the task needs. `unknown`: we may not read it, so the kubelet will tell. */
@@ -74,6 +76,8 @@ export interface Prerequisites {
   readonly isCopied?: boolean
   /** Which of the names a Job may have is free; `undefined`: none. */
   readonly salt?: number
+  /** Whether the task's namespace refuses pods that do not say what Pod Security "restricted" asks for. */
+  readonly isRestricted?: boolean
 }
 
 /** `gone`: its UID was stored, and the API server says that it is no more. */
@@ -264,7 +268,7 @@ const copyNeeded = (
 const makeJob = (
   { task, settings }: Seen,
   plan: Runnable,
-  { salt = 0, secretVersions = {} }: Prerequisites,
+  { salt = 0, secretVersions = {}, isRestricted = false }: Prerequisites,
 ): Action =>
   createJob({
     task,
@@ -273,6 +277,7 @@ const makeJob = (
     name: jobName(task, salt),
     timeoutSeconds: plan.timeoutSeconds,
     secretVersions,
+    rules: { ...settings.taskPods, isRestricted },
   })
 
 const programOf = (plan: Runnable, { denoImage }: Settings): Program => {

@@ -4,7 +4,14 @@ import {
   type KeptnTaskDefinition,
   type KeptnWorkloadVersion,
 } from '../../api/index.ts'
-import { ConfigMap, Job, Pod, Secret, type Container } from '../../api/kubernetes.ts'
+import {
+  ConfigMap,
+  Job,
+  Pod,
+  Secret,
+  type Container,
+  type Namespace,
+} from '../../api/kubernetes.ts'
 import { controllerOf } from '../../api/object.ts'
 import type { Client } from '../../kube/client.ts'
 import { findCondition } from '../../kube/conditions.ts'
@@ -31,6 +38,7 @@ import { endingOf, type Ending, type Masking } from './ending.ts'
 import { secureDataKey } from './environment.ts'
 import { jobNames, secretVersionsOf, taskJobs, type FollowedJob } from './job.ts'
 import { tracesOf } from './masking.ts'
+import { isRestricted } from './pod-security.ts'
 import { planOf, type CodeAt, type Plan } from './plan.ts'
 
 /** What the controller of tasks reads from. */
@@ -45,6 +53,7 @@ export interface Sources {
   readonly jobs: Store<FollowedJob>
   /** Set up with `functionConfigMaps`. */
   readonly configMaps: Store<FunctionConfigMap>
+  readonly namespaces: Store<Namespace>
   readonly client: Pick<Client, 'get' | 'list'>
   readonly settings: Settings
 }
@@ -172,16 +181,22 @@ const prerequisitesOf = async (
   const salt = await freeName(sources, task)
   return {
     ...(salt === undefined ? {} : { salt }),
+    ...(isRestricted(sources.namespaces.get(undefined, task.metadata.namespace ?? ''))
+      ? { isRestricted: true }
+      : {}),
     ...(plan.kind === 'script' ? await needsOf(sources, task, plan) : {}),
     ...(plan.kind === 'container' ? await secretsFor(sources, task, plan.container) : {}),
   }
 }
 
+/** What is found of what a script needs. */
+type Needs = Pick<Prerequisites, 'secret' | 'secretVersions' | 'code' | 'isCopied'>
+
 const needsOf = async (
   sources: Sources,
   task: KeptnTask,
   { code, secret }: Extract<Plan, { kind: 'script' }>,
-): Promise<Omit<Prerequisites, 'salt'>> => {
+): Promise<Needs> => {
   const found = 'name' in code ? await findCode(sources, task, code) : {}
   return secret === undefined ? found : { ...found, ...(await secretState(sources, task, secret)) }
 }
@@ -212,7 +227,7 @@ const findCode = async (
   { client, configMaps }: Sources,
   task: KeptnTask,
   code: CodeAt,
-): Promise<Omit<Prerequisites, 'salt'>> => ({
+): Promise<Needs> => ({
   // Inline code is in the definition, and the definition's controller sees to its ConfigMap.
   ...(code.text === undefined ? { code: await readCode(client, code) } : {}),
   ...(code.copy === undefined

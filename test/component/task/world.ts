@@ -119,7 +119,9 @@ const startReplica = (inner: Client, crashAfter = Number.POSITIVE_INFINITY) => {
     ...given,
     type: KeptnWorkloadVersion,
   })
+  const namespaces = startReflector<Namespace>({ ...given, type: Namespace })
   const sources = {
+    namespaces: namespaces.store,
     tasks: tasks.store,
     definitions: definitions.store,
     jobs: jobs.store,
@@ -132,7 +134,7 @@ const startReplica = (inner: Client, crashAfter = Number.POSITIVE_INFINITY) => {
   const told: Transition[] = []
   const runtime = {
     ...given,
-    stores: [tasks, definitions, jobs, configMaps, appVersions, workloadVersions],
+    stores: [tasks, definitions, jobs, configMaps, namespaces, appVersions, workloadVersions],
     announce: (transitions: readonly Transition[]) => void told.push(...transitions),
   }
   const runs = [

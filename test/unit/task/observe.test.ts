@@ -51,6 +51,7 @@ const look = async ({ task, live = {}, definition, job, termBeganAt = '1000' }: 
     definitions: definition === undefined ? storeOf() : storeOf(definition),
     jobs: job === undefined ? storeOf() : storeOf(job),
     configMaps: storeOf(),
+    namespaces: storeOf(),
     appVersions: storeOf(),
     workloadVersions: storeOf(),
     client,
