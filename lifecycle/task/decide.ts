@@ -47,6 +47,7 @@ import {
   type FollowedJob,
   type Program,
 } from './job.ts'
+import { nextLookAt, runs, steady, type Obstacle } from './obstacle.ts'
 import { planOf, type CodeAt, type Defined, type Plan } from './plan.ts'
 
 /** The status of a task. */
@@ -97,6 +98,8 @@ export interface Seen {
   readonly job: SeenJob
   /** There once everything else says that the Job may be made. */
   readonly prerequisites?: Prerequisites
+  /** There once it was looked for what keeps the Job's pod from starting. */
+  readonly look?: { readonly obstacle?: Obstacle }
   /** There once the Job has failed. */
   readonly ending?: Ending
   /** There once the version that made the task has ended before its time. */
@@ -304,11 +307,7 @@ const record = (seen: Seen, job: FollowedJob): Decision<Status> => {
       jobName: name,
       jobUid: uid,
       startTime: task.status?.startTime ?? creationTimestamp,
-      conditions: conditionsOf(seen, {
-        status: 'Unknown',
-        reason: 'Progressing',
-        message: `Job "${name}" runs the task`,
-      }),
+      conditions: conditionsOf(seen, progressing(job)),
     },
     actions: labelIfMissing(job, task),
     transitions: [
@@ -316,6 +315,13 @@ const record = (seen: Seen, job: FollowedJob): Decision<Status> => {
     ],
   }
 }
+
+const progressing = ({ metadata }: FollowedJob) =>
+  ({
+    status: 'Unknown',
+    reason: 'Progressing',
+    message: `Job "${metadata.name}" runs the task`,
+  }) as const
 
 /** What held the task up is no more. */
 const unexplained = (status: Status | undefined): Partial<Status> =>
@@ -333,7 +339,46 @@ const follow = (seen: Seen, job: FollowedJob): Decision<Status> => {
   const failed = trueCondition(job, 'Failed')
   if (succeeded !== undefined) return end(seen, outcomeOf(seen, 'Succeeded', succeeded))
   if (failed !== undefined) return end(seen, outcomeOf(seen, 'Failed', failed))
-  return { ...keepLastWords(seen, job), actions: labelIfMissing(job, seen.task) }
+  const decision = isFailing(job) ? keepLastWords(seen) : watchStart(seen, job)
+  return { ...decision, actions: labelIfMissing(job, seen.task) }
+}
+
+/** Until a pod of the Job runs, the task says what keeps it from that. It goes on meanwhile: the Job tries again by itself. */
+const watchStart = (seen: Seen, job: FollowedJob): Decision<Status> => {
+  if (runs(job)) return freed(seen, job)
+  if (isDecided(job)) return settled
+  const wakeAt = nextLookAt(job, seen.now)
+  if (seen.look === undefined) return { ...settled, wakeAt }
+  const { obstacle } = seen.look
+  return { ...(obstacle === undefined ? freed(seen, job) : heldUp(seen, obstacle)), wakeAt }
+}
+
+/** What holds a task up, as it says itself. */
+export const stalledOf = ({ status }: KeptnTask): Condition | undefined => {
+  const stalled = findCondition(status?.conditions, conditionTypes.stalled)
+  return stalled?.status === 'True' ? stalled : undefined
+}
+
+const freed = (seen: Seen, job: FollowedJob): Decision<Status> => {
+  if (stalledOf(seen.task) === undefined) return settled
+  const conditions = conditionsOf(seen, progressing(job))
+  return { ...settled, status: { status: 'Progressing', ...seen.task.status, conditions } }
+}
+
+const heldUp = (seen: Seen, obstacle: Obstacle): Decision<Status> => {
+  const before = stalledOf(seen.task)
+  const { reason, message } = steady(obstacle, before)
+  const conditions = withCondition(
+    seen.task.status?.conditions,
+    { type: conditionTypes.stalled, status: 'True', reason, message },
+    seen.now,
+  )
+  const what = { reason: 'ReconcileTask', what: reason, message, severity: 'Warning' } as const
+  return {
+    status: { status: 'Progressing', ...seen.task.status, conditions },
+    actions: [],
+    transitions: before?.reason === reason ? [] : [fact(seen, what)],
+  }
 }
 
 /** Tells whether a Job is sure to fail, though its pods may not have ended. */
@@ -344,6 +389,14 @@ export const isFailing = (job: FollowedJob): boolean =>
 export const hasEnded = (job: FollowedJob): boolean =>
   trueCondition(job, 'Failed') !== undefined || trueCondition(job, 'Complete') !== undefined
 
+/** Tells whether it is sure what a Job comes to, though its pods may not have ended. */
+export const isDecided = (job: FollowedJob): boolean =>
+  hasEnded(job) || isFailing(job) || trueCondition(job, 'SuccessCriteriaMet') !== undefined
+
+/** Tells whether somebody has suspended a Job. */
+export const isSuspended = (job: FollowedJob): boolean =>
+  trueCondition(job, 'Suspended') !== undefined
+
 // `SuccessCriteriaMet` and `FailureTarget` say what a Job will come to while its pods still run: no outcome yet.
 const trueCondition = (job: FollowedJob, type: string): JobCondition | undefined =>
   job.status?.conditions?.find(
@@ -351,11 +404,10 @@ const trueCondition = (job: FollowedJob, type: string): JobCondition | undefined
   )
 
 /** A Job that fails by its deadline takes its pods with it, so what they say is stored before it has ended. */
-const keepLastWords = (seen: Seen, job: FollowedJob): Decision<Status> => {
+const keepLastWords = (seen: Seen): Decision<Status> => {
   const { task } = seen
   const words = lastWords(seen)
-  const isSure = trueCondition(job, 'FailureTarget') !== undefined
-  if (!isSure || words === '' || task.status?.message !== undefined) return settled
+  if (words === '' || task.status?.message !== undefined) return settled
   const exitCode = seen.ending?.exitCode
   return {
     ...settled,
@@ -389,9 +441,11 @@ const outcomeOf = (seen: Seen, state: Outcome['state'], condition: JobCondition)
   }
 }
 
-const lastWords = ({ task, ending }: Seen): string => {
+const lastWords = (seen: Seen): string => {
+  const { task, ending } = seen
   const words = ending === undefined ? '' : wordsOf(ending)
-  return words === '' ? (task.status?.message ?? '') : words
+  // A Job whose pod could not be created has nothing else to tell.
+  return words === '' ? (task.status?.message ?? stalledOf(task)?.message ?? '') : words
 }
 
 const wordsOf = ({ exitCode, output }: Ending): string => {
@@ -456,8 +510,7 @@ const conditionsOf = (
 
 const stall = (seen: Seen, { reason, message }: Problem): Decision<Status> => {
   const { task, now, settings } = seen
-  const before = findCondition(task.status?.conditions, conditionTypes.stalled)
-  const isKnown = before?.status === 'True' && before.reason === reason
+  const isKnown = stalledOf(task)?.reason === reason
   const words = cutMessage(message)
   const isNotFound = reason === 'DefinitionNotFound' || reason === parentNotFound
   const keptnReason = isNotFound ? 'CreateTaskNotFound' : 'CreateTaskFailed'

@@ -46,7 +46,7 @@ export const secretVersionsOf = ({ metadata }: KubeObject): Readonly<Record<stri
 /** What is kept in memory of a Job: enough to follow it. */
 export interface FollowedJob extends KubeObject {
   readonly spec: { readonly ttlSecondsAfterFinished?: number }
-  readonly status?: { readonly conditions?: readonly JobCondition[] }
+  readonly status?: { readonly conditions?: readonly JobCondition[]; readonly ready?: number }
 }
 
 /** How a reflector of Jobs has to be set up for the controller of tasks. */
@@ -61,10 +61,17 @@ export const taskJobs = {
       kind,
       metadata: leanMetadata(metadata, ttl === undefined ? {} : { [ttlAnnotation]: ttl }),
       spec: ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished },
-      ...(status?.conditions === undefined ? {} : { status: { conditions: status.conditions } }),
+      ...(status === undefined ? {} : { status: progressOf(status) }),
     }
   },
 }
+
+type Progress = NonNullable<FollowedJob['status']>
+
+const progressOf = ({ conditions, ready }: NonNullable<Job['status']>): Progress => ({
+  ...(conditions === undefined ? {} : { conditions }),
+  ...(ready === undefined ? {} : { ready }),
+})
 
 /** How many names a Job may have: the later ones are for when somebody else's Job has the earlier. */
 const nameCount = 8

@@ -6,13 +6,14 @@ import {
 } from '../../api/index.ts'
 import {
   ConfigMap,
+  Event,
   Job,
   Pod,
   Secret,
   type Container,
   type Namespace,
 } from '../../api/kubernetes.ts'
-import { controllerOf } from '../../api/object.ts'
+import { controllerOf, type KubeObject } from '../../api/object.ts'
 import type { Client } from '../../kube/client.ts'
 import { findCondition } from '../../kube/conditions.ts'
 import { ApiError } from '../../kube/errors.ts'
@@ -27,8 +28,11 @@ import { finderIn, parentsOf, placesFor } from '../task-definition/lineage.ts'
 import {
   definedIn,
   hasEnded,
+  isDecided,
   isFailing,
+  isSuspended,
   nameTaken,
+  stalledOf,
   type Prerequisites,
   type Seen,
   type SeenJob,
@@ -39,6 +43,16 @@ import { secureDataKey } from './environment.ts'
 import { jobNames, secretVersionsOf, taskJobs, type FollowedJob } from './job.ts'
 import { tracesOf } from './masking.ts'
 import { isRestricted } from './pod-security.ts'
+import {
+  isSilent,
+  isTimeToLook,
+  obstacleOf,
+  obstacleTold,
+  presentPod,
+  runs,
+  suspension,
+  type Obstacle,
+} from './obstacle.ts'
 import { planOf, type CodeAt, type Plan } from './plan.ts'
 
 /** What the controller of tasks reads from. */
@@ -118,10 +132,55 @@ const leftJob = ({ jobs }: Sources, task: KeptnTask): FollowedJob | undefined =>
 
 const follow = async (sources: Sources, about: About, job: FollowedJob): Promise<Seen> => {
   const seen: Seen = { ...about, job: { kind: 'there', job } }
-  const { jobUid, message } = about.task.status ?? {}
-  // What the pods say is needed twice at most: when the Job is sure to fail, and when it has.
-  const isAsked = jobUid !== undefined && isFailing(job) && (hasEnded(job) || message === undefined)
-  return isAsked ? { ...seen, ending: await readEnding(sources, job) } : seen
+  if (about.task.status?.jobUid === undefined) return seen
+  if (isFailing(job)) return withEnding(sources, seen, job)
+  if (isDecided(job) || runs(job)) return seen
+  const isAsked = isTimeToLook(job, about.now) || stalledOf(about.task) !== undefined
+  return isAsked ? { ...seen, look: await look(sources, job) } : seen
+}
+
+/** What the pods say is needed twice at most: when the Job is sure to fail, and when it has. */
+const withEnding = async (sources: Sources, seen: Seen, job: FollowedJob): Promise<Seen> =>
+  hasEnded(job) || seen.task.status?.message === undefined
+    ? { ...seen, ending: await readEnding(sources, job) }
+    : seen
+
+/** Looks for what keeps the pod of a Job from starting. */
+const look = async (sources: Sources, job: FollowedJob): Promise<NonNullable<Seen['look']>> => {
+  const obstacle = isSuspended(job) ? suspension : await findObstacle(sources, job)
+  return obstacle === undefined ? {} : { obstacle }
+}
+
+const findObstacle = async (
+  { client }: Sources,
+  { metadata }: FollowedJob,
+): Promise<Obstacle | undefined> => {
+  const { namespace = '', uid } = metadata
+  const { items } = await client.list(Pod, { namespace, labelSelector: `${podsOfJob}=${uid}` })
+  const pod = presentPod(items)
+  if (pod !== undefined && !isSilent(pod)) return obstacleOf(pod)
+  const subject = pod ?? { metadata }
+  // What kept an earlier pod from being made is over.
+  const since = items
+    .map((each) => each.metadata.creationTimestamp)
+    .toSorted()
+    .at(-1)
+  const told = await warningsAbout(client, subject)
+  return obstacleTold(told, since ?? metadata.creationTimestamp)
+}
+
+const warningsAbout = async (
+  client: Sources['client'],
+  { metadata: { namespace = '', uid } }: Pick<KubeObject, 'metadata'>,
+): Promise<readonly Event[]> => {
+  const fieldSelector = `regarding.uid=${uid},type=Warning`
+  try {
+    return (await client.list(Event, { namespace, fieldSelector })).items
+  } catch (error) {
+    // That we may not read events must not keep a task from going on.
+    if (isForbidden(error)) return []
+    throw error
+  }
 }
 
 /** The store doesn't have the Job that the task names: it is gone, or lost its label, or Keptn made it. */
