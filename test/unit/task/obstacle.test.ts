@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import type { Container, Event, Namespace, Pod } from '../../../api/kubernetes.ts'
+import type { Event, Namespace, Pod } from '../../../api/kubernetes.ts'
 import type { FollowedJob } from '../../../lifecycle/task/job.ts'
 import {
   isSilent,
