@@ -441,11 +441,10 @@ const outcomeOf = (seen: Seen, state: Outcome['state'], condition: JobCondition)
   }
 }
 
-const lastWords = (seen: Seen): string => {
-  const { task, ending } = seen
-  const words = ending === undefined ? '' : wordsOf(ending)
-  // A Job whose pod could not be created has nothing else to tell.
-  return words === '' ? (task.status?.message ?? stalledOf(task)?.message ?? '') : words
+const lastWords = ({ task, ending = {} }: Seen): string => {
+  // A try that never ran has less to say than what kept it from that; a pod that could not be made has nothing.
+  const obstacle = ending.exitCode === undefined ? stalledOf(task)?.message : undefined
+  return obstacle ?? (wordsOf(ending) || (task.status?.message ?? ''))
 }
 
 const wordsOf = ({ exitCode, output }: Ending): string => {
