@@ -47,6 +47,7 @@ export {
   type MetricRange,
 } from './keptn-metric.ts'
 export type { TaskContext } from './keptn-task.ts'
+export type { TaskPods } from './keptn-config.ts'
 export type { RuntimeSpec } from './keptn-task-definition.ts'
 export { newObject, type NewOf, type ResourceOf, type StatusOf } from './resource.ts'
 export { states, type State } from './states.ts'

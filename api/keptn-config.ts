@@ -1,6 +1,37 @@
 import { Type } from 'typebox'
 import { age, defineResource, type ResourceOf } from './resource.ts'
-import { duration, oneOf, withDefault } from './schema.ts'
+import { duration, mapOf, oneOf, withDefault, type Read } from './schema.ts'
+
+const quantities = (description: string) =>
+  mapOf(Type.String({ pattern: '^[0-9]+([.][0-9]+)?([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$' }), {
+    description: `${description} By resource, such as \`cpu\` and \`memory\`; quantities are texts.`,
+  })
+
+const taskPods = Type.Object(
+  {
+    readOnlyRootFilesystem: Type.Optional(
+      Type.Boolean({
+        description:
+          'Whether the file system of scripts is read-only, but for an empty `/tmp`. Containers that a definition brings say so themselves.',
+      }),
+    ),
+    defaultResources: Type.Optional(
+      Type.Object(
+        {
+          requests: Type.Optional(quantities('What is set aside for a task.')),
+          limits: Type.Optional(quantities('What a task may use at most.')),
+        },
+        { description: 'For the containers of tasks that name neither requests nor limits.' },
+      ),
+    ),
+  },
+  {
+    description:
+      'What pods of tasks are given besides what their definitions say. Nothing by default.',
+  },
+)
+/** What pods of tasks are given besides what their definitions say. */
+export type TaskPods = Read<typeof taskPods>
 
 /** Settings that can change while everything runs. */
 export const KeptnConfig = defineResource({
@@ -61,6 +92,7 @@ export const KeptnConfig = defineResource({
         }),
         10,
       ),
+      taskPods: Type.Optional(taskPods),
       restApiEnabled: withDefault(Type.Boolean({ description: 'Not used.' }), false),
     }),
     {},

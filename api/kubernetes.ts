@@ -218,6 +218,8 @@ export interface Job extends KubeObject {
   readonly status?: {
     readonly conditions?: readonly JobCondition[]
     readonly active?: number
+    /** Pods that run. */
+    readonly ready?: number
     readonly succeeded?: number
     readonly failed?: number
     readonly startTime?: string
@@ -259,7 +261,11 @@ export const Secret = resource<Secret>({
 /** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ */
 export interface Event extends KubeObject {
   /** RFC 3339 with microseconds. */
-  readonly eventTime: string
+  readonly eventTime?: string | null
+  /** When it was told last, by components that count repetitions. */
+  readonly series?: { readonly count: number; readonly lastObservedTime: string }
+  /** The same, by older ones. */
+  readonly deprecatedLastTimestamp?: string | null
   readonly reportingController: string
   readonly reportingInstance: string
   readonly action: string

@@ -26,7 +26,14 @@ import { keys } from '../identity/keys.ts'
 import type { Client } from '../kube/client.ts'
 import { startOptionalReflector } from '../kube/optional-reflector.ts'
 import { startReflector, type Reflector, type ReflectorOptions } from '../kube/reflector.ts'
-import { functionConfigMaps, lifecycleIndexes, taskIndexes, taskJobs } from '../lifecycle/index.ts'
+import {
+  definitionIndexes,
+  enforceLabel,
+  functionConfigMaps,
+  lifecycleIndexes,
+  taskIndexes,
+  taskJobs,
+} from '../lifecycle/index.ts'
 import { metricsReflections } from '../metrics/index.ts'
 
 /** Keys of Kubernetes' own and of Argo Rollouts that are read on owners of pods. */
@@ -42,6 +49,7 @@ const namespaceKeys: readonly string[] = [
   keys.released,
   keys.managedSince,
   'kubernetes.io/metadata.name',
+  enforceLabel,
 ]
 
 /** These fields of an object, as far as it has them: of thousands of objects each field that nobody reads is memory. */
@@ -189,7 +197,7 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
     appCreationRequests: ours(KeptnAppCreationRequest, lifecycleIndexes.appCreationRequests),
     tasks: ours(KeptnTask, { ...lifecycleIndexes.tasks, ...taskIndexes }),
     evaluations: ours(KeptnEvaluation, lifecycleIndexes.evaluations),
-    taskDefinitions: ours(KeptnTaskDefinition),
+    taskDefinitions: ours(KeptnTaskDefinition, definitionIndexes),
     evaluationDefinitions: ours(KeptnEvaluationDefinition),
     metrics: ours(KeptnMetric),
     configs: ours(KeptnConfig, lifecycleIndexes.configs),

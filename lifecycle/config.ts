@@ -4,7 +4,7 @@
  * @module
  */
 import { parseDuration } from '../api/duration.ts'
-import type { KeptnConfig } from '../api/index.ts'
+import type { KeptnConfig, TaskPods } from '../api/index.ts'
 import type { EventNames } from './transitions.ts'
 
 /** Settings as decisions use them. */
@@ -20,6 +20,8 @@ export interface LifecycleConfig {
   /** How many versions are kept of each workload and app. */
   readonly versionsKept: number
   readonly eventNames: EventNames
+  /** What pods of tasks are given besides what their definitions say. */
+  readonly taskPods: TaskPods
 }
 
 /** What holds where no KeptnConfig is. */
@@ -30,6 +32,7 @@ export const defaultConfig: LifecycleConfig = {
   discoveryQuietMs: 5_000,
   versionsKept: 10,
   eventNames: 'seeds',
+  taskPods: {},
 }
 
 /** The KeptnConfig that counts. There should be one; of several it is the first by name, so that it stays the same. */
@@ -49,5 +52,6 @@ export const configOf = (configs: readonly KeptnConfig[]): LifecycleConfig => {
     discoveryQuietMs: spec.discoveryQuietSeconds * 1000,
     versionsKept: spec.versionHistoryLimit,
     eventNames: spec.eventNames,
+    taskPods: spec.taskPods ?? defaultConfig.taskPods,
   }
 }

@@ -19,8 +19,8 @@ import { workloadController } from './workload/index.ts'
 import { workloadVersionController } from './workload-version/index.ts'
 
 export { lifecycleIndexes, type LifecycleStores } from './stores.ts'
-export { functionConfigMaps } from './task-definition/index.ts'
-export { taskIndexes, taskJobs } from './task/index.ts'
+export { definitionIndexes, functionConfigMaps } from './task-definition/index.ts'
+export { enforceLabel, taskIndexes, taskJobs } from './task/index.ts'
 
 /** What an installation decides. */
 export interface LifecycleSettings {
@@ -55,6 +55,7 @@ export const lifecycleControllers = (from: {
       configMaps: stores.configMaps,
       client,
       settings: {
+        namespace,
         get eventNames() {
           return config().eventNames
         },
@@ -67,12 +68,16 @@ export const lifecycleControllers = (from: {
       definitions: stores.taskDefinitions,
       jobs: stores.jobs,
       configMaps: stores.configMaps,
+      namespaces: stores.namespaces,
       client,
       settings: {
         namespace,
         denoImage,
         get eventNames() {
           return config().eventNames
+        },
+        get taskPods() {
+          return config().taskPods
         },
       },
     }),

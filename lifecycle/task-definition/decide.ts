@@ -15,7 +15,7 @@ import {
 import { ConfigMap } from '../../api/kubernetes.ts'
 import { controllerOf, ownedBy } from '../../api/object.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
-import type { Action, Decision, Patch } from '../../kube/decision.ts'
+import { settled, type Action, type Decision, type Patch } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
 import { factTransition, type EventNames } from '../transitions.ts'
 import {
@@ -26,18 +26,23 @@ import {
   functionLabel,
   type FunctionConfigMap,
 } from './function-config-map.ts'
+import { blamedOn, lineageOf } from './lineage.ts'
 import { sourceOf } from './source.ts'
 import { nextLook } from './unwatched.ts'
 
 /** The status of a definition. */
 export type Status = StatusOf<KeptnTaskDefinition>
 
-/** A definition, and the ConfigMap that has or should have its code. */
+/** A definition, what it refers to, and the ConfigMap that has or should have its code. */
 export interface Seen {
   readonly now: Date
   readonly eventNames: EventNames
   readonly definition: KeptnTaskDefinition
   readonly configMap?: FunctionConfigMap
+  /** What `parentsOf` found. */
+  readonly parents?: readonly KeptnTaskDefinition[]
+  /** Where it was looked for: tasks of another namespace may find others. */
+  readonly namespaces?: readonly string[]
 }
 
 /** The name of the ConfigMap that a definition's script is mounted from; `undefined`: it is not mounted. */
@@ -56,17 +61,41 @@ export const configMapOf = (definition: KeptnTaskDefinition): string | undefined
 
 /** Tells what a definition's ConfigMap and status should be. */
 export const decide = (seen: Seen): Decision<Status> => {
-  const source = sourceOf(seen.definition.spec)
-  if (source.kind === 'unusable') return stall(seen, source)
-  if (source.kind === 'container') return ready(seen, [])
-  switch (source.code.kind) {
+  const { definition, parents = [], namespaces = [] } = seen
+  const lineage = lineageOf(definition, parents, namespaces)
+  const isOwn = lineage.definition === definition
+  if (lineage.kind === 'unusable') {
+    return stall(seen, isOwn ? lineage : blamedOn(lineage.definition, lineage))
+  }
+  if (!isOwn) return withCodeOf(seen, lineage.definition)
+  if (lineage.kind === 'container') return ready(seen, [])
+  switch (lineage.code.kind) {
     case 'url':
       return ready(seen, [])
     case 'configMap':
-      return withUsersConfigMap(seen, source.code.name)
+      return withUsersConfigMap(seen, lineage.code.name)
     case 'inline':
-      return withCode(seen, source.code.text)
+      return withCode(seen, lineage.code.text)
   }
+}
+
+/** Nothing is said before the other definition was looked at: its own status wakes this one. */
+const withCodeOf = (seen: Seen, owner: KeptnTaskDefinition): Decision<Status> => {
+  const verdict = currentVerdict(owner)
+  if (verdict === undefined) return settled
+  return verdict.status === 'True' ? ready(seen, []) : stall(seen, blamedOn(owner, verdict))
+}
+
+/**
+ * What the controller of definitions found of this one as it is now. What an older generation was found to be says nothing
+ * about it: its code may not be in the ConfigMap yet.
+ */
+export const currentVerdict = ({
+  metadata,
+  status,
+}: KeptnTaskDefinition): Condition | undefined => {
+  const ready = findCondition(status?.conditions, conditionTypes.ready)
+  return ready?.observedGeneration === metadata.generation ? ready : undefined
 }
 
 /** Tells what a person should know when the API server does not take what was decided. */
@@ -186,8 +215,12 @@ const ready = (seen: Seen, actions: readonly Action[]): Decision<Status> => {
   }
 }
 
-const stall = (seen: Seen, problem: Pick<Condition, 'reason' | 'message'>): Decision<Status> => {
+const stall = (
+  seen: Seen,
+  { reason, message }: Pick<Condition, 'reason' | 'message'>,
+): Decision<Status> => {
   const { definition, now, eventNames } = seen
+  const problem = { reason, message }
   const before = conditionOf(seen, conditionTypes.stalled)
   const isKnown = before?.status === 'True' && before.reason === problem.reason
   const telling = { subject: definition, version: '', eventNames, now }

@@ -6,14 +6,20 @@ import type { Store } from '../../kube/store.ts'
 import type { EventNames } from '../transitions.ts'
 import { configMapOf, type Seen } from './decide.ts'
 import { functionConfigMaps, type FunctionConfigMap } from './function-config-map.ts'
+import { finderIn, parentsOf, placesFor } from './lineage.ts'
 
 /** What the controller of definitions reads from. */
 export interface Sources {
+  /** Set up with `definitionIndexes`. */
   readonly definitions: Store<KeptnTaskDefinition>
   /** Set up with `functionConfigMaps`. */
   readonly configMaps: Store<FunctionConfigMap>
   readonly client: Pick<Client, 'get'>
-  readonly settings: { readonly eventNames: EventNames }
+  readonly settings: {
+    readonly eventNames: EventNames
+    /** The namespace whose definitions serve every namespace. */
+    readonly namespace: string
+  }
 }
 
 /** Reads a definition, and its ConfigMap: live where it is not one of ours, as a user's and Keptn's are not. */
@@ -31,10 +37,13 @@ export const observe =
         ? undefined
         : (configMaps.get(namespace, configMap) ??
           (await getConfigMap(client, { namespace: namespace ?? '', name: configMap })))
+    const namespaces = placesFor(namespace ?? '', settings.namespace)
     return {
       now,
       eventNames: settings.eventNames,
       definition,
+      parents: parentsOf(definition, finderIn(definitions, namespaces)),
+      namespaces,
       ...(found === undefined ? {} : { configMap: found }),
     }
   }

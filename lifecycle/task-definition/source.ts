@@ -16,6 +16,8 @@ export type Code =
 export type Source =
   | { readonly kind: 'script'; readonly code: Code; readonly runtime: RuntimeSpec }
   | { readonly kind: 'container'; readonly container: Container }
+  /** Another definition's code, with what is given to it here: see `lineage.ts`. */
+  | { readonly kind: 'reference'; readonly name: string; readonly runtime: RuntimeSpec }
   | { readonly kind: 'unusable'; readonly reason: string; readonly message: string }
 
 const unusable = (reason: string, message: string): Source => ({
@@ -33,7 +35,7 @@ const isGiven = (runtime: RuntimeSpec | undefined): runtime is RuntimeSpec =>
 /**
  * Tells what a definition runs. `function` is the old name of `deno`; a script that says something wins over a container.
  *
- * Of several sources of code the first counts: inline, ConfigMap, URL.
+ * Of several sources of code the first counts: inline, ConfigMap, URL, another definition.
  */
 export const sourceOf = (spec: KeptnTaskDefinition['spec']): Source => {
   const deno = [spec.deno, spec.function].find(isGiven)
@@ -48,13 +50,12 @@ export const sourceOf = (spec: KeptnTaskDefinition['spec']): Source => {
 const scriptOf = (runtime: RuntimeSpec): Source => {
   const code = codeOf(runtime)
   if (code !== undefined) return checked(code, runtime)
-  if (isFilled(runtime.functionRef?.name)) {
-    return unusable('Unsupported', 'A task with `functionRef` is not supported by this release')
-  }
+  const name = runtime.functionRef?.name
+  if (isFilled(name)) return { kind: 'reference', name, runtime }
   return runtime.inline === undefined
     ? unusable(
         'NoSource',
-        'The script has no code: give it `inline.code`, `configMapRef.name` or `httpRef.url`',
+        'The script has no code: give it `inline.code`, `configMapRef.name`, `httpRef.url` or `functionRef.name`',
       )
     : unusable('EmptyCode', 'The code under `inline.code` is empty')
 }

@@ -15,7 +15,7 @@
  * @module
  */
 import { conditionTypes, type Condition, type KeptnTask, type StatusOf } from '../../api/index.ts'
-import type { KeptnTaskDefinition } from '../../api/index.ts'
+import type { KeptnTaskDefinition, TaskPods } from '../../api/index.ts'
 import { Job, type JobCondition } from '../../api/kubernetes.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
 import {
@@ -31,6 +31,7 @@ import { isLeaving } from '../checks/leaving.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { timeOf } from '../progress.ts'
 import { codeKey, createFunctionConfigMap } from '../task-definition/function-config-map.ts'
+import { parentNotFound } from '../task-definition/lineage.ts'
 import { nextLook } from '../task-definition/unwatched.ts'
 import { cutMessage, factTransition, type EventNames } from '../transitions.ts'
 import type { Ending } from './ending.ts'
@@ -46,7 +47,8 @@ import {
   type FollowedJob,
   type Program,
 } from './job.ts'
-import { planOf, type CodeAt, type Plan } from './plan.ts'
+import { nextLookAt, runs, steady, type Obstacle } from './obstacle.ts'
+import { planOf, type CodeAt, type Defined, type Plan } from './plan.ts'
 
 /** The status of a task. */
 export type Status = StatusOf<KeptnTask>
@@ -57,6 +59,8 @@ export interface Settings {
   readonly namespace: string
   readonly denoImage: string
   readonly eventNames: EventNames
+  /** What pods are given besides what their definitions say. */
+  readonly taskPods?: TaskPods
 }
 
 /** Whether a task's Secret has what the task needs. `unknown`: we may not read it, so the kubelet will tell. */
@@ -73,6 +77,8 @@ export interface Prerequisites {
   readonly isCopied?: boolean
   /** Which of the names a Job may have is free; `undefined`: none. */
   readonly salt?: number
+  /** Whether the task's namespace refuses pods that do not say what Pod Security "restricted" asks for. */
+  readonly isRestricted?: boolean
 }
 
 /** `gone`: its UID was stored, and the API server says that it is no more. */
@@ -87,9 +93,13 @@ export interface Seen {
   readonly settings: Settings
   readonly task: KeptnTask
   readonly definition?: KeptnTaskDefinition
+  /** What the definition refers to, as `parentsOf` finds it. */
+  readonly parents?: readonly KeptnTaskDefinition[]
   readonly job: SeenJob
   /** There once everything else says that the Job may be made. */
   readonly prerequisites?: Prerequisites
+  /** There once it was looked for what keeps the Job's pod from starting. */
+  readonly look?: { readonly obstacle?: Obstacle }
   /** There once the Job has failed. */
   readonly ending?: Ending
   /** There once the version that made the task has ended before its time. */
@@ -179,8 +189,8 @@ const removeJob = (job: SeenJob): Decision<Status> => {
 
 // Step 1.
 const start = (seen: Seen): Decision<Status> => {
-  const { task, definition, settings, prerequisites } = seen
-  const plan = planOf(task, definition, settings.namespace)
+  const { task, settings, prerequisites } = seen
+  const plan = planOf(task, definedIn(seen), settings.namespace)
   if (plan.kind === 'stalled') return stall(seen, plan)
   if (plan.kind === 'waiting' || prerequisites === undefined) return settled
   const problem = missing(task, plan, prerequisites)
@@ -192,6 +202,13 @@ const start = (seen: Seen): Decision<Status> => {
   const copy = copyNeeded(task, plan, prerequisites)
   return { ...settled, actions: [copy ?? makeJob(seen, plan, prerequisites)] }
 }
+
+/** The definition of a task with what it refers to; `undefined`: there is none. */
+export const definedIn = ({
+  definition,
+  parents = [],
+}: Pick<Seen, 'definition' | 'parents'>): Defined | undefined =>
+  definition === undefined ? undefined : { definition, parents }
 
 type Runnable = Exclude<Plan, { kind: 'stalled' | 'waiting' }>
 
@@ -254,7 +271,7 @@ const copyNeeded = (
 const makeJob = (
   { task, settings }: Seen,
   plan: Runnable,
-  { salt = 0, secretVersions = {} }: Prerequisites,
+  { salt = 0, secretVersions = {}, isRestricted = false }: Prerequisites,
 ): Action =>
   createJob({
     task,
@@ -263,6 +280,7 @@ const makeJob = (
     name: jobName(task, salt),
     timeoutSeconds: plan.timeoutSeconds,
     secretVersions,
+    rules: { ...settings.taskPods, isRestricted },
   })
 
 const programOf = (plan: Runnable, { denoImage }: Settings): Program => {
@@ -289,11 +307,7 @@ const record = (seen: Seen, job: FollowedJob): Decision<Status> => {
       jobName: name,
       jobUid: uid,
       startTime: task.status?.startTime ?? creationTimestamp,
-      conditions: conditionsOf(seen, {
-        status: 'Unknown',
-        reason: 'Progressing',
-        message: `Job "${name}" runs the task`,
-      }),
+      conditions: conditionsOf(seen, progressing(job)),
     },
     actions: labelIfMissing(job, task),
     transitions: [
@@ -301,6 +315,13 @@ const record = (seen: Seen, job: FollowedJob): Decision<Status> => {
     ],
   }
 }
+
+const progressing = ({ metadata }: FollowedJob) =>
+  ({
+    status: 'Unknown',
+    reason: 'Progressing',
+    message: `Job "${metadata.name}" runs the task`,
+  }) as const
 
 /** What held the task up is no more. */
 const unexplained = (status: Status | undefined): Partial<Status> =>
@@ -318,7 +339,46 @@ const follow = (seen: Seen, job: FollowedJob): Decision<Status> => {
   const failed = trueCondition(job, 'Failed')
   if (succeeded !== undefined) return end(seen, outcomeOf(seen, 'Succeeded', succeeded))
   if (failed !== undefined) return end(seen, outcomeOf(seen, 'Failed', failed))
-  return { ...keepLastWords(seen, job), actions: labelIfMissing(job, seen.task) }
+  const decision = isFailing(job) ? keepLastWords(seen) : watchStart(seen, job)
+  return { ...decision, actions: labelIfMissing(job, seen.task) }
+}
+
+/** Until a pod of the Job runs, the task says what keeps it from that. It goes on meanwhile: the Job tries again by itself. */
+const watchStart = (seen: Seen, job: FollowedJob): Decision<Status> => {
+  if (runs(job)) return freed(seen, job)
+  if (isDecided(job)) return settled
+  const wakeAt = nextLookAt(job, seen.now)
+  if (seen.look === undefined) return { ...settled, wakeAt }
+  const { obstacle } = seen.look
+  return { ...(obstacle === undefined ? freed(seen, job) : heldUp(seen, obstacle)), wakeAt }
+}
+
+/** What holds a task up, as it says itself. */
+export const stalledOf = ({ status }: KeptnTask): Condition | undefined => {
+  const stalled = findCondition(status?.conditions, conditionTypes.stalled)
+  return stalled?.status === 'True' ? stalled : undefined
+}
+
+const freed = (seen: Seen, job: FollowedJob): Decision<Status> => {
+  if (stalledOf(seen.task) === undefined) return settled
+  const conditions = conditionsOf(seen, progressing(job))
+  return { ...settled, status: { status: 'Progressing', ...seen.task.status, conditions } }
+}
+
+const heldUp = (seen: Seen, obstacle: Obstacle): Decision<Status> => {
+  const before = stalledOf(seen.task)
+  const { reason, message } = steady(obstacle, before)
+  const conditions = withCondition(
+    seen.task.status?.conditions,
+    { type: conditionTypes.stalled, status: 'True', reason, message },
+    seen.now,
+  )
+  const what = { reason: 'ReconcileTask', what: reason, message, severity: 'Warning' } as const
+  return {
+    status: { status: 'Progressing', ...seen.task.status, conditions },
+    actions: [],
+    transitions: before?.reason === reason ? [] : [fact(seen, what)],
+  }
 }
 
 /** Tells whether a Job is sure to fail, though its pods may not have ended. */
@@ -329,6 +389,14 @@ export const isFailing = (job: FollowedJob): boolean =>
 export const hasEnded = (job: FollowedJob): boolean =>
   trueCondition(job, 'Failed') !== undefined || trueCondition(job, 'Complete') !== undefined
 
+/** Tells whether it is sure what a Job comes to, though its pods may not have ended. */
+export const isDecided = (job: FollowedJob): boolean =>
+  hasEnded(job) || isFailing(job) || trueCondition(job, 'SuccessCriteriaMet') !== undefined
+
+/** Tells whether somebody has suspended a Job. */
+export const isSuspended = (job: FollowedJob): boolean =>
+  trueCondition(job, 'Suspended') !== undefined
+
 // `SuccessCriteriaMet` and `FailureTarget` say what a Job will come to while its pods still run: no outcome yet.
 const trueCondition = (job: FollowedJob, type: string): JobCondition | undefined =>
   job.status?.conditions?.find(
@@ -336,11 +404,10 @@ const trueCondition = (job: FollowedJob, type: string): JobCondition | undefined
   )
 
 /** A Job that fails by its deadline takes its pods with it, so what they say is stored before it has ended. */
-const keepLastWords = (seen: Seen, job: FollowedJob): Decision<Status> => {
+const keepLastWords = (seen: Seen): Decision<Status> => {
   const { task } = seen
   const words = lastWords(seen)
-  const isSure = trueCondition(job, 'FailureTarget') !== undefined
-  if (!isSure || words === '' || task.status?.message !== undefined) return settled
+  if (words === '' || task.status?.message !== undefined) return settled
   const exitCode = seen.ending?.exitCode
   return {
     ...settled,
@@ -374,9 +441,10 @@ const outcomeOf = (seen: Seen, state: Outcome['state'], condition: JobCondition)
   }
 }
 
-const lastWords = ({ task, ending }: Seen): string => {
-  const words = ending === undefined ? '' : wordsOf(ending)
-  return words === '' ? (task.status?.message ?? '') : words
+const lastWords = ({ task, ending = {} }: Seen): string => {
+  // A try that never ran has less to say than what kept it from that; a pod that could not be made has nothing.
+  const obstacle = ending.exitCode === undefined ? stalledOf(task)?.message : undefined
+  return obstacle ?? (wordsOf(ending) || (task.status?.message ?? ''))
 }
 
 const wordsOf = ({ exitCode, cause, output }: Ending): string => {
@@ -442,10 +510,10 @@ const conditionsOf = (
 
 const stall = (seen: Seen, { reason, message }: Problem): Decision<Status> => {
   const { task, now, settings } = seen
-  const before = findCondition(task.status?.conditions, conditionTypes.stalled)
-  const isKnown = before?.status === 'True' && before.reason === reason
+  const isKnown = stalledOf(task)?.reason === reason
   const words = cutMessage(message)
-  const keptnReason = reason === 'DefinitionNotFound' ? 'CreateTaskNotFound' : 'CreateTaskFailed'
+  const isNotFound = reason === 'DefinitionNotFound' || reason === parentNotFound
+  const keptnReason = isNotFound ? 'CreateTaskNotFound' : 'CreateTaskFailed'
   return {
     status: {
       status: 'Pending',

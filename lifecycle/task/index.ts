@@ -14,11 +14,13 @@ import { wake, type Controller } from '../../kube/controller.ts'
 import { joinKey, keyOf } from '../../kube/keys.ts'
 import { endingOf } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
+import { heirsOf } from '../task-definition/lineage.ts'
 import { decide, refused, type Seen, type Status } from './decide.ts'
 import { observe, type Sources } from './observe.ts'
 
 export type { Settings } from './decide.ts'
 export { taskJobs, type FollowedJob } from './job.ts'
+export { enforceLabel } from './pod-security.ts'
 
 /** Indexes for the store of tasks: those without a Job, by the name of their definition, and those under way, by their owner. */
 export const taskIndexes = {
@@ -28,7 +30,7 @@ export const taskIndexes = {
     status?.jobUid === undefined && !isTerminal(status?.status) ? [spec.taskDefinition] : [],
 }
 
-/** A task is looked at when it changes, when its Job or its copy of the code does, and when its definition does before that. */
+/** A task is looked at when it changes, when its Job or its copy of the code does, and when its definition, or one that this runs the code of, does before that. */
 export const taskController = (sources: Sources): Controller<Seen, Status> => ({
   name: 'task',
   wakes: [
@@ -37,12 +39,7 @@ export const taskController = (sources: Sources): Controller<Seen, Status> => ({
     wake(sources.configMaps, ownerKey),
     wake(sources.appVersions, ofEnded(sources)),
     wake(sources.workloadVersions, ofEnded(sources)),
-    wake(sources.definitions, (definition) =>
-      sources.tasks
-        .by('waitingForDefinition', definition.metadata.name)
-        .filter((task) => mayUse(task, definition, sources.settings.namespace))
-        .map(keyOf),
-    ),
+    wake(sources.definitions, waitingFor(sources)),
   ],
   observe: observe(sources),
   decide,
@@ -55,6 +52,18 @@ const ofEnded =
   ({ tasks }: Sources) =>
   (version: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] =>
     endingOf(version) === undefined ? [] : tasks.by('underWayOf', version.metadata.uid).map(keyOf)
+
+/** The tasks that may start by this definition: their own, or one whose code theirs runs. */
+const waitingFor =
+  ({ tasks, definitions, settings }: Sources) =>
+  (definition: KeptnTaskDefinition): readonly string[] => {
+    const { name } = definition.metadata
+    const heirs = heirsOf(definitions, name).map(({ metadata }) => metadata.name)
+    return [...new Set([name, ...heirs])]
+      .flatMap((each) => tasks.by('waitingForDefinition', each))
+      .filter((task) => mayUse(task, definition, settings.namespace))
+      .map(keyOf)
+  }
 
 const mayUse = (task: KeptnTask, { metadata }: KeptnTaskDefinition, home: string): boolean =>
   metadata.namespace === task.metadata.namespace || metadata.namespace === home

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { KeptnTask, KeptnTaskDefinition } from '../../api/index.ts'
+import type { KeptnTask, KeptnTaskDefinition, TaskPods } from '../../api/index.ts'
 import {
   Job,
   type Container,
@@ -18,6 +18,7 @@ import type { Create, Patch } from '../../kube/decision.ts'
 import type { RuntimeSpec } from '../../api/index.ts'
 import { leanMetadata } from '../task-definition/function-config-map.ts'
 import { containerEnvironment, scriptEnvironment } from './environment.ts'
+import { restricted, withRestricted } from './pod-security.ts'
 
 /** Label of our Jobs, with the UID of the task. */
 export const taskLabel = 'gatekept.dev/task-uid'
@@ -45,7 +46,7 @@ export const secretVersionsOf = ({ metadata }: KubeObject): Readonly<Record<stri
 /** What is kept in memory of a Job: enough to follow it. */
 export interface FollowedJob extends KubeObject {
   readonly spec: { readonly ttlSecondsAfterFinished?: number }
-  readonly status?: { readonly conditions?: readonly JobCondition[] }
+  readonly status?: { readonly conditions?: readonly JobCondition[]; readonly ready?: number }
 }
 
 /** How a reflector of Jobs has to be set up for the controller of tasks. */
@@ -60,10 +61,17 @@ export const taskJobs = {
       kind,
       metadata: leanMetadata(metadata, ttl === undefined ? {} : { [ttlAnnotation]: ttl }),
       spec: ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished },
-      ...(status?.conditions === undefined ? {} : { status: { conditions: status.conditions } }),
+      ...(status === undefined ? {} : { status: progressOf(status) }),
     }
   },
 }
+
+type Progress = NonNullable<FollowedJob['status']>
+
+const progressOf = ({ conditions, ready }: NonNullable<Job['status']>): Progress => ({
+  ...(conditions === undefined ? {} : { conditions }),
+  ...(ready === undefined ? {} : { ready }),
+})
 
 /** How many names a Job may have: the later ones are for when somebody else's Job has the earlier. */
 const nameCount = 8
@@ -101,6 +109,14 @@ export type Program =
         | { readonly kind: 'url'; readonly url: string }
     }
 
+/**
+ * A pod that was disrupted (evicted, preempted, its node drained or gone) says nothing about the check: its place is taken by
+ * another, and it does not count as a try. https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
+ */
+const podFailurePolicy = {
+  rules: [{ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] }],
+} as const
+
 /** All that a Job is made from. */
 export interface JobPlan {
   readonly task: KeptnTask
@@ -110,6 +126,13 @@ export interface JobPlan {
   readonly timeoutSeconds: number
   /** Of the Secrets that the task is given. */
   readonly secretVersions: Readonly<Record<string, string>>
+  readonly rules: PodRules
+}
+
+/** What a pod is given besides what its definition says. */
+export interface PodRules extends TaskPods {
+  /** Whether its namespace refuses it otherwise. */
+  readonly isRestricted: boolean
 }
 
 /**
@@ -144,6 +167,7 @@ export const createJob = (plan: JobPlan): Create => {
       },
       spec: {
         backoffLimit: task.spec.retries,
+        podFailurePolicy,
         activeDeadlineSeconds: plan.timeoutSeconds,
         template: {
           metadata: { labels, annotations },
@@ -205,8 +229,8 @@ const podSpec = (plan: JobPlan): PodSpec => {
   const token = tokenOf(serviceAccount?.name, automountServiceAccountToken?.type)
   return {
     ...(plan.program.kind === 'script'
-      ? scriptPod(plan.task, plan.program)
-      : containerPod(plan.task, plan.program.container)),
+      ? scriptPod(plan.task, plan.program, plan.rules)
+      : containerPod(plan.task, plan.program.container, plan.rules)),
     restartPolicy: 'Never',
     ...(serviceAccount === undefined ? {} : { serviceAccountName: serviceAccount.name }),
     ...(token === undefined ? {} : { automountServiceAccountToken: token }),
@@ -225,18 +249,13 @@ const codeMount: VolumeMount = {
   readOnly: true,
 }
 
+/** Where a script may write if it may nowhere else. */
+const scratchMount: VolumeMount = { name: 'tmp', mountPath: '/tmp' }
+
 /** Where a task may leave its result; if it fails and leaves none, the kubelet puts the end of its log there. */
 const termination = {
   terminationMessagePath: '/tmp/keptn-result.json',
   terminationMessagePolicy: 'FallbackToLogsOnError',
-} as const
-
-/** What Pod Security "restricted" demands. https://kubernetes.io/docs/concepts/security/pod-security-standards/ */
-const restricted = {
-  allowPrivilegeEscalation: false,
-  capabilities: { drop: ['ALL'] },
-  runAsNonRoot: true,
-  seccompProfile: { type: 'RuntimeDefault' },
 } as const
 
 type Pod = Pick<PodSpec, 'containers' | 'volumes'>
@@ -244,25 +263,47 @@ type Pod = Pick<PodSpec, 'containers' | 'volumes'>
 const scriptPod = (
   task: KeptnTask,
   { runtime, image, code }: Extract<Program, { kind: 'script' }>,
+  rules: PodRules,
 ): Pod => {
   const isMounted = code.kind === 'configMap'
+  const isReadOnly = rules.readOnlyRootFilesystem === true
+  const mounts = [...(isMounted ? [codeMount] : []), ...(isReadOnly ? [scratchMount] : [])]
+  const volumes = [
+    ...(code.kind === 'configMap'
+      ? [{ name: codeMount.name, configMap: { name: code.name } }]
+      : []),
+    ...(isReadOnly ? [{ name: scratchMount.name, emptyDir: {} }] : []),
+  ]
   const container: Container = {
     name: 'keptn-function-runner',
     image,
     imagePullPolicy: 'IfNotPresent',
     env: scriptEnvironment(task, runtime, isMounted ? codeMount.mountPath : code.url),
-    ...(isMounted ? { volumeMounts: [codeMount] } : {}),
+    ...(mounts.length === 0 ? {} : { volumeMounts: mounts }),
     ...termination,
-    securityContext: restricted,
+    securityContext: {
+      ...restricted,
+      ...(isReadOnly ? { readOnlyRootFilesystem: true } : {}),
+    },
   }
   return {
-    containers: [container],
-    ...(isMounted ? { volumes: [{ name: codeMount.name, configMap: { name: code.name } }] } : {}),
+    containers: [withResources(container, rules)],
+    ...(volumes.length === 0 ? {} : { volumes }),
   }
 }
 
-/** A user's container is run as it is: its image may need what "restricted" forbids. */
-const containerPod = (task: KeptnTask, container: Container): Pod => {
+/** A container that names neither requests nor limits gets those that are configured. */
+const withResources = (container: Container, { defaultResources }: PodRules): Container => {
+  const { requests, limits } = container.resources ?? {}
+  const isOpen = Object.keys({ ...requests, ...limits }).length === 0
+  if (defaultResources === undefined || !isOpen) return container
+  return { ...container, resources: { ...container.resources, ...defaultResources } }
+}
+
+/** A user's container is run as it is, where its namespace lets it: its image may need what "restricted" forbids. */
+const containerPod = (task: KeptnTask, own: Container, rules: PodRules): Pod => {
+  const asked = withResources(own, rules)
+  const container = rules.isRestricted ? withRestricted(asked) : asked
   const namesTermination =
     container.terminationMessagePath !== undefined ||
     container.terminationMessagePolicy !== undefined

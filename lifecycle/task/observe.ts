@@ -4,8 +4,16 @@ import {
   type KeptnTaskDefinition,
   type KeptnWorkloadVersion,
 } from '../../api/index.ts'
-import { ConfigMap, Job, Pod, Secret, type Container } from '../../api/kubernetes.ts'
-import { controllerOf } from '../../api/object.ts'
+import {
+  ConfigMap,
+  Event,
+  Job,
+  Pod,
+  Secret,
+  type Container,
+  type Namespace,
+} from '../../api/kubernetes.ts'
+import { controllerOf, type KubeObject } from '../../api/object.ts'
 import type { Client } from '../../kube/client.ts'
 import { findCondition } from '../../kube/conditions.ts'
 import { ApiError } from '../../kube/errors.ts'
@@ -16,10 +24,15 @@ import { abandonmentOf } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { parentOf } from '../stores.ts'
 import { codeKey, type FunctionConfigMap } from '../task-definition/function-config-map.ts'
+import { finderIn, parentsOf, placesFor } from '../task-definition/lineage.ts'
 import {
+  definedIn,
   hasEnded,
+  isDecided,
   isFailing,
+  isSuspended,
   nameTaken,
+  stalledOf,
   type Prerequisites,
   type Seen,
   type SeenJob,
@@ -29,12 +42,24 @@ import { endingOf, type Ending, type Masking } from './ending.ts'
 import { secureDataKey } from './environment.ts'
 import { jobNames, secretVersionsOf, taskJobs, type FollowedJob } from './job.ts'
 import { tracesOf } from './masking.ts'
+import { isRestricted } from './pod-security.ts'
+import {
+  isSilent,
+  isTimeToLook,
+  obstacleOf,
+  obstacleTold,
+  presentPod,
+  runs,
+  suspension,
+  type Obstacle,
+} from './obstacle.ts'
 import { planOf, type CodeAt, type Plan } from './plan.ts'
 
 /** What the controller of tasks reads from. */
 export interface Sources {
   /** Set up with `taskIndexes`. */
   readonly tasks: Store<KeptnTask>
+  /** Set up with `definitionIndexes`. */
   readonly definitions: Store<KeptnTaskDefinition>
   readonly appVersions: Store<KeptnAppVersion>
   readonly workloadVersions: Store<KeptnWorkloadVersion>
@@ -42,6 +67,7 @@ export interface Sources {
   readonly jobs: Store<FollowedJob>
   /** Set up with `functionConfigMaps`. */
   readonly configMaps: Store<FunctionConfigMap>
+  readonly namespaces: Store<Namespace>
   readonly client: Pick<Client, 'get' | 'list'>
   readonly settings: Settings
 }
@@ -106,10 +132,55 @@ const leftJob = ({ jobs }: Sources, task: KeptnTask): FollowedJob | undefined =>
 
 const follow = async (sources: Sources, about: About, job: FollowedJob): Promise<Seen> => {
   const seen: Seen = { ...about, job: { kind: 'there', job } }
-  const { jobUid, message } = about.task.status ?? {}
-  // What the pods say is needed twice at most: when the Job is sure to fail, and when it has.
-  const isAsked = jobUid !== undefined && isFailing(job) && (hasEnded(job) || message === undefined)
-  return isAsked ? { ...seen, ending: await readEnding(sources, job) } : seen
+  if (about.task.status?.jobUid === undefined) return seen
+  if (isFailing(job)) return withEnding(sources, seen, job)
+  if (isDecided(job) || runs(job)) return seen
+  const isAsked = isTimeToLook(job, about.now) || stalledOf(about.task) !== undefined
+  return isAsked ? { ...seen, look: await look(sources, job) } : seen
+}
+
+/** What the pods say is needed twice at most: when the Job is sure to fail, and when it has. */
+const withEnding = async (sources: Sources, seen: Seen, job: FollowedJob): Promise<Seen> =>
+  hasEnded(job) || seen.task.status?.message === undefined
+    ? { ...seen, ending: await readEnding(sources, job) }
+    : seen
+
+/** Looks for what keeps the pod of a Job from starting. */
+const look = async (sources: Sources, job: FollowedJob): Promise<NonNullable<Seen['look']>> => {
+  const obstacle = isSuspended(job) ? suspension : await findObstacle(sources, job)
+  return obstacle === undefined ? {} : { obstacle }
+}
+
+const findObstacle = async (
+  { client }: Sources,
+  { metadata }: FollowedJob,
+): Promise<Obstacle | undefined> => {
+  const { namespace = '', uid } = metadata
+  const { items } = await client.list(Pod, { namespace, labelSelector: `${podsOfJob}=${uid}` })
+  const pod = presentPod(items)
+  if (pod !== undefined && !isSilent(pod)) return obstacleOf(pod)
+  const subject = pod ?? { metadata }
+  // What kept an earlier pod from being made is over.
+  const since = items
+    .map((each) => each.metadata.creationTimestamp)
+    .toSorted()
+    .at(-1)
+  const told = await warningsAbout(client, subject)
+  return obstacleTold(told, since ?? metadata.creationTimestamp)
+}
+
+const warningsAbout = async (
+  client: Sources['client'],
+  { metadata: { namespace = '', uid } }: Pick<KubeObject, 'metadata'>,
+): Promise<readonly Event[]> => {
+  const fieldSelector = `regarding.uid=${uid},type=Warning`
+  try {
+    return (await client.list(Event, { namespace, fieldSelector })).items
+  } catch (error) {
+    // That we may not read events must not keep a task from going on.
+    if (isForbidden(error)) return []
+    throw error
+  }
 }
 
 /** The store doesn't have the Job that the task names: it is gone, or lost its label, or Keptn made it. */
@@ -127,14 +198,8 @@ const findJob = async (sources: Sources, about: About): Promise<Seen> => {
 
 /** Reads what has to be there before a Job is made, as soon as nothing else is in its way. */
 const begin = async (sources: Reading, about: About): Promise<Seen | undefined> => {
-  const { namespace } = about.settings
-  const definition = definitionOf(sources, about.task)
-  const seen: Seen = {
-    ...about,
-    ...(definition === undefined ? {} : { definition }),
-    job: { kind: 'none' },
-  }
-  const plan = planOf(about.task, definition, namespace)
+  const seen: Seen = { ...about, ...definitionsFor(sources, about.task), job: { kind: 'none' } }
+  const plan = planOf(about.task, definedIn(seen), about.settings.namespace)
   if (plan.kind === 'stalled' || plan.kind === 'waiting') return seen
   const task = await asOfThisTerm(sources, about.task)
   if (task === undefined) return undefined
@@ -157,14 +222,15 @@ const asOfThisTerm = async (
   return isSame ? task : undefined
 }
 
-/** The definition in the task's namespace, else the one that serves every namespace. */
-export const definitionOf = (
+/** The definition in the task's namespace, else the one that serves every namespace; and what it refers to, likewise. */
+const definitionsFor = (
   { definitions, settings }: Pick<Sources, 'definitions' | 'settings'>,
-  { metadata, spec }: KeptnTask,
-): KeptnTaskDefinition | undefined =>
-  [metadata.namespace, settings.namespace]
-    .map((namespace) => definitions.get(namespace, spec.taskDefinition))
-    .find((found) => found !== undefined && found.metadata.deletionTimestamp === undefined)
+  { metadata: { namespace = '' }, spec }: KeptnTask,
+): Pick<Seen, 'definition' | 'parents'> => {
+  const find = finderIn(definitions, placesFor(namespace, settings.namespace))
+  const definition = find(spec.taskDefinition)
+  return definition === undefined ? {} : { definition, parents: parentsOf(definition, find) }
+}
 
 const prerequisitesOf = async (
   sources: Sources,
@@ -174,16 +240,22 @@ const prerequisitesOf = async (
   const salt = await freeName(sources, task)
   return {
     ...(salt === undefined ? {} : { salt }),
+    ...(isRestricted(sources.namespaces.get(undefined, task.metadata.namespace ?? ''))
+      ? { isRestricted: true }
+      : {}),
     ...(plan.kind === 'script' ? await needsOf(sources, task, plan) : {}),
     ...(plan.kind === 'container' ? await secretsFor(sources, task, plan.container) : {}),
   }
 }
 
+/** What is found of what a script needs. */
+type Needs = Pick<Prerequisites, 'secret' | 'secretVersions' | 'code' | 'isCopied'>
+
 const needsOf = async (
   sources: Sources,
   task: KeptnTask,
   { code, secret }: Extract<Plan, { kind: 'script' }>,
-): Promise<Omit<Prerequisites, 'salt'>> => {
+): Promise<Needs> => {
   const found = 'name' in code ? await findCode(sources, task, code) : {}
   return secret === undefined ? found : { ...found, ...(await secretState(sources, task, secret)) }
 }
@@ -214,7 +286,7 @@ const findCode = async (
   { client, configMaps }: Sources,
   task: KeptnTask,
   code: CodeAt,
-): Promise<Omit<Prerequisites, 'salt'>> => ({
+): Promise<Needs> => ({
   // Inline code is in the definition, and the definition's controller sees to its ConfigMap.
   ...(code.text === undefined ? { code: await readCode(client, code) } : {}),
   ...(code.copy === undefined

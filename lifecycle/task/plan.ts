@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { conditionTypes, type KeptnTask, type KeptnTaskDefinition } from '../../api/index.ts'
+import type { KeptnTask, KeptnTaskDefinition } from '../../api/index.ts'
 import { parseDuration } from '../../api/duration.ts'
 import type { Container } from '../../api/kubernetes.ts'
 import type { RuntimeSpec } from '../../api/index.ts'
 import { childName } from '../../identity/names.ts'
-import { findCondition } from '../../kube/conditions.ts'
+import { currentVerdict } from '../task-definition/decide.ts'
 import { functionConfigMapName } from '../task-definition/function-config-map.ts'
-import { sourceOf, type Code } from '../task-definition/source.ts'
+import { blamedOn, lineageOf, placesFor } from '../task-definition/lineage.ts'
+import type { Code } from '../task-definition/source.ts'
 import { secretFor } from './environment.ts'
 
 /** Where the code is that a script's pod mounts. */
@@ -44,14 +45,21 @@ export type Plan =
       readonly container: Container
     }
 
+/** A definition, and all that it refers to by `functionRef`. */
+export interface Defined {
+  readonly definition: KeptnTaskDefinition
+  readonly parents: readonly KeptnTaskDefinition[]
+}
+
 /** Tells what a task is going to run. `home`: the namespace whose definitions serve every namespace. */
-export const planOf = (
-  task: KeptnTask,
-  definition: KeptnTaskDefinition | undefined,
-  home: string,
-): Plan => {
-  if (definition === undefined) return notFound(task, home)
-  const obstacle = obstacleIn(definition)
+export const planOf = (task: KeptnTask, defined: Defined | undefined, home: string): Plan => {
+  if (defined === undefined) return notFound(task, home)
+  const { definition, parents } = defined
+  const places = placesFor(task.metadata.namespace ?? '', home)
+  // What a definition says about the one it refers to is about tasks of its own namespace: this one may find another.
+  const lineage = lineageOf(definition, parents, places)
+  if (lineage.kind === 'unusable') return stalledBy(lineage.definition, lineage)
+  const obstacle = obstacleIn(lineage.definition)
   if (obstacle !== undefined) return obstacle
   const timeoutMs = parseDuration(task.spec.timeout)
   if (timeoutMs === undefined || timeoutMs < 0) {
@@ -62,19 +70,16 @@ export const planOf = (
     }
   }
   const common = { definition, timeoutSeconds: Math.floor(timeoutMs / 1000) }
-  const source = sourceOf(definition.spec)
-  switch (source.kind) {
-    case 'unusable':
-      return stalledBy(definition, source)
+  switch (lineage.kind) {
     case 'container':
-      return { kind: 'container', ...common, container: source.container }
+      return { kind: 'container', ...common, container: lineage.container }
     case 'script': {
-      const secret = secretFor(task, source.runtime)
+      const secret = secretFor(task, lineage.runtime)
       return {
         kind: 'script',
         ...common,
-        runtime: source.runtime,
-        code: codeFor(task, definition, source.code),
+        runtime: lineage.runtime,
+        code: codeFor(task, lineage.definition, lineage.code),
         ...(secret === undefined ? {} : { secret }),
       }
     }
@@ -82,32 +87,25 @@ export const planOf = (
 }
 
 const notFound = (task: KeptnTask, home: string): Plan => {
-  const { namespace = '' } = task.metadata
-  const places = namespace === home ? `"${home}"` : `"${namespace}" or "${home}"`
+  const places = placesFor(task.metadata.namespace ?? '', home).map((place) => `"${place}"`)
   return {
     kind: 'stalled',
     reason: 'DefinitionNotFound',
-    message: `KeptnTaskDefinition "${task.spec.taskDefinition}" does not exist in the namespace ${places}: create it in one of them, and the task starts`,
+    message: `KeptnTaskDefinition "${task.spec.taskDefinition}" does not exist in the namespace ${places.join(' or ')}: create it in one of them, and the task starts`,
   }
 }
 
 /** What the controller of definitions says against this one, if anything. */
 const obstacleIn = (definition: KeptnTaskDefinition): Plan | undefined => {
-  const ready = findCondition(definition.status?.conditions, conditionTypes.ready)
-  // What an older generation was found to be says nothing about this one: its code may not be in the ConfigMap yet.
-  const isCurrent = ready?.observedGeneration === definition.metadata.generation
-  if (ready === undefined || !isCurrent) return { kind: 'waiting' }
-  return ready.status === 'True' ? undefined : stalledBy(definition, ready)
+  const verdict = currentVerdict(definition)
+  if (verdict === undefined) return { kind: 'waiting' }
+  return verdict.status === 'True' ? undefined : stalledBy(definition, verdict)
 }
 
 const stalledBy = (
-  { metadata: { namespace = '', name } }: KeptnTaskDefinition,
-  { reason, message }: { readonly reason: string; readonly message: string },
-): Plan => ({
-  kind: 'stalled',
-  reason,
-  message: `KeptnTaskDefinition "${namespace}/${name}" cannot be used: ${message}`,
-})
+  definition: KeptnTaskDefinition,
+  problem: { readonly reason: string; readonly message: string },
+): Plan => ({ kind: 'stalled', ...blamedOn(definition, problem) })
 
 const codeFor = (
   task: KeptnTask,

@@ -52,16 +52,21 @@ export const createPeople = ({ server, random, admission, fleet, intent }: Tools
   const define = (): void => {
     const namespace = random.pick([shop, home])
     const spec = { retries: 1, timeout: '5m', ttlSecondsAfterFinished: random.pick([0, 300]) }
-    const definitions = taskNames.map((name) => ({
-      apiVersion: 'lifecycle.keptn.sh/v1',
-      kind: KeptnTaskDefinition.kind,
-      metadata: { name, namespace },
-      spec:
+    const definition = (at: { readonly name: string; readonly namespace: string }, runs: object) =>
+      create(KeptnTaskDefinition, {
+        apiVersion: 'lifecycle.keptn.sh/v1',
+        kind: KeptnTaskDefinition.kind,
+        metadata: at,
+        spec: { ...spec, ...runs },
+      })
+    for (const name of taskNames) {
+      const runs =
         name === 'smoke'
-          ? { ...spec, container: { name: 'smoke', image: 'smoke:1' } }
-          : { ...spec, deno: { inline: { code: 'console.log(1)' } } },
-    }))
-    for (const definition of definitions) create(KeptnTaskDefinition, definition)
+          ? { container: { name: 'smoke', image: 'smoke:1' } }
+          : { deno: { functionRef: { name: 'code' } } }
+      definition({ name, namespace }, runs)
+    }
+    definition({ name: 'code', namespace: home }, { deno: { inline: { code: 'console.log(1)' } } })
     create(KeptnEvaluationDefinition, {
       apiVersion: 'lifecycle.keptn.sh/v1',
       kind: KeptnEvaluationDefinition.kind,

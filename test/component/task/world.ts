@@ -21,6 +21,7 @@ import { runController } from '../../../kube/controller.ts'
 import type { Transition } from '../../../kube/decision.ts'
 import { startReflector } from '../../../kube/reflector.ts'
 import {
+  definitionIndexes,
   functionConfigMaps,
   taskDefinitionController,
 } from '../../../lifecycle/task-definition/index.ts'
@@ -106,7 +107,11 @@ const startReplica = (inner: Client, crashAfter = Number.POSITIVE_INFINITY) => {
   const log = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) })
   const given = { client, log, signal }
   const tasks = startReflector<KeptnTask>({ ...given, type: KeptnTask, indexes: taskIndexes })
-  const definitions = startReflector<KeptnTaskDefinition>({ ...given, type: KeptnTaskDefinition })
+  const definitions = startReflector<KeptnTaskDefinition>({
+    ...given,
+    type: KeptnTaskDefinition,
+    indexes: definitionIndexes,
+  })
   const jobs = startReflector({ ...given, ...taskJobs })
   const configMaps = startReflector({ ...given, ...functionConfigMaps })
   const appVersions = startReflector<KeptnAppVersion>({ ...given, type: KeptnAppVersion })
@@ -114,7 +119,9 @@ const startReplica = (inner: Client, crashAfter = Number.POSITIVE_INFINITY) => {
     ...given,
     type: KeptnWorkloadVersion,
   })
+  const namespaces = startReflector<Namespace>({ ...given, type: Namespace })
   const sources = {
+    namespaces: namespaces.store,
     tasks: tasks.store,
     definitions: definitions.store,
     jobs: jobs.store,
@@ -127,7 +134,7 @@ const startReplica = (inner: Client, crashAfter = Number.POSITIVE_INFINITY) => {
   const told: Transition[] = []
   const runtime = {
     ...given,
-    stores: [tasks, definitions, jobs, configMaps, appVersions, workloadVersions],
+    stores: [tasks, definitions, jobs, configMaps, namespaces, appVersions, workloadVersions],
     announce: (transitions: readonly Transition[]) => void told.push(...transitions),
   }
   const runs = [

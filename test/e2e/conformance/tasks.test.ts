@@ -1,9 +1,9 @@
 /**
  * Keptn's scenarios of what a task is told and what runs it.
  *
- * `functionRef` (a definition that runs another's code) is not built and not asked about here. Where design.md decides
- * otherwise than Keptn: a Job gets its TTL when its outcome is stored, pods of tasks have the restart policy `Never`, and
- * the kubelet is told where a task may leave its result.
+ * `functionRef` is asked about in `test/e2e/task-pods.test.ts`. Where design.md decides otherwise than Keptn: a Job gets its
+ * TTL when its outcome is stored, pods of tasks have the restart policy `Never`, and the kubelet is told where a task may
+ * leave its result.
  *
  * All of them run side by side, each in a namespace of its own: jest does that with concurrent tests of one level alone.
  */

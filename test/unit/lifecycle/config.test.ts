@@ -15,6 +15,7 @@ test('settings are those of the KeptnConfig', () => {
     discoveryQuietSeconds: 3,
     versionHistoryLimit: 4,
     eventNames: 'keptn',
+    taskPods: { readOnlyRootFilesystem: true, defaultResources: { limits: { memory: '64Mi' } } },
   } as const
   expect(configOf([keptnConfig('keptn', spec)])).toEqual({
     blocking: false,
@@ -23,6 +24,7 @@ test('settings are those of the KeptnConfig', () => {
     discoveryQuietMs: 3_000,
     versionsKept: 4,
     eventNames: 'keptn',
+    taskPods: { readOnlyRootFilesystem: true, defaultResources: { limits: { memory: '64Mi' } } },
   })
 })
 

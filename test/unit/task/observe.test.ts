@@ -51,6 +51,7 @@ const look = async ({ task, live = {}, definition, job, termBeganAt = '1000' }: 
     definitions: definition === undefined ? storeOf() : storeOf(definition),
     jobs: job === undefined ? storeOf() : storeOf(job),
     configMaps: storeOf(),
+    namespaces: storeOf(),
     appVersions: storeOf(),
     workloadVersions: storeOf(),
     client,
@@ -200,4 +201,70 @@ test('a Job knows which versions its Secrets had', async () => {
     const annotations = { [secretVersionsAnnotation]: '{"token":"8"}' }
     expect(decision?.actions).toMatchObject([{ object: { metadata: { annotations } } }])
   }
+})
+
+const held = (seconds: number, ready?: number): FollowedJob => {
+  const job = aJob(aTask())
+  const creationTimestamp = new Date(now.getTime() - seconds * 1000).toISOString()
+  return {
+    ...job,
+    metadata: { ...job.metadata, creationTimestamp },
+    status: ready === undefined ? {} : { ready },
+  }
+}
+const stalled = {
+  conditions: [
+    {
+      ...{ type: 'Stalled', status: 'True' as const, reason: 'QuotaExceeded', message: 'pods' },
+      lastTransitionTime: '2026-01-01T11:59:00Z',
+    },
+  ],
+}
+const nothing = { items: [] }
+
+test.each([
+  ['that runs', recorded(), held(5, 1)],
+  ['that is young', recorded(), held(4)],
+  ['between two looks', recorded(), held(15)],
+  ['that is not recorded yet', aTask(), held(5)],
+])('a Job %s costs no request', async (_, task, job) => {
+  expect((await look({ task, job })).asked).toEqual([])
+})
+
+test('a Job without a pod is asked about by its events', async () => {
+  const { asked, seen } = await look({
+    task: recorded(),
+    job: held(5),
+    live: { Pod: nothing, Event: nothing },
+  })
+  expect(asked).toEqual(['Pod', 'Event'])
+  expect(seen?.look).toEqual({})
+})
+
+test('a task that is held up is asked about whenever something changes', async () => {
+  const { asked, decision } = await look({
+    task: recorded(stalled),
+    job: held(15),
+    live: { Pod: nothing, Event: nothing },
+  })
+  expect(asked).toEqual(['Pod', 'Event'])
+  expect(decision?.status?.conditions).toContainEqual(
+    expect.objectContaining({ type: 'Stalled', status: 'False' }),
+  )
+})
+
+test('that events may not be read keeps no task from going on', async () => {
+  const live = { Pod: nothing, Event: forbidden }
+  const { seen } = await look({ task: recorded(), job: held(5), live })
+  expect(seen?.look).toEqual({})
+})
+
+test('a suspended Job is said without a request', async () => {
+  const conditions = [{ type: 'Suspended', status: 'True' }]
+  const { asked, seen } = await look({
+    task: recorded(),
+    job: { ...held(5), status: { conditions } },
+  })
+  expect(asked).toEqual([])
+  expect(seen?.look?.obstacle?.reason).toBe('JobSuspended')
 })
