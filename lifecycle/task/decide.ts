@@ -31,6 +31,7 @@ import { isLeaving } from '../checks/leaving.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { timeOf } from '../progress.ts'
 import { codeKey, createFunctionConfigMap } from '../task-definition/function-config-map.ts'
+import type { RemoteCode } from '../task-definition/source.ts'
 import { nextLook } from '../task-definition/unwatched.ts'
 import { cutMessage, factTransition, type EventNames } from '../transitions.ts'
 import type { Ending } from './ending.ts'
@@ -56,6 +57,7 @@ export interface Settings {
   /** The namespace whose definitions serve every namespace. */
   readonly namespace: string
   readonly denoImage: string
+  readonly pythonImage: string
   readonly eventNames: EventNames
 }
 
@@ -195,7 +197,7 @@ const start = (seen: Seen): Decision<Status> => {
 
 type Runnable = Exclude<Plan, { kind: 'stalled' | 'waiting' }>
 
-const isCodeAt = (code: CodeAt | { readonly url: string }): code is CodeAt => 'name' in code
+const isCodeAt = (code: CodeAt | RemoteCode): code is CodeAt => 'name' in code
 
 const missing = (
   task: KeptnTask,
@@ -265,16 +267,18 @@ const makeJob = (
     secretVersions,
   })
 
-const programOf = (plan: Runnable, { denoImage }: Settings): Program => {
+const programOf = (plan: Runnable, { denoImage, pythonImage }: Settings): Program => {
   if (plan.kind === 'container') return { kind: 'container', container: plan.container }
-  const { code, runtime } = plan
+  const { code, language, runtime } = plan
+  const images = { deno: denoImage, python: pythonImage }
   return {
     kind: 'script',
+    language,
     runtime,
-    image: denoImage,
+    image: images[language],
     code: isCodeAt(code)
       ? { kind: 'configMap', name: code.copy ?? code.name }
-      : { kind: 'url', url: code.url },
+      : { kind: 'url', ...code },
   }
 }
 

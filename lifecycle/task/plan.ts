@@ -10,7 +10,7 @@ import type { RuntimeSpec } from '../../api/index.ts'
 import { childName } from '../../identity/names.ts'
 import { findCondition } from '../../kube/conditions.ts'
 import { functionConfigMapName } from '../task-definition/function-config-map.ts'
-import { sourceOf, type Code } from '../task-definition/source.ts'
+import { sourceOf, type Code, type Language, type RemoteCode } from '../task-definition/source.ts'
 import { secretFor } from './environment.ts'
 
 /** Where the code is that a script's pod mounts. */
@@ -33,8 +33,9 @@ export type Plan =
       readonly kind: 'script'
       readonly definition: KeptnTaskDefinition
       readonly timeoutSeconds: number
+      readonly language: Language
       readonly runtime: RuntimeSpec
-      readonly code: CodeAt | { readonly url: string }
+      readonly code: CodeAt | RemoteCode
       readonly secret?: string
     }
   | {
@@ -73,6 +74,7 @@ export const planOf = (
       return {
         kind: 'script',
         ...common,
+        language: source.language,
         runtime: source.runtime,
         code: codeFor(task, definition, source.code),
         ...(secret === undefined ? {} : { secret }),
@@ -113,8 +115,11 @@ const codeFor = (
   task: KeptnTask,
   definition: KeptnTaskDefinition,
   code: Code,
-): CodeAt | { readonly url: string } => {
-  if (code.kind === 'url') return { url: code.url }
+): CodeAt | RemoteCode => {
+  if (code.kind === 'url') {
+    const { url, sha256 } = code
+    return { url, ...(sha256 === undefined ? {} : { sha256 }) }
+  }
   const { namespace = '', name } = definition.metadata
   return {
     namespace,
