@@ -170,7 +170,7 @@ const fetchPatiently = async (url: URL): Promise<Fetched> => {
     } catch (error) {
       const reason = reasonOf(error)
       if (!reason.mayPass) throw reason
-      trouble = `${reason.message}; tried ${tries} times`
+      trouble = `${reason.message}; tried ${tries === 1 ? 'once' : `${tries} times`}`
       // Many pods may have begun at once: they come back at different moments.
       const ownMs = Math.min(pauseMs, longestPauseMs) * (1 + Math.random() / 4)
       const waitMs = Math.max(ownMs, reason.retryAfterMs ?? 0)

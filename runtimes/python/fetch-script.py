@@ -52,6 +52,8 @@ def shown(text: str) -> str:
         port = "" if url.port is None else f":{url.port}"
     except ValueError:
         return text
+    if not url.hostname:
+        return text
     return f"{url.scheme}://{url.hostname}{port}{url.path}"
 
 
@@ -187,7 +189,7 @@ def fetch_patiently(url: str) -> bytes:
             if not error.may_pass:
                 raise
             tries += 1
-            trouble = f"{error}; tried {tries} times"
+            trouble = f"{error}; tried {'once' if tries == 1 else f'{tries} times'}"
             # Many pods may have begun at once: they come back at different moments.
             pause = min(FIRST_PAUSE_SECONDS * 2 ** (tries - 1), LONGEST_PAUSE_SECONDS)
             wait = max(pause * (1 + random.random() / 4), error.retry_after)
