@@ -38,8 +38,17 @@ const runtime = (language: string) =>
       ),
       httpRef: Type.Optional(
         Type.Object(
-          { url: Type.Optional(Type.String({ description: 'Where to fetch the code.' })) },
-          { description: 'Code that is fetched when the task starts.' },
+          {
+            url: Type.Optional(Type.String({ description: 'Where to fetch the code.' })),
+            sha256: Type.Optional(
+              Type.String({
+                pattern: '^[0-9a-fA-F]{64}$',
+                description:
+                  'SHA-256 of the code, in 64 hexadecimal digits. Other code is not run. What the code itself loads is not covered.',
+              }),
+            ),
+          },
+          { description: 'Code that is fetched when the task starts, and may be 1 MiB at most.' },
         ),
       ),
       configMapRef: Type.Optional(

@@ -23,6 +23,7 @@ export interface ControllerSettings {
   /** Whether app versions have a phase for their promotion. */
   readonly promotes: boolean
   readonly denoImage: string
+  readonly pythonImage: string
   readonly logLevel: string
   readonly probePort: number
   readonly metricsPort: number
@@ -75,6 +76,23 @@ const logLevel = (read: Read): string => {
   )
 }
 
+const imagesFor = (
+  read: Read,
+  areNeeded: boolean,
+): Pick<ControllerSettings, 'denoImage' | 'pythonImage'> => {
+  const image = (name: string, language: string): string => {
+    const reference = read(name, '')
+    if (areNeeded && reference === '') {
+      throw new SettingsError(`Cannot start: ${name} must name the image of ${language} tasks`)
+    }
+    return reference
+  }
+  return {
+    denoImage: image('FUNCTION_RUNNER_IMAGE', 'deno'),
+    pythonImage: image('PYTHON_RUNNER_IMAGE', 'python'),
+  }
+}
+
 /** Reads the settings. Throws a `SettingsError` that says what to change. */
 export const readSettings = (
   args: readonly string[],
@@ -85,11 +103,8 @@ export const readSettings = (
     const value = environment[name] ?? ''
     return value === '' ? missing : value
   }
-  const denoImage = read('FUNCTION_RUNNER_IMAGE', '')
   // The gate's part comes with the engine, which runs tasks.
-  if ((chosen.has('lifecycle') || chosen.has('gate')) && denoImage === '') {
-    throw new SettingsError('Cannot start: FUNCTION_RUNNER_IMAGE must name the image of deno tasks')
-  }
+  const runsTasks = chosen.has('lifecycle') || chosen.has('gate')
   const podName = read('POD_NAME', '')
   if (podName === '') {
     throw new SettingsError('Cannot start: POD_NAME must tell this replica from the others')
@@ -101,7 +116,7 @@ export const readSettings = (
     namespace: read('POD_NAMESPACE', 'keptn-system'),
     podName,
     promotes: flag(read, 'PROMOTION_TASKS_ENABLED'),
-    denoImage,
+    ...imagesFor(read, runsTasks),
     logLevel: logLevel(read),
     probePort: port(read, 'PROBE_PORT', '8081'),
     metricsPort: port(read, 'KEPTN_DORA_METRICS_PORT', '2222'),

@@ -1,3 +1,5 @@
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { findCommand, thisMachine } from '../test/cluster/machine.ts'
 import { ClusterError, run } from '../test/cluster/run.ts'
 
@@ -36,4 +38,35 @@ export const unpackPackage = async (debianPackage: string, folder: string): Prom
   await run(['sh', '-c', 'dpkg-deb -x "$1"_*.deb . && rm "$1"_*.deb', 'sh', debianPackage], {
     cwd: folder,
   })
+}
+
+/**
+ * Unpacks Debian packages into a folder, with all packages that they need, as if this machine had none of them; only those
+ * whose names match `leftOut` are left out.
+ */
+export const unpackWithDependencies = async (
+  debianPackages: readonly string[],
+  folder: string,
+  leftOut: RegExp,
+): Promise<void> => {
+  const workplace = `${folder}.packages`
+  const archives = join(workplace, 'archives')
+  await mkdir(join(archives, 'partial'), { recursive: true })
+  const nothingInstalled = join(workplace, 'status')
+  await writeFile(nothingInstalled, '')
+  await withPackageLists([
+    ...(['apt-get', 'install', '-y', '--download-only', '--no-install-recommends'] as const),
+    ...['-o', `Dir::State::status=${nothingInstalled}`, '-o', `Dir::Cache::archives=${archives}`],
+    // What apt knows of this machine stays as it is.
+    ...['-o', 'Dir::Cache::pkgcache=', '-o', 'Dir::Cache::srcpkgcache='],
+    ...['-o', 'Debug::NoLocking=true'],
+    ...debianPackages,
+  ])
+  await mkdir(folder, { recursive: true })
+  const files = (await readdir(archives)).filter((file) => file.endsWith('.deb')).sort()
+  for (const file of files) {
+    const [name = ''] = file.split('_')
+    if (!leftOut.test(name)) await run(['dpkg-deb', '-x', join(archives, file), folder])
+  }
+  await rm(workplace, { recursive: true })
 }

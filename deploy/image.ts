@@ -12,13 +12,13 @@ import { mkdir, readFile, readdir, realpath, rename, rm, stat, utimes } from 'no
 import { dirname, join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
-import { pack } from 'tar-stream'
+import { pack, type Header } from 'tar-stream'
 
-/** A file of an image: bytes, or the file of this machine to copy. */
+/** A file of an image: bytes, the file of this machine to copy, or a symbolic link. */
 export interface ImageFile {
   /** Absolute, in the image. */
   readonly path: string
-  readonly content: Buffer | string | { readonly from: string }
+  readonly content: Buffer | string | { readonly from: string } | { readonly linkTo: string }
   /** 0644 if not said. */
   readonly mode?: number
 }
@@ -73,10 +73,15 @@ const blobOf = (content: Buffer): Blob => ({
 
 const jsonBlob = (value: unknown): Blob => blobOf(Buffer.from(JSON.stringify(value)))
 
-const bytesOf = async (content: ImageFile['content']): Promise<Buffer> => {
+type Copied = Exclude<ImageFile['content'], { readonly linkTo: string }>
+
+const bytesOf = async (content: Copied): Promise<Buffer> => {
   if (typeof content === 'string') return Buffer.from(content)
   return Buffer.isBuffer(content) ? content : readFile(await realpath(content.from))
 }
+
+const isLink = (content: ImageFile['content']): content is { readonly linkTo: string } =>
+  typeof content === 'object' && 'linkTo' in content
 
 /** All folders above the paths, the uppermost first. */
 const foldersAbove = (paths: readonly string[]): string[] => {
@@ -104,11 +109,26 @@ const layerBlob = async ({ folders = [], files }: Layer): Promise<Blob> => {
       mode: modes.get(path) ?? 0o755,
     })
   }
-  for (const { path, content, mode = 0o644 } of [...files].sort(byPath)) {
-    tar.entry({ ...unchanging, name: path.slice(1), mode }, await bytesOf(content))
+  // Read side by side: an image may have thousands of files.
+  for (const entry of await Promise.all([...files].sort(byPath).map(entryOf))) {
+    tar.entry(entry.header, entry.content)
   }
   tar.finalize()
   return blobOf(await collected)
+}
+
+interface Entry {
+  readonly header: Pick<Header, 'name'> & Partial<Header>
+  readonly content: Buffer
+}
+
+const entryOf = async ({ path, content, mode = 0o644 }: ImageFile): Promise<Entry> => {
+  const name = path.slice(1)
+  if (!isLink(content)) {
+    return { header: { ...unchanging, name, mode }, content: await bytesOf(content) }
+  }
+  const header = { ...unchanging, name, type: 'symlink', linkname: content.linkTo } as const
+  return { header, content: Buffer.alloc(0) }
 }
 
 const architecture = (): string => (process.arch === 'x64' ? 'amd64' : process.arch)

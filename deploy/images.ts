@@ -1,5 +1,5 @@
 /**
- * The images of this project, made of the Node and Deno binaries that npm brings and of this checkout.
+ * The images of this project, made of the Node and Deno binaries that npm brings, Debian's Python, and this checkout.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import { buildImage } from './image.ts'
 import type { Image, ImageFile, Layer } from './image.ts'
 import { programWithLibraries } from './libraries.ts'
 import { imageFolder, root } from './paths.ts'
+import { pythonFiles } from './python.ts'
 
 const userId = 65532
 
@@ -90,6 +91,17 @@ export const gatekeptImage = async (): Promise<Image> => {
   )
 }
 
+const runScript = '/usr/local/bin/run-script'
+
+/** What a runtime's folder has for its image. */
+const runner = (language: string, fetchScript: string): readonly ImageFile[] => {
+  const from = (file: string) => ({ from: join(root, 'runtimes', language, file) })
+  return [
+    { path: runScript, content: from('run-script'), mode: 0o755 },
+    { path: `/usr/local/lib/gatekept/${fetchScript}`, content: from(fetchScript) },
+  ]
+}
+
 /** The image that runs the scripts of task definitions; see runtimes/deno/README.md. */
 export const denoRuntimeImage = async (): Promise<Image> => {
   const deno = join(packageFolder('@deno/linux-x64-glibc'), 'deno')
@@ -97,8 +109,6 @@ export const denoRuntimeImage = async (): Promise<Image> => {
     ...(await programWithLibraries(deno, '/usr/local/bin/deno')),
     ...(await programWithLibraries('/bin/sh', '/bin/sh')),
   ]
-  const entrypoint = '/usr/local/bin/run-script'
-  const script = { from: join(root, 'runtimes', 'deno', 'run-script') }
   return buildImage(
     {
       name: 'deno-runtime',
@@ -106,11 +116,11 @@ export const denoRuntimeImage = async (): Promise<Image> => {
         baseLayer(programs),
         {
           folders: [{ path: '/deno-dir', mode: 0o1777 }],
-          files: [{ path: entrypoint, content: script, mode: 0o755 }],
+          files: runner('deno', 'fetch-script.ts'),
         },
       ],
       settings: {
-        entrypoint: [entrypoint],
+        entrypoint: [runScript],
         env: {
           PATH: '/usr/local/bin:/bin',
           HOME: '/tmp',
@@ -127,3 +137,20 @@ export const denoRuntimeImage = async (): Promise<Image> => {
     imageFolder,
   )
 }
+
+/** The image that runs the Python scripts of task definitions; see runtimes/python/README.md. */
+export const pythonRuntimeImage = async (): Promise<Image> =>
+  buildImage(
+    {
+      name: 'python-runtime',
+      layers: [baseLayer(await pythonFiles()), { files: runner('python', 'fetch-script.py') }],
+      settings: {
+        entrypoint: [runScript],
+        env: { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp', LANG: 'C.UTF-8' },
+        user: `${userId}:${userId}`,
+        workingDir: '/tmp',
+        labels: await labels('python-runtime'),
+      },
+    },
+    imageFolder,
+  )

@@ -10,7 +10,7 @@ import type { Connection } from '../kube/connection.ts'
 import { until } from '../test/cluster/run.ts'
 import type { Deliver } from './delivery.ts'
 import type { Image } from './image.ts'
-import { denoRuntimeImage, gatekeptImage } from './images.ts'
+import { denoRuntimeImage, gatekeptImage, pythonRuntimeImage } from './images.ts'
 import { readKustomization, withImages } from './manifests.ts'
 import type { Manifest } from './manifests.ts'
 import { objectsOf } from './objects.ts'
@@ -60,7 +60,7 @@ const awaitEstablished = async (objects: Objects, crds: readonly Manifest[]): Pr
   }
 }
 
-/** Builds both images and brings them to the cluster; answers what stands for them in the manifests. */
+/** Builds the images and brings them to the cluster; answers what stands for them in the manifests. */
 const deliverImages = async (
   deliver: Deliver,
   stage: (text: string) => void,
@@ -69,6 +69,7 @@ const deliverImages = async (
   const images: readonly (readonly [string, Image])[] = [
     ['gatekept', await gatekeptImage()],
     ['deno-runtime', await denoRuntimeImage()],
+    ['python-runtime', await pythonRuntimeImage()],
   ]
   stage('Bringing the images to the cluster')
   const delivered: Record<string, string> = {}

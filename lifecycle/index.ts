@@ -30,6 +30,8 @@ export interface LifecycleSettings {
   readonly promotes: boolean
   /** The image that runs `deno` tasks. */
   readonly denoImage: string
+  /** The image that runs `python` tasks. */
+  readonly pythonImage: string
 }
 
 /** Makes the controllers of a leader, for one term: what they remember ends with it. */
@@ -40,7 +42,7 @@ export const lifecycleControllers = (from: {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- rows differ in what they see
 }): readonly Controller<any, any>[] => {
   const { stores, client, settings } = from
-  const { namespace, denoImage, promotes } = settings
+  const { namespace, denoImage, pythonImage, promotes } = settings
   const reader = { stores, client, namespace, promotes }
   const config = () => configOf(stores.configs.by('namespace', namespace))
   return [
@@ -73,6 +75,7 @@ export const lifecycleControllers = (from: {
       settings: {
         namespace,
         denoImage,
+        pythonImage,
         get eventNames() {
           return config().eventNames
         },

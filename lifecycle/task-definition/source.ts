@@ -6,15 +6,30 @@
 import type { KeptnTaskDefinition, RuntimeSpec } from '../../api/index.ts'
 import type { Container } from '../../api/kubernetes.ts'
 
+/** What scripts are written in; each has an image that runs them. */
+export type Language = 'deno' | 'python'
+
+/** Code that the task's pod fetches when it starts. */
+export interface RemoteCode {
+  readonly url: string
+  /** The digest that the code must have, in hexadecimal digits. */
+  readonly sha256?: string
+}
+
 /** Where the code of a script is. */
 export type Code =
   | { readonly kind: 'inline'; readonly text: string }
   | { readonly kind: 'configMap'; readonly name: string }
-  | { readonly kind: 'url'; readonly url: string }
+  | ({ readonly kind: 'url' } & RemoteCode)
 
 /** What a task of a definition runs, or why none can be run. */
 export type Source =
-  | { readonly kind: 'script'; readonly code: Code; readonly runtime: RuntimeSpec }
+  | {
+      readonly kind: 'script'
+      readonly language: Language
+      readonly code: Code
+      readonly runtime: RuntimeSpec
+    }
   | { readonly kind: 'container'; readonly container: Container }
   /** Another definition's code, with what is given to it here: see `lineage.ts`. */
   | { readonly kind: 'reference'; readonly name: string; readonly runtime: RuntimeSpec }
@@ -33,23 +48,27 @@ const isGiven = (runtime: RuntimeSpec | undefined): runtime is RuntimeSpec =>
   runtime !== undefined && Object.keys(runtime).length > 0
 
 /**
- * Tells what a definition runs. `function` is the old name of `deno`; a script that says something wins over a container.
+ * Tells what a definition runs. `function` is the old name of `deno`; `deno` wins over `python`, and a script that says
+ * something over a container.
  *
  * Of several sources of code the first counts: inline, ConfigMap, URL, another definition.
  */
 export const sourceOf = (spec: KeptnTaskDefinition['spec']): Source => {
   const deno = [spec.deno, spec.function].find(isGiven)
-  if (deno !== undefined) return scriptOf(deno)
-  if (isGiven(spec.python)) {
-    return unusable('Unsupported', 'A task in Python is not supported by this release')
-  }
+  if (deno !== undefined) return scriptOf('deno', deno)
+  if (isGiven(spec.python)) return scriptOf('python', spec.python)
   if (spec.container !== undefined) return { kind: 'container', container: spec.container }
-  return unusable('NoSource', 'The definition is empty: give it `deno` with code, or `container`')
+  return unusable(
+    'NoSource',
+    'The definition is empty: give it `deno` or `python` with code, or `container`',
+  )
 }
 
-const scriptOf = (runtime: RuntimeSpec): Source => {
+const scriptOf = (language: Language, runtime: RuntimeSpec): Source => {
   const code = codeOf(runtime)
-  if (code !== undefined) return checked(code, runtime)
+  if (code !== undefined) {
+    return invalidUrl(code) ?? { kind: 'script', language, code, runtime }
+  }
   const name = runtime.functionRef?.name
   if (isFilled(name)) return { kind: 'reference', name, runtime }
   return runtime.inline === undefined
@@ -65,12 +84,15 @@ const codeOf = (runtime: RuntimeSpec): Code | undefined => {
   if (isFilled(text)) return { kind: 'inline', text }
   const name = runtime.configMapRef?.name
   if (isFilled(name)) return { kind: 'configMap', name }
-  const url = runtime.httpRef?.url
-  return isFilled(url) ? { kind: 'url', url } : undefined
+  const { url, sha256 } = runtime.httpRef ?? {}
+  if (!isFilled(url)) return undefined
+  return { kind: 'url', url, ...(sha256 === undefined ? {} : { sha256 }) }
 }
 
-const checked = (code: Code, runtime: RuntimeSpec): Source =>
+const invalidUrl = (code: Code): Source | undefined => {
+  if (code.kind !== 'url') return undefined
   // Anything else could be a file in the pod or an option of the program that runs the script.
-  code.kind === 'url' && !/^https?:\/\/./i.test(code.url)
-    ? unusable('InvalidUrl', `The URL "${code.url}" under \`httpRef.url\` is not http or https`)
-    : { kind: 'script', code, runtime }
+  return /^https?:\/\/./i.test(code.url)
+    ? undefined
+    : unusable('InvalidUrl', `The URL "${code.url}" under \`httpRef.url\` is not http or https`)
+}

@@ -32,6 +32,7 @@ import { isTerminal } from '../checks/roll-up.ts'
 import { timeOf } from '../progress.ts'
 import { codeKey, createFunctionConfigMap } from '../task-definition/function-config-map.ts'
 import { parentNotFound } from '../task-definition/lineage.ts'
+import type { RemoteCode } from '../task-definition/source.ts'
 import { nextLook } from '../task-definition/unwatched.ts'
 import { cutMessage, factTransition, type EventNames } from '../transitions.ts'
 import type { Ending } from './ending.ts'
@@ -58,6 +59,7 @@ export interface Settings {
   /** The namespace whose definitions serve every namespace. */
   readonly namespace: string
   readonly denoImage: string
+  readonly pythonImage: string
   readonly eventNames: EventNames
   /** What pods are given besides what their definitions say. */
   readonly taskPods?: TaskPods
@@ -212,7 +214,7 @@ export const definedIn = ({
 
 type Runnable = Exclude<Plan, { kind: 'stalled' | 'waiting' }>
 
-const isCodeAt = (code: CodeAt | { readonly url: string }): code is CodeAt => 'name' in code
+const isCodeAt = (code: CodeAt | RemoteCode): code is CodeAt => 'name' in code
 
 const missing = (
   task: KeptnTask,
@@ -283,16 +285,18 @@ const makeJob = (
     rules: { ...settings.taskPods, isRestricted },
   })
 
-const programOf = (plan: Runnable, { denoImage }: Settings): Program => {
+const programOf = (plan: Runnable, { denoImage, pythonImage }: Settings): Program => {
   if (plan.kind === 'container') return { kind: 'container', container: plan.container }
-  const { code, runtime } = plan
+  const { code, language, runtime } = plan
+  const images = { deno: denoImage, python: pythonImage }
   return {
     kind: 'script',
+    language,
     runtime,
-    image: denoImage,
+    image: images[language],
     code: isCodeAt(code)
       ? { kind: 'configMap', name: code.copy ?? code.name }
-      : { kind: 'url', url: code.url },
+      : { kind: 'url', ...code },
   }
 }
 

@@ -17,6 +17,7 @@ import { childName } from '../../identity/names.ts'
 import type { Create, Patch } from '../../kube/decision.ts'
 import type { RuntimeSpec } from '../../api/index.ts'
 import { leanMetadata } from '../task-definition/function-config-map.ts'
+import type { Language, RemoteCode } from '../task-definition/source.ts'
 import { containerEnvironment, scriptEnvironment } from './environment.ts'
 import { restricted, withRestricted } from './pod-security.ts'
 
@@ -101,12 +102,13 @@ export type Program =
   | { readonly kind: 'container'; readonly container: Container }
   | {
       readonly kind: 'script'
+      readonly language: Language
       readonly runtime: RuntimeSpec
       readonly image: string
       /** A ConfigMap of the task's namespace, or a URL. */
       readonly code:
         | { readonly kind: 'configMap'; readonly name: string }
-        | { readonly kind: 'url'; readonly url: string }
+        | ({ readonly kind: 'url' } & RemoteCode)
     }
 
 /**
@@ -242,12 +244,24 @@ const podSpec = (plan: JobPlan): PodSpec => {
 const tokenOf = (serviceAccount = '', asked: boolean | undefined): boolean | undefined =>
   asked ?? (serviceAccount === '' ? false : undefined)
 
-const codeMount: VolumeMount = {
+const codePaths: Readonly<Record<Language, string>> = {
+  deno: '/var/data/function.ts',
+  python: '/var/data/function.py',
+}
+
+const codeMount = (language: Language): VolumeMount => ({
   name: 'function-mount',
-  mountPath: '/var/data/function.ts',
+  mountPath: codePaths[language],
   subPath: 'code',
   readOnly: true,
-}
+})
+
+/**
+ * What the image's own program is told about the code it fetches. An argument is seen by nobody else: the environment is
+ * the script's, and has to stay Keptn's.
+ */
+const runnerArguments = ({ sha256 }: RemoteCode): readonly string[] =>
+  sha256 === undefined ? [] : [`--sha256=${sha256.toLowerCase()}`]
 
 /** Where a script may write if it may nowhere else. */
 const scratchMount: VolumeMount = { name: 'tmp', mountPath: '/tmp' }
@@ -262,23 +276,24 @@ type Pod = Pick<PodSpec, 'containers' | 'volumes'>
 
 const scriptPod = (
   task: KeptnTask,
-  { runtime, image, code }: Extract<Program, { kind: 'script' }>,
+  { language, runtime, image, code }: Extract<Program, { kind: 'script' }>,
   rules: PodRules,
 ): Pod => {
   const isMounted = code.kind === 'configMap'
   const isReadOnly = rules.readOnlyRootFilesystem === true
-  const mounts = [...(isMounted ? [codeMount] : []), ...(isReadOnly ? [scratchMount] : [])]
+  const mount = codeMount(language)
+  const args = isMounted ? [] : runnerArguments(code)
+  const mounts = [...(isMounted ? [mount] : []), ...(isReadOnly ? [scratchMount] : [])]
   const volumes = [
-    ...(code.kind === 'configMap'
-      ? [{ name: codeMount.name, configMap: { name: code.name } }]
-      : []),
+    ...(isMounted ? [{ name: mount.name, configMap: { name: code.name } }] : []),
     ...(isReadOnly ? [{ name: scratchMount.name, emptyDir: {} }] : []),
   ]
   const container: Container = {
     name: 'keptn-function-runner',
     image,
     imagePullPolicy: 'IfNotPresent',
-    env: scriptEnvironment(task, runtime, isMounted ? codeMount.mountPath : code.url),
+    ...(args.length === 0 ? {} : { args }),
+    env: scriptEnvironment(task, runtime, isMounted ? mount.mountPath : code.url),
     ...(mounts.length === 0 ? {} : { volumeMounts: mounts }),
     ...termination,
     securityContext: {

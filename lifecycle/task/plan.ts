@@ -11,7 +11,7 @@ import { childName } from '../../identity/names.ts'
 import { currentVerdict } from '../task-definition/decide.ts'
 import { functionConfigMapName } from '../task-definition/function-config-map.ts'
 import { blamedOn, lineageOf, placesFor } from '../task-definition/lineage.ts'
-import type { Code } from '../task-definition/source.ts'
+import type { Code, Language, RemoteCode } from '../task-definition/source.ts'
 import { secretFor } from './environment.ts'
 
 /** Where the code is that a script's pod mounts. */
@@ -34,8 +34,9 @@ export type Plan =
       readonly kind: 'script'
       readonly definition: KeptnTaskDefinition
       readonly timeoutSeconds: number
+      readonly language: Language
       readonly runtime: RuntimeSpec
-      readonly code: CodeAt | { readonly url: string }
+      readonly code: CodeAt | RemoteCode
       readonly secret?: string
     }
   | {
@@ -78,6 +79,7 @@ export const planOf = (task: KeptnTask, defined: Defined | undefined, home: stri
       return {
         kind: 'script',
         ...common,
+        language: lineage.language,
         runtime: lineage.runtime,
         code: codeFor(task, lineage.definition, lineage.code),
         ...(secret === undefined ? {} : { secret }),
@@ -111,8 +113,11 @@ const codeFor = (
   task: KeptnTask,
   definition: KeptnTaskDefinition,
   code: Code,
-): CodeAt | { readonly url: string } => {
-  if (code.kind === 'url') return { url: code.url }
+): CodeAt | RemoteCode => {
+  if (code.kind === 'url') {
+    const { url, sha256 } = code
+    return { url, ...(sha256 === undefined ? {} : { sha256 }) }
+  }
   const { namespace = '', name } = definition.metadata
   return {
     namespace,

@@ -41,9 +41,9 @@ export interface NamedDeployment {
 
 const program = join(import.meta.dirname, 'killable-controller.ts')
 
-/** The image that runs tasks, as it was delivered to the cluster. */
-const denoImageOf = async ({ cluster }: Installation): Promise<string> => {
-  const variable = '{.env[?(@.name=="FUNCTION_RUNNER_IMAGE")].value}'
+/** An image that runs tasks, as it was delivered to the cluster. */
+const imageIn = async (name: string, { cluster }: Installation): Promise<string> => {
+  const variable = `{.env[?(@.name=="${name}")].value}`
   const path = `jsonpath={.spec.template.spec.containers[0]${variable.slice(1)}`
   return cluster.kubectl(['get', 'deploy/lifecycle-operator', '-n', 'keptn-system', '-o', path])
 }
@@ -69,7 +69,8 @@ export const startCrashWorld = async (name: string): Promise<CrashWorld> => {
   const installation = await install(name)
   const { connection, folder, apply } = installation
   const { ca, cert = '', key = '', server } = connection
-  const denoImage = await denoImageOf(installation)
+  const denoImage = await imageIn('FUNCTION_RUNNER_IMAGE', installation)
+  const pythonImage = await imageIn('PYTHON_RUNNER_IMAGE', installation)
   const history = await startHistory(installation.client)
   await stopInstalledController(installation)
 
@@ -105,7 +106,7 @@ export const startCrashWorld = async (name: string): Promise<CrashWorld> => {
       const death = awaitDeath(child)
       holder = orders.holder ?? holder
       const complete: Orders = {
-        ...{ server: server.href, ca, cert, key, denoImage, deaths },
+        ...{ server: server.href, ca, cert, key, denoImage, pythonImage, deaths },
         ...{ dieAt: [], ...orders, holder },
       }
       child.send(complete)

@@ -23,6 +23,7 @@ export interface Orders {
   readonly key: string
   readonly holder: string
   readonly denoImage: string
+  readonly pythonImage: string
   /** Dies at whichever of these comes first. */
   readonly dieAt: readonly CrashPoint[]
   readonly deaths: string
@@ -101,10 +102,11 @@ const withWrites = (client: Client, send: Send): Client => ({
 })
 
 const run = (orders: Orders): void => {
-  const { server, ca, cert, key, holder, denoImage, loseOneOf } = orders
+  const { server, ca, cert, key, holder, denoImage, pythonImage, loseOneOf } = orders
   const settings = readSettings(['--parts', 'lifecycle,gate'], {
     POD_NAME: holder,
     FUNCTION_RUNNER_IMAGE: denoImage,
+    PYTHON_RUNNER_IMAGE: pythonImage,
   })
   const connection = { server: new URL(server), ca, cert, key }
   const client = createClient(connection, { userAgent: `gatekept-controller/${process.pid}` })

@@ -119,7 +119,7 @@ export const startProcess = (
       setMaxListeners(0, now.ending.signal)
       term = now
       isWindingDown = true
-      const settings = { namespace: home, denoImage: 'deno', promotes: true }
+      const settings = { namespace: home, denoImage: 'deno', pythonImage: 'python', promotes: true }
       const engine = lifecycleControllers({ stores, client, settings })
       const rows = [...engine, ...gate.leading().map(({ controller }) => controller)]
       void run(rows, { signal: now.ending.signal, mayWrite: () => !now.isOver }).then(() => {

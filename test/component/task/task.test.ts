@@ -296,13 +296,13 @@ describe('a definition', () => {
     const namespace = await aNamespace()
     start()
     const at = { namespace, name: 'check' }
-    await makeDefinition(world, at, { python: { inline: { code: 'pass' } } })
+    await makeDefinition(world, at, { python: { inline: { code: ' ' } } })
     const task = await makeTask(world, { namespace, name: 'pre-check-1' })
-    const { status } = await reaches(task, { status: 'Pending', reason: 'Unsupported' })
-    expect(status?.message).toContain('not supported by this release')
+    const { status } = await reaches(task, { status: 'Pending', reason: 'EmptyCode' })
+    expect(status?.message).toContain('The code under `inline.code` is empty')
     const definition = await world.client.get(KeptnTaskDefinition, at)
     expect(definition?.status?.conditions).toContainEqual(
-      expect.objectContaining({ type: 'Stalled', status: 'True', reason: 'Unsupported' }),
+      expect.objectContaining({ type: 'Stalled', status: 'True', reason: 'EmptyCode' }),
     )
   })
 })

@@ -129,7 +129,12 @@ const startReplica = (inner: Client, crashAfter = Number.POSITIVE_INFINITY) => {
     appVersions: appVersions.store,
     workloadVersions: workloadVersions.store,
     client,
-    settings: { namespace: home, denoImage: 'localhost/deno:1', eventNames: 'seeds' as const },
+    settings: {
+      namespace: home,
+      denoImage: 'localhost/deno:1',
+      pythonImage: 'localhost/python:1',
+      eventNames: 'seeds' as const,
+    },
   }
   const told: Transition[] = []
   const runtime = {

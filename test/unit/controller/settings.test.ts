@@ -1,7 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
 import { readSettings, SettingsError } from '../../../controller/settings.ts'
 
-const environment = { FUNCTION_RUNNER_IMAGE: 'deno:1', POD_NAME: 'operator-1' }
+const environment = {
+  FUNCTION_RUNNER_IMAGE: 'deno:1',
+  PYTHON_RUNNER_IMAGE: 'python:1',
+  POD_NAME: 'operator-1',
+}
 const lifecycle = ['--parts', 'lifecycle,gate']
 
 test('what is not set has its default, and what is empty counts as not set', () => {
@@ -10,6 +14,7 @@ test('what is not set has its default, and what is empty counts as not set', () 
     namespace: 'keptn-system',
     podName: 'operator-1',
     denoImage: 'deno:1',
+    pythonImage: 'python:1',
     logLevel: 'info',
     probePort: 8081,
     promotes: false,
@@ -41,6 +46,7 @@ test('what is set counts', () => {
     namespace: 'gatekept',
     podName: 'metrics-1',
     denoImage: '',
+    pythonImage: '',
     logLevel: 'debug',
     probePort: 9000,
     promotes: false,
@@ -62,6 +68,12 @@ describe('a mistake is said in a sentence', () => {
     ['an unknown part', ['--parts', 'gate,dashboard'], environment, 'no part "dashboard"'],
     ['no image for tasks', lifecycle, { POD_NAME: 'x' }, 'FUNCTION_RUNNER_IMAGE'],
     ['the gate without it', ['--parts', 'gate'], { POD_NAME: 'x' }, 'FUNCTION_RUNNER_IMAGE'],
+    [
+      'no image for Python tasks',
+      lifecycle,
+      { ...environment, PYTHON_RUNNER_IMAGE: '' },
+      'PYTHON_RUNNER_IMAGE must name the image of python tasks',
+    ],
     ['no name of the replica', ['--parts', 'metrics'], {}, 'POD_NAME'],
     [
       'a port that is none',

@@ -23,7 +23,11 @@ describe('the bundle', () => {
   const run = (...args: readonly string[]): { status: number | null; stderr: string } => {
     const { status, stderr } = spawnSync(process.execPath, [join(folder, 'main.mjs'), ...args], {
       // Nothing of this machine: above all, no API server.
-      env: { POD_NAMESPACE: 'keptn-system', FUNCTION_RUNNER_IMAGE: 'deno-runtime' },
+      env: {
+        POD_NAMESPACE: 'keptn-system',
+        FUNCTION_RUNNER_IMAGE: 'deno-runtime',
+        PYTHON_RUNNER_IMAGE: 'python-runtime',
+      },
       encoding: 'utf8',
     })
     return { status, stderr }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deliveryTo, toContainerd, toRegistry } from '../../../deploy/delivery.ts'
 import { root } from '../../../deploy/paths.ts'
+import { pythonPackages } from '../../../deploy/python.ts'
 
 const note = (): void => undefined
 const image = { reference: 'localhost/gatekept:0123', archive: '/images/gatekept-0123.tar' }
@@ -76,6 +77,11 @@ describe('delivery', () => {
       expect(calls[0]).toContain('--dest-tls-verify=false')
     },
   )
+})
+
+test('the Dockerfile of the Python runtime installs what the image is made of here', () => {
+  const dockerfile = readFileSync(join(root, 'runtimes/python/Dockerfile'), 'utf8')
+  expect(dockerfile).toContain(` ${pythonPackages.join(' ')} \\\n`)
 })
 
 test('the Dockerfiles name the Deno that npm brings', () => {

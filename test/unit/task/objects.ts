@@ -10,6 +10,7 @@ export const now = new Date('2026-01-01T12:00:00Z')
 export const settings = {
   namespace: 'keptn-system',
   denoImage: 'localhost/deno:1',
+  pythonImage: 'localhost/python:1',
   eventNames: 'seeds',
 } as const
 
