@@ -274,36 +274,52 @@ const termination = {
 
 type Pod = Pick<PodSpec, 'containers' | 'volumes'>
 
+/** A volume of a pod, and where its script finds it. */
+interface Mounted {
+  readonly mount: VolumeMount
+  readonly volume: NonNullable<PodSpec['volumes']>[number]
+}
+
+const mountedFor = (
+  { language, code }: Extract<Program, { kind: 'script' }>,
+  { readOnlyRootFilesystem }: PodRules,
+): readonly Mounted[] => {
+  const mount = codeMount(language)
+  return [
+    ...(code.kind === 'configMap'
+      ? [{ mount, volume: { name: mount.name, configMap: { name: code.name } } }]
+      : []),
+    ...(readOnlyRootFilesystem === true
+      ? [{ mount: scratchMount, volume: { name: scratchMount.name, emptyDir: {} } }]
+      : []),
+  ]
+}
+
 const scriptPod = (
   task: KeptnTask,
-  { language, runtime, image, code }: Extract<Program, { kind: 'script' }>,
+  program: Extract<Program, { kind: 'script' }>,
   rules: PodRules,
 ): Pod => {
-  const isMounted = code.kind === 'configMap'
-  const isReadOnly = rules.readOnlyRootFilesystem === true
-  const mount = codeMount(language)
-  const args = isMounted ? [] : runnerArguments(code)
-  const mounts = [...(isMounted ? [mount] : []), ...(isReadOnly ? [scratchMount] : [])]
-  const volumes = [
-    ...(isMounted ? [{ name: mount.name, configMap: { name: code.name } }] : []),
-    ...(isReadOnly ? [{ name: scratchMount.name, emptyDir: {} }] : []),
-  ]
+  const { language, runtime, image, code } = program
+  const mounted = mountedFor(program, rules)
+  const args = code.kind === 'url' ? runnerArguments(code) : []
+  const script = code.kind === 'url' ? code.url : codePaths[language]
   const container: Container = {
     name: 'keptn-function-runner',
     image,
     imagePullPolicy: 'IfNotPresent',
     ...(args.length === 0 ? {} : { args }),
-    env: scriptEnvironment(task, runtime, isMounted ? mount.mountPath : code.url),
-    ...(mounts.length === 0 ? {} : { volumeMounts: mounts }),
+    env: scriptEnvironment(task, runtime, script),
+    ...(mounted.length === 0 ? {} : { volumeMounts: mounted.map(({ mount }) => mount) }),
     ...termination,
     securityContext: {
       ...restricted,
-      ...(isReadOnly ? { readOnlyRootFilesystem: true } : {}),
+      ...(rules.readOnlyRootFilesystem === true ? { readOnlyRootFilesystem: true } : {}),
     },
   }
   return {
     containers: [withResources(container, rules)],
-    ...(volumes.length === 0 ? {} : { volumes }),
+    ...(mounted.length === 0 ? {} : { volumes: mounted.map(({ volume }) => volume) }),
   }
 }
 
