@@ -66,6 +66,7 @@ const tasksOf = ({ spec }: KeptnAppVersion | KeptnWorkloadVersion): readonly str
     ...(spec.preDeploymentTasks ?? []),
     ...(spec.postDeploymentTasks ?? []),
     ...('promotionTasks' in spec ? (spec.promotionTasks ?? []) : []),
+    ...('onFailure' in spec ? (spec.onFailure ?? []) : []),
   ])
 
 const evaluationsOf = ({ spec }: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] =>

@@ -68,7 +68,7 @@ export const taskJobs = {
 /** How many names a Job may have: the later ones are for when somebody else's Job has the earlier. */
 const nameCount = 8
 
-const checkTypes: readonly (string | undefined)[] = ['pre', 'post', 'promotion']
+const checkTypes: readonly (string | undefined)[] = ['pre', 'post', 'promotion', 'on-failure']
 
 const prefixOf = ({ checkType }: KeptnTask['spec']): string =>
   // A task made by hand may say anything or nothing here.
