@@ -26,7 +26,13 @@ import { keys } from '../identity/keys.ts'
 import type { Client } from '../kube/client.ts'
 import { startOptionalReflector } from '../kube/optional-reflector.ts'
 import { startReflector, type Reflector, type ReflectorOptions } from '../kube/reflector.ts'
-import { functionConfigMaps, lifecycleIndexes, taskIndexes, taskJobs } from '../lifecycle/index.ts'
+import {
+  functionConfigMaps,
+  lifecycleIndexes,
+  taskIndexes,
+  taskJobs,
+  taskPods,
+} from '../lifecycle/index.ts'
 import { metricsReflections } from '../metrics/index.ts'
 
 /** Keys of Kubernetes' own and of Argo Rollouts that are read on owners of pods. */
@@ -198,6 +204,7 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
       project: cutOwner as (object: KubeObject) => Rollout,
     }),
     jobs: start(taskJobs),
+    taskPods: start(taskPods),
     configMaps: start(functionConfigMaps),
   }
   return { reflectors, stores }

@@ -20,7 +20,7 @@ import { workloadVersionController } from './workload-version/index.ts'
 
 export { lifecycleIndexes, type LifecycleStores } from './stores.ts'
 export { functionConfigMaps } from './task-definition/index.ts'
-export { taskIndexes, taskJobs } from './task/index.ts'
+export { taskIndexes, taskJobs, taskPods } from './task/index.ts'
 
 /** What an installation decides. */
 export interface LifecycleSettings {
@@ -66,6 +66,7 @@ export const lifecycleControllers = (from: {
       workloadVersions: stores.workloadVersions,
       definitions: stores.taskDefinitions,
       jobs: stores.jobs,
+      pods: stores.taskPods,
       configMaps: stores.configMaps,
       client,
       settings: {

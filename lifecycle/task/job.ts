@@ -18,8 +18,9 @@ import type { Create, Patch } from '../../kube/decision.ts'
 import type { RuntimeSpec } from '../../api/index.ts'
 import { leanMetadata } from '../task-definition/function-config-map.ts'
 import { containerEnvironment, scriptEnvironment } from './environment.ts'
+import { resultPath } from './result.ts'
 
-/** Label of our Jobs, with the UID of the task. */
+/** Label of our Jobs and their pods, with the UID of the task. */
 export const taskLabel = 'gatekept.dev/task-uid'
 
 /** Annotation of our Jobs: how many seconds one may stay after its outcome is stored. A Job must not know it before. */
@@ -146,7 +147,7 @@ export const createJob = (plan: JobPlan): Create => {
         backoffLimit: task.spec.retries,
         activeDeadlineSeconds: plan.timeoutSeconds,
         template: {
-          metadata: { labels, annotations },
+          metadata: { labels: { ...labels, [taskLabel]: task.metadata.uid }, annotations },
           spec: podSpec(plan),
         },
       },
@@ -227,7 +228,7 @@ const codeMount: VolumeMount = {
 
 /** Where a task may leave its result; if it fails and leaves none, the kubelet puts the end of its log there. */
 const termination = {
-  terminationMessagePath: '/tmp/keptn-result.json',
+  terminationMessagePath: resultPath,
   terminationMessagePolicy: 'FallbackToLogsOnError',
 } as const
 

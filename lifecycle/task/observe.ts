@@ -18,6 +18,7 @@ import { parentOf } from '../stores.ts'
 import { codeKey, type FunctionConfigMap } from '../task-definition/function-config-map.ts'
 import {
   hasEnded,
+  hasSucceeded,
   isFailing,
   nameTaken,
   type Prerequisites,
@@ -29,6 +30,8 @@ import { endingOf, type Ending, type Masking } from './ending.ts'
 import { secureDataKey } from './environment.ts'
 import { jobNames, secretVersionsOf, taskJobs, type FollowedJob } from './job.ts'
 import { tracesOf } from './masking.ts'
+import type { Left } from './result.ts'
+import { leftIn, projectTaskPod, type TaskPod } from './pods.ts'
 import { planOf, type CodeAt, type Plan } from './plan.ts'
 
 /** What the controller of tasks reads from. */
@@ -40,6 +43,8 @@ export interface Sources {
   readonly workloadVersions: Store<KeptnWorkloadVersion>
   /** Set up with `taskJobs`. */
   readonly jobs: Store<FollowedJob>
+  /** Set up with `taskPods`. */
+  readonly pods: Store<TaskPod>
   /** Set up with `functionConfigMaps`. */
   readonly configMaps: Store<FunctionConfigMap>
   readonly client: Pick<Client, 'get' | 'list'>
@@ -109,7 +114,38 @@ const follow = async (sources: Sources, about: About, job: FollowedJob): Promise
   const { jobUid, message } = about.task.status ?? {}
   // What the pods say is needed twice at most: when the Job is sure to fail, and when it has.
   const isAsked = jobUid !== undefined && isFailing(job) && (hasEnded(job) || message === undefined)
-  return isAsked ? { ...seen, ending: await readEnding(sources, job) } : seen
+  if (isAsked) return { ...seen, ending: await readEnding(sources, job) }
+  if (jobUid === undefined || !hasSucceeded(job)) return seen
+  const left = await findLeft(sources, job)
+  return left === undefined ? seen : { ...seen, left }
+}
+
+/**
+ * What a task has left whose Job is complete. Its pod has ended before, and the store mostly knows; where it is behind, or
+ * the pod has no label of ours, the API server is asked: the outcome is stored with the result or without it, once.
+ */
+const findLeft = async (
+  { client, pods }: Sources,
+  { metadata: { namespace = '', uid } }: FollowedJob,
+): Promise<Left | undefined> => {
+  const known = leftIn(pods.by('job', uid))
+  const left = known === 'unknown' ? leftIn(await livePods(client, namespace, uid)) : known
+  return typeof left === 'string' ? undefined : left
+}
+
+const livePods = async (
+  client: Sources['client'],
+  namespace: string,
+  uid: string,
+): Promise<readonly TaskPod[]> => {
+  try {
+    const { items } = await client.list(Pod, { namespace, labelSelector: `${podsOfJob}=${uid}` })
+    return items.map(projectTaskPod)
+  } catch (error) {
+    // The outcome is known without it; that we may not read pods must not keep a task from ending.
+    if (isForbidden(error)) return []
+    throw error
+  }
 }
 
 /** The store doesn't have the Job that the task names: it is gone, or lost its label, or Keptn made it. */

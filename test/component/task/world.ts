@@ -24,7 +24,7 @@ import {
   functionConfigMaps,
   taskDefinitionController,
 } from '../../../lifecycle/task-definition/index.ts'
-import { taskController, taskIndexes, taskJobs } from '../../../lifecycle/task/index.ts'
+import { taskController, taskIndexes, taskJobs, taskPods } from '../../../lifecycle/task/index.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
 import { eventually } from '../../eventually.ts'
 
@@ -108,6 +108,7 @@ const startReplica = (inner: Client, crashAfter = Number.POSITIVE_INFINITY) => {
   const tasks = startReflector<KeptnTask>({ ...given, type: KeptnTask, indexes: taskIndexes })
   const definitions = startReflector<KeptnTaskDefinition>({ ...given, type: KeptnTaskDefinition })
   const jobs = startReflector({ ...given, ...taskJobs })
+  const pods = startReflector({ ...given, ...taskPods })
   const configMaps = startReflector({ ...given, ...functionConfigMaps })
   const appVersions = startReflector<KeptnAppVersion>({ ...given, type: KeptnAppVersion })
   const workloadVersions = startReflector<KeptnWorkloadVersion>({
@@ -118,6 +119,7 @@ const startReplica = (inner: Client, crashAfter = Number.POSITIVE_INFINITY) => {
     tasks: tasks.store,
     definitions: definitions.store,
     jobs: jobs.store,
+    pods: pods.store,
     configMaps: configMaps.store,
     appVersions: appVersions.store,
     workloadVersions: workloadVersions.store,
@@ -127,7 +129,7 @@ const startReplica = (inner: Client, crashAfter = Number.POSITIVE_INFINITY) => {
   const told: Transition[] = []
   const runtime = {
     ...given,
-    stores: [tasks, definitions, jobs, configMaps, appVersions, workloadVersions],
+    stores: [tasks, definitions, jobs, pods, configMaps, appVersions, workloadVersions],
     announce: (transitions: readonly Transition[]) => void told.push(...transitions),
   }
   const runs = [
