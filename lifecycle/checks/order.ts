@@ -71,7 +71,8 @@ export const turnOf = (order: Order, definition: string): Turn => {
   }
   const dependencies = dependenciesOf(definition)
   const failed = dependencies.filter(hasFailed)
-  if (failed.length > 0) return { kind: 'never', message: `Depends on ${quoted(failed)}` }
+  if (failed.length > 0)
+    return { kind: 'never', message: `Depends on ${quoted(failed)}, which did not succeed` }
   const open = dependencies.filter((name) => stateOf(name) !== 'Succeeded')
   return open.length > 0 ? { kind: 'waits', message: `Waits for ${quoted(open)}` } : { kind: 'now' }
 }

@@ -6,6 +6,7 @@
  */
 import {
   KeptnApp,
+  KeptnAppContext,
   KeptnAppVersion,
   KeptnConfig,
   KeptnEvaluation,
@@ -21,7 +22,16 @@ import type { KubeObject, New, ResourceType } from '../../api/object.ts'
 import type { Admission } from './admission.ts'
 import type { ApiServer, Stored } from './api-server.ts'
 import type { Fleet } from './fleet.ts'
-import { noChecks, shop, someChecks, taskNames, type Intent, type Workload } from './intent.ts'
+import {
+  dependencies,
+  failureTasks,
+  noChecks,
+  shop,
+  someChecks,
+  taskNames,
+  type Intent,
+  type Workload,
+} from './intent.ts'
 import { home } from './process.ts'
 import type { Random } from './random.ts'
 import type { Step } from './step.ts'
@@ -52,14 +62,17 @@ export const createPeople = ({ server, random, admission, fleet, intent }: Tools
   const define = (): void => {
     const namespace = random.pick([shop, home])
     const spec = { retries: 1, timeout: '5m', ttlSecondsAfterFinished: random.pick([0, 300]) }
-    const definitions = taskNames.map((name) => ({
+    const definitions = [...taskNames, ...failureTasks].map((name) => ({
       apiVersion: 'lifecycle.keptn.sh/v1',
       kind: KeptnTaskDefinition.kind,
       metadata: { name, namespace },
-      spec:
-        name === 'smoke'
-          ? { ...spec, container: { name: 'smoke', image: 'smoke:1' } }
-          : { ...spec, deno: { inline: { code: 'console.log(1)' } } },
+      spec: {
+        ...spec,
+        ...(name in dependencies ? { dependsOn: dependencies[name] } : {}),
+        ...(name === 'smoke'
+          ? { container: { name: 'smoke', image: 'smoke:1' } }
+          : { deno: { inline: { code: 'console.log(1)' } } }),
+      },
     }))
     for (const definition of definitions) create(KeptnTaskDefinition, definition)
     create(KeptnEvaluationDefinition, {
@@ -84,6 +97,23 @@ export const createPeople = ({ server, random, admission, fleet, intent }: Tools
     )
   }
 
+  /** What is to run when checks of an app fail. */
+  const prepareForFailure = (): void => {
+    const names = appMode === 'single' ? workloads.map(({ name }) => name) : [app.name]
+    for (const name of new Set(names.filter((each) => each !== undefined))) {
+      if (random.chance(0.4)) continue
+      create(KeptnAppContext, {
+        apiVersion: 'lifecycle.keptn.sh/v1',
+        kind: KeptnAppContext.kind,
+        metadata: { name, namespace: shop },
+        spec: {
+          onFailure: failureTasks,
+          ...(appMode === 'written' ? {} : { postDeploymentTasks: random.some(['smoke']) }),
+        },
+      })
+    }
+  }
+
   const prepare = (): void => {
     const isManaged = random.chance(0.85)
     create(Namespace, {
@@ -98,6 +128,7 @@ export const createPeople = ({ server, random, admission, fleet, intent }: Tools
       spec: { provider: { name: 'prometheus' }, query: 'cpus', fetchIntervalSeconds: 86_400 },
     })
     measure()
+    prepareForFailure()
     create(KeptnConfig, {
       apiVersion: 'options.keptn.sh/v1alpha1',
       kind: KeptnConfig.kind,

@@ -217,12 +217,20 @@ describe('a phase of tasks that depend on others', () => {
     const phase = ordered(chain, { children })
     expect(phase).toMatchObject({ state: 'Failed', actions: [] })
     expect(phase.items.slice(1)).toEqual([
-      { definitionName: 'test', status: 'Deprecated', message: 'Depends on "build"' },
-      { definitionName: 'sign', status: 'Deprecated', message: 'Depends on "test", "build"' },
+      {
+        definitionName: 'test',
+        status: 'Deprecated',
+        message: 'Depends on "build", which did not succeed',
+      },
+      {
+        definitionName: 'sign',
+        status: 'Deprecated',
+        message: 'Depends on "test", "build", which did not succeed',
+      },
     ])
     expect(phase.detail).toBe(
-      'task "build" has failed: Exit code 1; task "test" is not run: Depends on "build"; ' +
-        'task "sign" is not run: Depends on "test", "build"',
+      'task "build" has failed: Exit code 1; task "test" is not run: Depends on "build", which did not succeed; ' +
+        'task "sign" is not run: Depends on "test", "build", which did not succeed',
     )
     expect(ordered(chain, { children, recorded: phase.items })).toEqual(phase)
   })
