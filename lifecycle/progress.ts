@@ -110,8 +110,12 @@ const withStalled = <Status extends VersionStatus>(
   if (reason === undefined) return withoutStalled(status, now)
   const absent = `${absentWords} ${missing.map(quoted).join(', ')} exists: create it in this namespace or in the namespace of Gatekept`
   const sentences = [...(missing.length > 0 ? [absent] : []), ...obstacles.map(sentenceOf)]
-  const stalled = { type: conditionTypes.stalled, status: 'True', reason } as const
-  return setCondition(status, { ...stalled, message: sentences.join('; ') }, now)
+  const stalled = {
+    type: conditionTypes.stalled,
+    status: 'True',
+    message: sentences.join('; '),
+  } as const
+  return setCondition(status, { ...stalled, reason }, now)
 }
 
 const sentenceOf = ({ message }: Obstacle): string => message

@@ -235,7 +235,9 @@ const isFailed = (part: Part): boolean => {
 const describe = (phase: CheckPhase, parts: readonly Part[]): string => {
   const open = parts.filter((part) => !isPassed(itemIn(part)?.status))
   const failed = open.filter(isFailed)
-  return (failed.length > 0 ? failed : open).map((part) => sentenceOf(phase, part)).join('; ')
+  const sentences = (failed.length > 0 ? failed : open).map((part) => sentenceOf(phase, part))
+  // What keeps several from being run is one sentence.
+  return [...new Set(sentences)].join('; ')
 }
 
 /**

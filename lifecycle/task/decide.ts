@@ -442,9 +442,7 @@ const unusableFacts = (seen: Seen): readonly Transition[] => {
   const { left } = seen
   if (left?.kind !== 'unusable') return []
   const { reason: what, message } = left
-  return [
-    fact(seen, { reason: conditionTypes.resultUnusable, what, message, severity: 'Warning' }),
-  ]
+  return [fact(seen, { reason: conditionTypes.resultUnusable, what, message, severity: 'Warning' })]
 }
 
 const isReason = (text: string): boolean => /^[A-Za-z][A-Za-z0-9_,:]*$/.test(text)
