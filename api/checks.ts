@@ -28,6 +28,13 @@ export const promotionTasks = Type.Optional(
   strings('Names of the KeptnTaskDefinitions to run after everything else has passed.'),
 )
 
+/** The tasks of an app that run when one of its checks has failed. */
+export const onFailure = Type.Optional(
+  strings(
+    'Names of the KeptnTaskDefinitions to run when a task or an evaluation of the app, before or after the deployment, has failed. They decide nothing.',
+  ),
+)
+
 /** A workload as an app names it. */
 export const workloadReference = Type.Object({
   name: Type.String({ description: "Name of the workload, without the app's name in front." }),
@@ -46,6 +53,11 @@ export const itemStatus = Type.Object({
   name: Type.Optional(Type.String({ description: 'Name of the KeptnTask or KeptnEvaluation.' })),
   startTime: Type.Optional(time('When the item was made.')),
   endTime: Type.Optional(time('When the item ended.')),
+  message: Type.Optional(
+    Type.String({
+      description: 'What an item waits for that was not made, or why it will not be.',
+    }),
+  ),
 })
 export type ItemStatus = Read<typeof itemStatus>
 

@@ -40,4 +40,6 @@ export const conditionTypes = {
   stalled: 'Stalled',
   /** `True`: the message names checks that were added when it was too late to run them. */
   checksAddedTooLate: 'ChecksAddedTooLate',
+  /** On a KeptnTask: `True`: what it has left as its result is none, and the message says why. */
+  resultUnusable: 'ResultUnusable',
 } as const

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { checkLists, freeMetadata, promotionTasks, spanLinks } from './checks.ts'
+import { checkLists, freeMetadata, onFailure, promotionTasks, spanLinks } from './checks.ts'
 import { conditions } from './condition.ts'
 import { defineResource, type ResourceOf } from './resource.ts'
 import { withDefault } from './schema.ts'
@@ -14,7 +14,7 @@ export const KeptnAppContext = defineResource({
   description:
     'The checks of the KeptnApp of the same name and namespace, whether you wrote that app or it was made automatically. Read when a KeptnAppVersion is made: a change counts from the next one on.',
   spec: withDefault(
-    Type.Object({ ...checkLists, promotionTasks, metadata: freeMetadata, spanLinks }),
+    Type.Object({ ...checkLists, promotionTasks, onFailure, metadata: freeMetadata, spanLinks }),
     {},
   ),
   status: Type.Object({

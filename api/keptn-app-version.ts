@@ -3,6 +3,7 @@ import {
   checkLists,
   freeMetadata,
   itemStatuses,
+  onFailure,
   phaseTraceIds,
   promotionTasks,
   spanLinks,
@@ -12,7 +13,7 @@ import {
 import { conditions } from './condition.ts'
 import { defineResource, type ResourceOf } from './resource.ts'
 import { time, unchangeable, withDefault } from './schema.ts'
-import { stateFromPending } from './states.ts'
+import { state, stateFromPending } from './states.ts'
 
 /** One version of a KeptnApp on its way through the phases. */
 export const KeptnAppVersion = defineResource({
@@ -69,6 +70,7 @@ export const KeptnAppVersion = defineResource({
     ),
     ...checkLists,
     promotionTasks,
+    onFailure,
     previousVersion: Type.Optional(
       Type.String({ description: 'The app version before this one.' }),
     ),
@@ -91,6 +93,10 @@ export const KeptnAppVersion = defineResource({
     preDeploymentTaskStatus: itemStatuses('The pre-deployment tasks.'),
     postDeploymentTaskStatus: itemStatuses('The post-deployment tasks.'),
     promotionTaskStatus: itemStatuses('The promotion tasks.'),
+    onFailureStatus: Type.Optional(
+      state('State of the tasks that run since a check of the app has failed. Decides nothing.'),
+    ),
+    onFailureTaskStatus: itemStatuses('The tasks that run since a check of the app has failed.'),
     preDeploymentEvaluationTaskStatus: itemStatuses('The pre-deployment evaluations.'),
     postDeploymentEvaluationTaskStatus: itemStatuses('The post-deployment evaluations.'),
     workloadStatus: Type.Optional(

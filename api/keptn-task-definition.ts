@@ -6,6 +6,7 @@ import {
   duration,
   preserveUnknown,
   stringMap,
+  strings,
   withDefault,
   withRules,
   type Read,
@@ -106,6 +107,12 @@ export const KeptnTaskDefinition = defineResource({
         ),
       ),
       function: Type.Optional(runtime('Deno. The old name of `deno`, with the same meaning')),
+      dependsOn: Type.Optional(
+        strings(
+          'Names of other KeptnTaskDefinitions in the same list of checks: the task is made once those have succeeded, and is told their results.',
+          { maxItems: 16, 'x-kubernetes-list-type': 'set' },
+        ),
+      ),
       retries: withDefault(
         Type.Integer({
           format: 'int32',

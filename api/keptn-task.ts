@@ -3,7 +3,7 @@ import { freeMetadata } from './checks.ts'
 import { conditions } from './condition.ts'
 import { secureParameters, taskParameters } from './keptn-task-definition.ts'
 import { defineResource, type ResourceOf } from './resource.ts'
-import { duration, time, unchangeable, withDefault, type Read } from './schema.ts'
+import { anyJson, duration, mapOf, time, unchangeable, withDefault, type Read } from './schema.ts'
 import { stateFromPending } from './states.ts'
 
 /** What a task is run for. */
@@ -64,6 +64,12 @@ export const KeptnTask = defineResource({
       10,
     ),
     timeout: withDefault(duration('How long all tries together may take.'), '5m'),
+    results: Type.Optional(
+      mapOf(anyJson(), {
+        description:
+          'What the tasks have left that this one depends on, by the names of their definitions. Given to it at the end of `KEPTN_CONTEXT`.',
+      }),
+    ),
   }),
   status: Type.Object({
     jobName: Type.Optional(Type.String({ description: 'Name of the Job that runs the task.' })),
@@ -80,6 +86,9 @@ export const KeptnTask = defineResource({
         format: 'int32',
         description: 'Exit code of the last try, if there was one.',
       }),
+    ),
+    result: Type.Optional(
+      anyJson({ description: 'The JSON that the task has left in `/tmp/keptn-result.json`.' }),
     ),
     startTime: Type.Optional(time('When the task began.')),
     endTime: Type.Optional(time('When the task ended.')),

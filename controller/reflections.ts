@@ -33,6 +33,7 @@ import {
   lifecycleIndexes,
   taskIndexes,
   taskJobs,
+  taskPods,
 } from '../lifecycle/index.ts'
 import { metricsReflections } from '../metrics/index.ts'
 
@@ -209,6 +210,7 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
       project: cutOwner as (object: KubeObject) => Rollout,
     }),
     jobs: start(taskJobs),
+    taskPods: start(taskPods),
     configMaps: start(functionConfigMaps),
   }
   return { reflectors, stores }

@@ -93,11 +93,18 @@ const asKeptnWrites = (duration: string): string => {
   return ms === undefined ? duration : formatDuration(ms)
 }
 
-/** Makes the task of a definition; labels and annotations come along, retries and timeout are frozen in it. */
+/** What tasks have left that another depends on, by the names of their definitions. */
+export type Results = Readonly<Record<string, unknown>>
+
+/**
+ * Makes the task of a definition; labels and annotations come along, retries and timeout are frozen in it. `results`: there
+ * for a definition that depends on others.
+ */
 export const createTask = (
   parent: Parent,
   phase: CheckPhase,
   definition: KeptnTaskDefinition,
+  results?: Results,
 ): Create => {
   const { labels, annotations, name } = definition.metadata
   const metadata = metadataOfChild(parent, nameOfChild(parent, phase, name))
@@ -116,6 +123,7 @@ export const createTask = (
         context: contextOf(parent, phase),
         retries: definition.spec.retries,
         timeout: asKeptnWrites(definition.spec.timeout),
+        ...(results === undefined ? {} : { results }),
       },
     }),
   }

@@ -20,7 +20,7 @@ import { workloadVersionController } from './workload-version/index.ts'
 
 export { lifecycleIndexes, type LifecycleStores } from './stores.ts'
 export { definitionIndexes, functionConfigMaps } from './task-definition/index.ts'
-export { enforceLabel, taskIndexes, taskJobs } from './task/index.ts'
+export { enforceLabel, taskIndexes, taskJobs, taskPods } from './task/index.ts'
 
 /** What an installation decides. */
 export interface LifecycleSettings {
@@ -69,6 +69,7 @@ export const lifecycleControllers = (from: {
       workloadVersions: stores.workloadVersions,
       definitions: stores.taskDefinitions,
       jobs: stores.jobs,
+      pods: stores.taskPods,
       configMaps: stores.configMaps,
       namespaces: stores.namespaces,
       client,

@@ -7,12 +7,14 @@
  *
  * - **Entering** a phase sets `currentPhase` and tells `<Phase>Started`. A phase with nothing to do is entered all the same
  *   and passed in the same pass.
- * - **Inside** a phase everything runs in parallel. The phase is `Progressing`, or `Pending` while something that it names
+ * - **Inside** a phase everything runs in parallel, but for tasks whose definitions depend on others. The phase is `Progressing`, or `Pending` while something that it names
  *   does not exist.
  * - **Passing**: all parts succeeded (`<Phase>Succeeded`). Where failures don't block (`blockDeployment: false`), failed
  *   tasks and evaluations make the phase `Warning`, which passes too. A failed rollout always fails.
  * - **Failing**: one part failed. `currentPhase` stays, every later phase becomes `Deprecated`, the version `Failed`
  *   (`<Phase>Errored`).
+ * - **On failure**: once a task or an evaluation of an app has failed, for good or as a warning, its on-failure tasks run, once
+ *   in an attempt. They decide nothing, and run though the version has ended.
  * - **Completed**: the last phase is passed. The version is `Succeeded`, whatever warnings there were.
  * - **Deprecated**: the version ended before its time, because nobody wants it any more: another version took its place
  *   before its release (`Superseded`), the same version of the app was made again, all workloads that its app was made
@@ -30,7 +32,7 @@
  */
 
 /** The kinds of child that a phase may have, told apart by the prefix of their names. */
-export type CheckType = 'pre' | 'post' | 'pre-eval' | 'post-eval' | 'promotion'
+export type CheckType = 'pre' | 'post' | 'pre-eval' | 'post-eval' | 'promotion' | 'on-failure'
 
 /** The lists of definitions in the spec of a version. */
 export type CheckList =
@@ -39,6 +41,7 @@ export type CheckList =
   | 'postDeploymentTasks'
   | 'postDeploymentEvaluations'
   | 'promotionTasks'
+  | 'onFailure'
 
 /** The lists around a deployment, which apps and workloads have alike. */
 export const deploymentLists = [
@@ -69,6 +72,7 @@ export type CheckState =
   | 'postDeploymentStatus'
   | 'postDeploymentEvaluationStatus'
   | 'promotionStatus'
+  | 'onFailureStatus'
 
 /** Where the status of a version has the items of a phase with checks. */
 export type CheckItems =
@@ -77,6 +81,7 @@ export type CheckItems =
   | 'postDeploymentTaskStatus'
   | 'postDeploymentEvaluationTaskStatus'
   | 'promotionTaskStatus'
+  | 'onFailureTaskStatus'
 
 /** The phase in which something else deploys, and we watch: an app's workloads, or a workload's pods. */
 export interface DeployPhase<State extends string> {
@@ -140,6 +145,17 @@ export const promotionPhase = {
   list: 'promotionTasks',
   state: 'promotionStatus',
   items: 'promotionTaskStatus',
+} as const satisfies CheckPhase
+
+/** Besides the order of phases: run once an app's check has failed, whether that ended the version or was a warning. */
+export const onFailurePhase = {
+  name: 'OnFailureTasks',
+  longName: 'On-Failure Tasks',
+  runs: 'tasks',
+  checkType: 'on-failure',
+  list: 'onFailure',
+  state: 'onFailureStatus',
+  items: 'onFailureTaskStatus',
 } as const satisfies CheckPhase
 
 /** An app deploys: its workloads go through their own phases. */

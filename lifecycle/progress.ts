@@ -10,6 +10,7 @@ import { settled, type Action, type Decision, type Transition } from '../kube/de
 import type { ApiError } from '../kube/errors.ts'
 import { findCondition, withCondition } from '../kube/conditions.ts'
 import { checkPhase } from './checks/check-phase.ts'
+import type { Obstacle } from './checks/order.ts'
 import { isPassed, isTerminal } from './checks/roll-up.ts'
 import type { Children, Definitions, Parent } from './children.ts'
 import type { LifecycleConfig } from './config.ts'
@@ -45,6 +46,8 @@ export interface PhaseResult<Status> {
   readonly detail?: string
   /** Definitions that do not exist: a person must make them. */
   readonly missing?: readonly string[]
+  /** What else a person must change before all of it can be run. */
+  readonly obstacles?: readonly Obstacle[]
   readonly changes?: Partial<Status>
   /** What there is to tell besides that the phase was entered or left. */
   readonly transitions?: readonly Transition[]
@@ -90,29 +93,75 @@ const setCondition = <Status extends VersionStatus>(
 
 const quoted = (definition: string): string => `"${definition}"`
 
+/** What holds a phase up until a person acts. */
+type Held = Required<Pick<PhaseResult<unknown>, 'missing' | 'obstacles'>>
+
+const notFound = 'DefinitionNotFound'
+const absentWords = 'No definition'
+
 /** Says what holds a version up until a person acts. */
 const withStalled = <Status extends VersionStatus>(
   status: Status,
-  missing: readonly string[],
+  { missing, obstacles }: Held,
   now: Date,
 ): Status => {
-  if (missing.length === 0) return withoutStalled(status, now)
-  const message = `No definition ${missing.map(quoted).join(', ')} exists: create it in this namespace or in the namespace of Gatekept`
-  const stalled = { type: conditionTypes.stalled, status: 'True', message } as const
-  return setCondition(status, { ...stalled, reason: 'DefinitionNotFound' }, now)
+  const [first] = obstacles
+  const reason = missing.length > 0 ? notFound : first?.reason
+  if (reason === undefined) return withoutStalled(status, now)
+  const absent = `${absentWords} ${missing.map(quoted).join(', ')} exists: create it in this namespace or in the namespace of Gatekept`
+  const sentences = [...(missing.length > 0 ? [absent] : []), ...obstacles.map(sentenceOf)]
+  const stalled = {
+    type: conditionTypes.stalled,
+    status: 'True',
+    message: sentences.join('; '),
+  } as const
+  return setCondition(status, { ...stalled, reason }, now)
 }
 
+const sentenceOf = ({ message }: Obstacle): string => message
+
 /** Takes back that a version is held up, if that was said: nothing holds it up, or nothing can go on any more. */
-const withoutStalled = <Status extends VersionStatus>(status: Status, now: Date): Status => {
+export const withoutStalled = <Status extends VersionStatus>(status: Status, now: Date): Status => {
   const type = conditionTypes.stalled
   if (findCondition(status.conditions, type) === undefined) return status
   return setCondition(status, { type, status: 'False', reason: 'Proceeding', message: '' }, now)
 }
 
-/** Whether it was said already that this definition is missing. */
-const isToldMissing = (status: VersionStatus, definition: string): boolean => {
+/** What was said already of what holds the version up; `''`: nothing. */
+const saidOf = (status: VersionStatus): string => {
   const stalled = findCondition(status.conditions, conditionTypes.stalled)
-  return stalled?.status === 'True' && stalled.message.includes(quoted(definition))
+  return stalled?.status === 'True' ? stalled.message : ''
+}
+
+/** Tells of each thing that holds a version up, once. */
+const toldOf = (
+  telling: Telling,
+  phase: Phase,
+  { missing, obstacles }: Held,
+  said: string,
+): readonly Transition[] => {
+  const saidAbsent = said.split('; ').find((sentence) => sentence.startsWith(absentWords)) ?? ''
+  // What the condition says already is no news.
+  const news = [
+    ...missing
+      .filter((definition) => !saidAbsent.includes(quoted(definition)))
+      .map((definition) => ({
+        reason: notFound,
+        what: definition,
+        message: `definition "${definition}" does not exist; create it, and the version goes on`,
+      })),
+    ...obstacles
+      .filter(({ message }) => !said.includes(message))
+      .map(({ reason, message }) => ({ reason, what: message, message })),
+  ]
+  return news.map(({ reason, what, message }) =>
+    factTransition(telling, {
+      reason: `${phase.name}${reason}`,
+      what,
+      message: `${phase.longName}: ${message}`,
+      severity: 'Warning',
+    }),
+  )
 }
 
 const enter = <Status extends VersionStatus>(
@@ -179,20 +228,10 @@ const wait = <StateField extends string, Status extends VersionStatus & Record<S
     },
     telling.now,
   )
-  const missing = result.missing ?? []
-  const told = missing
-    // What the condition says already is no news.
-    .filter((definition) => !isToldMissing(step.status, definition))
-    .map((definition) =>
-      factTransition(telling, {
-        reason: `${phase.name}DefinitionNotFound`,
-        what: definition,
-        message: `${phase.longName}: definition "${definition}" does not exist; create it, and the version goes on`,
-        severity: 'Warning',
-      }),
-    )
+  const held: Held = { missing: result.missing ?? [], obstacles: result.obstacles ?? [] }
+  const told = toldOf(telling, phase, held, saidOf(step.status))
   return {
-    status: withStalled(waiting, missing, telling.now),
+    status: withStalled(waiting, held, telling.now),
     actions: step.actions,
     transitions: [...step.transitions, ...told],
     mayWait: isUnderWay(phase, before, step.status),
@@ -339,7 +378,7 @@ export const runChecks = <Status extends Partial<Record<CheckItems, readonly Ite
   phase: CheckPhase,
   status: Status,
 ): PhaseResult<Status> => {
-  const { state, actions, detail, missing, items } = checkPhase({
+  const { state, actions, detail, missing, stuck, items } = checkPhase({
     parent,
     phase,
     listed: seen.version.spec[phase.list] ?? [],
@@ -348,7 +387,9 @@ export const runChecks = <Status extends Partial<Record<CheckItems, readonly Ite
     definitions: seen.definitions,
     blocking: seen.config.blocking,
   })
+  // Those that depend on each other have one obstacle.
+  const obstacles = [...new Map([...stuck.values()].map((each) => [each.message, each])).values()]
   // An empty list is left out, as Keptn does.
   const changes = items.length === 0 ? {} : ({ [phase.items]: items } as Partial<Status>)
-  return { state, actions, detail, missing, changes }
+  return { state, actions, detail, missing, obstacles, changes }
 }

@@ -26,6 +26,7 @@ import type { Store } from '../kube/store.ts'
 import { namesIn, type Children, type Definitions } from './children.ts'
 import type { FunctionConfigMap } from './task-definition/function-config-map.ts'
 import type { FollowedJob } from './task/job.ts'
+import type { TaskPod } from './task/pods.ts'
 
 /** Every store, by the plural that people use. */
 export interface LifecycleStores {
@@ -49,6 +50,7 @@ export interface LifecycleStores {
   /** Argo's. Empty where its CustomResourceDefinition isn't installed. */
   readonly rollouts: Store<Rollout>
   readonly jobs: Store<FollowedJob>
+  readonly taskPods: Store<TaskPod>
   readonly configMaps: Store<FunctionConfigMap>
 }
 
@@ -66,6 +68,7 @@ const tasksOf = ({ spec }: KeptnAppVersion | KeptnWorkloadVersion): readonly str
     ...(spec.preDeploymentTasks ?? []),
     ...(spec.postDeploymentTasks ?? []),
     ...('promotionTasks' in spec ? (spec.promotionTasks ?? []) : []),
+    ...('onFailure' in spec ? (spec.onFailure ?? []) : []),
   ])
 
 const evaluationsOf = ({ spec }: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] =>

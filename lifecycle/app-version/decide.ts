@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { KeptnAppVersion, State, StatusOf } from '../../api/index.ts'
+import type { KeptnAppVersion, State } from '../../api/index.ts'
 import { settled, type Action, type Decision } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
 import {
@@ -16,14 +16,14 @@ import {
 } from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { isTerminal, rollUp } from '../checks/roll-up.ts'
-import type { Parent } from '../children.ts'
 import { appPhases, promotionPhase } from '../phases.ts'
 import { deprecate, runChecks, sayRefused, walkPhases, type PhaseResult } from '../progress.ts'
 import type { Telling } from '../transitions.ts'
 import { lossOf } from './loss.ts'
+import { appParent, withFailureTasks, type AppVersionStatus } from './on-failure.ts'
 import { isWaitedFor, type AppVersionSeen, type ListedWorkload } from './seen.ts'
 
-export type AppVersionStatus = StatusOf<KeptnAppVersion>
+export type { AppVersionStatus } from './on-failure.ts'
 
 type AppPhase = (typeof appPhases)[number]
 
@@ -36,17 +36,6 @@ const begin: AppVersionStatus = {
   promotionStatus: 'Pending',
   status: 'Pending',
 }
-
-const parentOf = (version: KeptnAppVersion, attempt: number): Parent => ({
-  object: version,
-  objectType: 'App',
-  appName: version.spec.appName,
-  appVersion: version.spec.version,
-  workloadName: '',
-  workloadVersion: '',
-  metadata: version.spec.metadata ?? {},
-  attempt,
-})
 
 /**
  * A workload version that has ended, and is about to begin anew, counts as one that has not begun. One that ended because
@@ -117,7 +106,7 @@ const walk = (
         ? runWorkloads(seen)
         : runChecks(
             seen,
-            parentOf(seen.version, telling.attempt ?? 1),
+            appParent(seen.version, telling.attempt ?? 1),
             phase as Exclude<AppPhase, { runs: 'deployment' }>,
             current,
           ),
@@ -175,13 +164,13 @@ export const refused = (
 
 /**
  * Decides what an app version does next. One that has ended answers itself, unless the same version was made again, or
- * pods are held for it once more.
+ * pods are held for it once more; at most its on-failure tasks are still run.
  */
 export const decide = (seen: AppVersionSeen): Decision<AppVersionStatus> => {
   const { version } = seen
   const telling = tellingOf(seen)
   const status = version.status ?? begin
-  const decision = advance(seen, status, telling)
+  const decision = withFailureTasks(seen, advance(seen, status, telling), telling)
   const late = addedTooLate(version.spec, decision.status ?? status, appPhases)
   return withLateChecks(decision, { status, late, telling })
 }

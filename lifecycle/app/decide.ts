@@ -41,7 +41,7 @@ export interface AppSeen {
 
 type VersionSpec = KeptnAppVersion['spec']
 
-const contextLists = [...deploymentLists, 'promotionTasks'] as const
+const contextLists = [...deploymentLists, 'promotionTasks', 'onFailure'] as const
 
 type Checks = Pick<VersionSpec, (typeof contextLists)[number]>
 

@@ -13,9 +13,11 @@ import {
   type Children,
   type Definitions,
   type Parent,
+  type Results,
 } from '../children.ts'
 import { describeEvaluation } from '../evaluation/describe.ts'
 import type { CheckPhase } from '../phases.ts'
+import { turnOf, type Obstacle, type Order } from './order.ts'
 import { isPassed, isTerminal, rollUp } from './roll-up.ts'
 
 /** Where a phase stands, and what has to happen for it to go on. */
@@ -25,6 +27,8 @@ export interface PhaseProgress {
   readonly actions: readonly Action[]
   /** Names of definitions that do not exist. */
   readonly missing: readonly string[]
+  /** What keeps definitions from ever being run as they are, by their names. */
+  readonly stuck: ReadonlyMap<string, Obstacle>
   /** What is under way, or why it failed, for people. */
   readonly detail: string
 }
@@ -37,6 +41,8 @@ interface Child {
   readonly endTime: string | undefined
   /** What its status says about how it stands, for people. */
   readonly why: string | undefined
+  /** What it has left for those that depend on it. */
+  readonly result?: unknown
 }
 
 const childrenOf = (phase: CheckPhase, children: Children): readonly Child[] =>
@@ -47,6 +53,7 @@ const childrenOf = (phase: CheckPhase, children: Children): readonly Child[] =>
         startTime: task.status?.startTime,
         endTime: task.status?.endTime,
         why: task.status?.message,
+        result: task.status?.result,
       }))
     : children.evaluations.map((evaluation) => ({
         name: evaluation.metadata.name,
@@ -57,15 +64,38 @@ const childrenOf = (phase: CheckPhase, children: Children): readonly Child[] =>
         why: evaluation.status === undefined ? undefined : describeEvaluation(evaluation),
       }))
 
-const createFor = (
-  parent: Parent,
-  phase: CheckPhase,
+/** What a definition of this phase depends on. */
+const dependenciesIn =
+  ({ phase, definitions }: CheckPhaseSeen) =>
+  (name: string): readonly string[] =>
+    phase.runs === 'tasks' ? namesIn(definitions.tasks.get(name)?.spec.dependsOn) : []
+
+/** What those have left that a definition depends on; `undefined`: it depends on none. */
+const resultsFor = (
+  seen: CheckPhaseSeen,
   name: string,
-  definitions: Definitions,
+  existing: readonly Child[],
+): Results | undefined => {
+  const dependencies = dependenciesIn(seen)(name)
+  if (dependencies.length === 0) return undefined
+  return Object.fromEntries(
+    dependencies.flatMap((dependency) => {
+      const { child } = madeOf(seen, dependency, existing) ?? {}
+      return child?.result === undefined ? [] : [[dependency, child.result]]
+    }),
+  )
+}
+
+const createFor = (
+  seen: CheckPhaseSeen,
+  name: string,
+  existing: readonly Child[],
 ): Action | undefined => {
+  const { parent, phase, definitions } = seen
   if (phase.runs === 'tasks') {
     const definition = definitions.tasks.get(name)
-    return definition && createTask(parent, phase, definition)
+    const results = resultsFor(seen, name, existing)
+    return definition && createTask(parent, phase, definition, results)
   }
   const definition = definitions.evaluations.get(name)
   return definition && createEvaluation(parent, phase, definition)
@@ -87,24 +117,64 @@ type Part =
       readonly why: string | undefined
       readonly create?: Action
     }
+  /** Not made yet: what it depends on has not ended. */
+  | { readonly kind: 'waiting'; readonly item: ItemStatus }
+  /** Not made: what it depends on has not succeeded. */
+  | { readonly kind: 'not-run'; readonly item: ItemStatus }
   | { readonly kind: 'missing'; readonly definition: string }
+  | { readonly kind: 'stuck'; readonly definition: string; readonly obstacle: Obstacle }
 
-const partOf = (seen: CheckPhaseSeen, definition: string, existing: readonly Child[]): Part => {
-  const { parent, phase, definitions, recorded } = seen
+/** What there is of a definition that was made, or whose outcome is stored. */
+interface Made {
+  readonly item: ItemStatus
+  readonly child: Child | undefined
+}
+
+const madeOf = (
+  { parent, phase, recorded }: CheckPhaseSeen,
+  definition: string,
+  existing: readonly Child[],
+): Made | undefined => {
   const before = recorded.find((item) => item.definitionName === definition)
   // An outcome that is stored stays, whatever has become of the child since.
   if (before !== undefined && isTerminal(before.status)) {
-    const child = existing.find(({ name }) => name === before.name)
-    return { kind: 'item', item: before, why: child?.why }
+    return { item: before, child: existing.find(({ name }) => name === before.name) }
   }
   const name = nameOfChild(parent, phase, definition)
   // What Keptn has begun has a name of Keptn's.
   const child = existing.find((each) => each.name === name || each.name === before?.name)
-  if (child !== undefined) return { kind: 'item', item: itemOf(definition, child), why: child.why }
-  const create = createFor(parent, phase, definition, definitions)
-  if (create === undefined) return { kind: 'missing', definition }
-  const item: ItemStatus = { definitionName: definition, name, status: 'Pending' }
-  return { kind: 'item', item, why: undefined, create }
+  return child && { item: itemOf(definition, child), child }
+}
+
+const partOf = (
+  seen: CheckPhaseSeen,
+  definition: string,
+  { existing, order }: { readonly existing: readonly Child[]; readonly order: Order },
+): Part => {
+  const made = madeOf(seen, definition, existing)
+  if (made !== undefined) return { kind: 'item', item: made.item, why: made.child?.why }
+  const turn = turnOf(order, definition)
+  switch (turn.kind) {
+    case 'stuck':
+      return { kind: 'stuck', definition, obstacle: turn.obstacle }
+    case 'never':
+      return {
+        kind: 'not-run',
+        item: { definitionName: definition, status: 'Deprecated', message: turn.message },
+      }
+    case 'waits':
+      return {
+        kind: 'waiting',
+        item: { definitionName: definition, status: 'Pending', message: turn.message },
+      }
+    case 'now': {
+      const create = createFor(seen, definition, existing)
+      if (create === undefined) return { kind: 'missing', definition }
+      const name = nameOfChild(seen.parent, seen.phase, definition)
+      const item: ItemStatus = { definitionName: definition, name, status: 'Pending' }
+      return { kind: 'item', item, why: undefined, create }
+    }
+  }
 }
 
 /** What one phase is looked at with. */
@@ -126,10 +196,16 @@ const nounOf = (phase: CheckPhase): string => (phase.runs === 'tasks' ? 'task' :
 const sentenceOf = (phase: CheckPhase, part: Part): string => {
   const noun = nounOf(phase)
   if (part.kind === 'missing') return `${noun} definition "${part.definition}" does not exist`
-  const { item, why } = part
-  const reason = why === undefined || why === '' ? '' : `: ${why}`
-  return `${noun} "${item.definitionName ?? ''}" ${wordsFor(item.status)}${reason}`
+  if (part.kind === 'stuck') return part.obstacle.message
+  const { item } = part
+  const why = (part.kind === 'item' ? part.why : undefined) ?? item.message ?? ''
+  const words = isNotRun(item) ? 'is not run' : wordsFor(item.status)
+  return `${noun} "${item.definitionName ?? ''}" ${words}${why === '' ? '' : `: ${why}`}`
 }
+
+/** Whether it was found that this one will not be made. */
+const isNotRun = ({ status, name }: ItemStatus): boolean =>
+  status === 'Deprecated' && name === undefined
 
 const wordsFor = (state: State): string => {
   switch (state) {
@@ -148,43 +224,64 @@ const wordsFor = (state: State): string => {
   }
 }
 
-const isFailed = (part: Part): boolean =>
-  part.kind === 'item' && (part.item.status === 'Failed' || part.item.status === 'Deprecated')
+const itemIn = (part: Part): ItemStatus | undefined => ('item' in part ? part.item : undefined)
+
+const isFailed = (part: Part): boolean => {
+  const state = itemIn(part)?.status
+  return state === 'Failed' || state === 'Deprecated'
+}
 
 /** What the phase waits for; where something has failed, that alone, since it decides. */
 const describe = (phase: CheckPhase, parts: readonly Part[]): string => {
-  const open = parts.filter((part) => part.kind === 'missing' || !isPassed(part.item.status))
+  const open = parts.filter((part) => !isPassed(itemIn(part)?.status))
   const failed = open.filter(isFailed)
-  return (failed.length > 0 ? failed : open).map((part) => sentenceOf(phase, part)).join('; ')
+  const sentences = (failed.length > 0 ? failed : open).map((part) => sentenceOf(phase, part))
+  // What keeps several from being run is one sentence.
+  return [...new Set(sentences)].join('; ')
 }
 
 /**
- * Tells where a phase stands: one item per definition, all of them in parallel, each made once.
+ * Tells where a phase stands: one item per definition, each made once, and all of them in parallel but those that depend on
+ * others.
  *
  * A definition that does not exist keeps the phase Pending and is named; the others go on. Once the phase has failed
- * nothing more is begun in it.
+ * nothing more is begun in it; where failures only warn, what may still begin is waited for.
  */
 export const checkPhase = (seen: CheckPhaseSeen): PhaseProgress => {
   const listed = namesIn(seen.listed)
   const existing = childrenOf(seen.phase, seen.children)
-  const parts = listed.map((definition) => partOf(seen, definition, existing))
+  const order: Order = {
+    listed,
+    stateOf: (definition) => madeOf(seen, definition, existing)?.item.status,
+    dependenciesOf: dependenciesIn(seen),
+  }
+  const parts = listed.map((definition) => partOf(seen, definition, { existing, order }))
   const detail = describe(seen.phase, parts)
   const hasFailed = seen.blocking && parts.some(isFailed)
-  const kept = hasFailed ? parts.filter(isBegun) : parts
-  const items = kept.flatMap((part) => (part.kind === 'item' ? [part.item] : []))
+  const kept = hasFailed ? parts.filter(isDecided) : parts
+  const items = kept.flatMap((part) => itemIn(part) ?? [])
   const state = rollUp(
     items.map((item) => item.status),
     listed.length,
   )
   return {
-    state: state === 'Failed' && !seen.blocking ? 'Warning' : state,
+    state: state === 'Failed' && !seen.blocking ? warningOf(parts) : state,
     items,
     actions: kept.flatMap((part) =>
       part.kind === 'item' && part.create !== undefined ? [part.create] : [],
     ),
     missing: kept.flatMap((part) => (part.kind === 'missing' ? [part.definition] : [])),
+    stuck: new Map(
+      kept.flatMap((part) => (part.kind === 'stuck' ? [[part.definition, part.obstacle]] : [])),
+    ),
     detail,
   }
 }
 
-const isBegun = (part: Part): boolean => part.kind === 'item' && part.create === undefined
+/** Whether it was made, or never will be. */
+const isDecided = (part: Part): boolean =>
+  part.kind === 'not-run' || (part.kind === 'item' && part.create === undefined)
+
+/** A phase that is passed is not looked at again: what waits in it would never be made. */
+const warningOf = (parts: readonly Part[]): State =>
+  parts.some(({ kind }) => kind === 'waiting') ? 'Progressing' : 'Warning'

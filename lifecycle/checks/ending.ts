@@ -13,7 +13,7 @@ import {
 } from '../../api/index.ts'
 import { findCondition } from '../../kube/conditions.ts'
 import { nameOfChild, type Children } from '../children.ts'
-import { appPhases, workloadPhases, type Phase } from '../phases.ts'
+import { appPhases, onFailurePhase, workloadPhases, type Phase } from '../phases.ts'
 import { isTerminal } from './roll-up.ts'
 
 /** Reasons of versions that ended `Deprecated`, as the condition `Ready` has them. */
@@ -50,7 +50,8 @@ export interface Abandonment {
 const isOfNextAttempt = (child: KeptnTask | KeptnEvaluation, version: Version): boolean => {
   const { spec, metadata } = child
   const definition = 'taskDefinition' in spec ? spec.taskDefinition : spec.evaluationDefinition
-  const phases: readonly Phase[] = version.kind === 'KeptnAppVersion' ? appPhases : workloadPhases
+  const phases: readonly Phase[] =
+    version.kind === 'KeptnAppVersion' ? [...appPhases, onFailurePhase] : workloadPhases
   const next = { object: version, attempt: attemptOf(version) + 1 }
   return phases.some(
     (phase) =>

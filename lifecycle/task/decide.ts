@@ -50,6 +50,7 @@ import {
 } from './job.ts'
 import { nextLookAt, runs, steady, type Obstacle } from './obstacle.ts'
 import { planOf, type CodeAt, type Defined, type Plan } from './plan.ts'
+import type { Left } from './result.ts'
 
 /** The status of a task. */
 export type Status = StatusOf<KeptnTask>
@@ -104,6 +105,8 @@ export interface Seen {
   readonly look?: { readonly obstacle?: Obstacle }
   /** There once the Job has failed. */
   readonly ending?: Ending
+  /** There once the Job has succeeded, if the task has left something. */
+  readonly left?: Left
   /** There once the version that made the task has ended before its time. */
   readonly abandonment?: Abandonment
 }
@@ -389,9 +392,13 @@ const heldUp = (seen: Seen, obstacle: Obstacle): Decision<Status> => {
 export const isFailing = (job: FollowedJob): boolean =>
   trueCondition(job, 'Failed') !== undefined || trueCondition(job, 'FailureTarget') !== undefined
 
+/** Tells whether a Job has succeeded. */
+export const hasSucceeded = (job: FollowedJob): boolean =>
+  trueCondition(job, 'Complete') !== undefined
+
 /** Tells whether a Job has ended. */
 export const hasEnded = (job: FollowedJob): boolean =>
-  trueCondition(job, 'Failed') !== undefined || trueCondition(job, 'Complete') !== undefined
+  trueCondition(job, 'Failed') !== undefined || hasSucceeded(job)
 
 /** Tells whether it is sure what a Job comes to, though its pods may not have ended. */
 export const isDecided = (job: FollowedJob): boolean =>
@@ -412,15 +419,19 @@ const keepLastWords = (seen: Seen): Decision<Status> => {
   const { task } = seen
   const words = lastWords(seen)
   if (words === '' || task.status?.message !== undefined) return settled
-  const exitCode = seen.ending?.exitCode
   return {
     ...settled,
-    status: {
-      status: 'Progressing',
-      ...task.status,
-      message: words,
-      ...(exitCode === undefined ? {} : { exitCode }),
-    },
+    status: { status: 'Progressing', ...task.status, message: words, ...factsOf(seen) },
+  }
+}
+
+/** What a pod has told besides words. */
+const factsOf = ({ ending, left }: Seen): Pick<Status, 'exitCode' | 'result'> => {
+  const { exitCode } = ending ?? {}
+  const result = left?.kind === 'result' ? left.result : ending?.result
+  return {
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(result === undefined ? {} : { result }),
   }
 }
 
@@ -428,19 +439,16 @@ interface Outcome {
   readonly state: 'Succeeded' | 'Failed'
   readonly reason: string
   readonly message: string
-  readonly exitCode?: number
   readonly at: string
 }
 
 const outcomeOf = (seen: Seen, state: Outcome['state'], condition: JobCondition): Outcome => {
   const { reason, message = '', lastTransitionTime = timeOf(seen.now) } = condition
   const words = state === 'Failed' ? lastWords(seen) : ''
-  const exitCode = seen.ending?.exitCode
   return {
     state,
     reason: reason ?? state,
     message: [message, words].filter((part) => part !== '').join('\n'),
-    ...(exitCode === undefined ? {} : { exitCode }),
     at: lastTransitionTime,
   }
 }
@@ -458,22 +466,23 @@ const wordsOf = ({ exitCode, cause, output }: Ending): string => {
 }
 
 const end = (seen: Seen, outcome: Outcome): Decision<Status> => {
-  const { state, reason, message, exitCode, at } = outcome
+  const { state, reason, message, at } = outcome
   const name = seen.task.spec.taskDefinition
+  const conditions = conditionsOf(seen, {
+    status: state === 'Succeeded' ? 'True' : 'False',
+    reason: isReason(reason) ? reason : state,
+    message: cutMessage(message),
+  })
   return {
     status: {
       ...seen.task.status,
       status: state,
       reason,
       message,
-      ...(exitCode === undefined ? {} : { exitCode }),
+      ...factsOf(seen),
       startTime: seen.task.status?.startTime ?? at,
       endTime: at,
-      conditions: conditionsOf(seen, {
-        status: state === 'Succeeded' ? 'True' : 'False',
-        reason: isReason(reason) ? reason : state,
-        message: cutMessage(message),
-      }),
+      conditions: withUnusable(seen, conditions),
     },
     actions: [],
     transitions: [
@@ -486,8 +495,27 @@ const end = (seen: Seen, outcome: Outcome): Decision<Status> => {
             : `task ${name} has failed: ${reason}: ${message}`,
         ...(state === 'Failed' ? { severity: 'Warning' } : {}),
       }),
+      ...unusableFacts(seen),
     ],
   }
+}
+
+/** A result that is none never fails a task: that is said, and nothing is kept of it. */
+const withUnusable = (
+  { left, now }: Seen,
+  conditions: readonly Condition[],
+): readonly Condition[] => {
+  if (left?.kind !== 'unusable') return conditions
+  const { reason, message } = left
+  const type = conditionTypes.resultUnusable
+  return withCondition(conditions, { type, status: 'True', reason, message }, now)
+}
+
+const unusableFacts = (seen: Seen): readonly Transition[] => {
+  const { left } = seen
+  if (left?.kind !== 'unusable') return []
+  const { reason: what, message } = left
+  return [fact(seen, { reason: conditionTypes.resultUnusable, what, message, severity: 'Warning' })]
 }
 
 const isReason = (text: string): boolean => /^[A-Za-z][A-Za-z0-9_,:]*$/.test(text)

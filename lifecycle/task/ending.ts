@@ -4,7 +4,8 @@
  * @module
  */
 import type { ContainerStatus, Pod } from '../../api/kubernetes.ts'
-import { maskedTail, type Traces } from './masking.ts'
+import { maskedTail, tail, type Traces } from './masking.ts'
+import { objectIn } from './result.ts'
 
 /** Why a task failed, besides what its Job says. */
 export interface Ending {
@@ -13,6 +14,8 @@ export interface Ending {
   readonly cause?: string
   /** The end of what the task printed or left as its result; or why it could not start. Holds no secret. */
   readonly output?: string
+  /** What it has left as its result, if that is a JSON object: anything else may be the end of a log. Holds no secret. */
+  readonly result?: object
 }
 
 /** What of a task's output may be shown: all but the traces of its secrets, or nothing, and why. */
@@ -22,6 +25,9 @@ export type Masking =
 
 /** As much of a log as the kubelet keeps. */
 const maxOutputBytes = 2048
+const maxOutputLines = 80
+/** What masking has added to the message of a container is more than it had. */
+const maxMessageBytes = 16_384
 
 /** Reads the last try of a task from the pods of its Job. */
 export const endingOf = (pods: readonly Pod[], masking: Masking): Ending => {
@@ -37,9 +43,18 @@ export const endingOf = (pods: readonly Pod[], masking: Masking): Ending => {
 
 const outputOf = (message: string, masking: Masking): Ending => {
   if (masking.kind === 'withheld') return { output: `Output withheld: ${masking.because}` }
-  const output = maskedTail(message.trim(), masking.traces, maxOutputBytes)
-  return output === '' ? {} : { output }
+  const masked = maskedTail(message.trim(), masking.traces, maxMessageBytes)
+  const output = lastLines(masked)
+  const result = objectIn(masked)
+  return {
+    ...(output === '' ? {} : { output }),
+    ...(result === undefined ? {} : { result }),
+  }
 }
+
+/** A task that has left a result may have written more than a log is given. */
+const lastLines = (text: string): string =>
+  tail(text.split('\n').slice(-maxOutputLines).join('\n'), maxOutputBytes)
 
 const statusOf = (pod: Pod): ContainerStatus | undefined => pod.status?.containerStatuses?.[0]
 

@@ -33,7 +33,7 @@ export const scriptEnvironment = (
   const secret = secretFor(task, runtime)
   return [
     ...(data.length === 0 ? [] : [{ name: 'DATA', value: goObject(data) }]),
-    contextVariable(task.spec.context),
+    contextVariable(task.spec),
     { name: 'CMD_ARGS', value: runtime.cmdParameters ?? '' },
     ...(secret === undefined
       ? []
@@ -52,20 +52,26 @@ export const containerEnvironment = (
   task: Pick<KeptnTask, 'spec'>,
   container: Pick<NonNullable<KeptnTaskDefinition['spec']['container']>, 'env'> | Container,
 ): readonly EnvVar[] => {
-  const context = contextVariable(task.spec.context)
+  const context = contextVariable(task.spec)
   const own = container.env ?? []
   return own.some(({ name }) => name === context.name)
     ? own.map((variable) => (variable.name === context.name ? context : variable))
     : [...own, context]
 }
 
-const contextVariable = (context: TaskContext | undefined): EnvVar => ({
+const contextVariable = ({ context = {}, results }: KeptnTask['spec']): EnvVar => ({
   name: 'KEPTN_CONTEXT',
-  value: contextJson(context ?? {}),
+  value: contextJson(context, results),
 })
 
-/** What a task is run for, as JSON: six texts that are always there, and the metadata if there is any. */
-export const contextJson = (context: TaskContext): string => {
+/**
+ * What a task is run for, as JSON: six texts that are always there, the metadata if there is any, and the results of others
+ * for a task that depends on them.
+ */
+export const contextJson = (
+  context: TaskContext,
+  results?: KeptnTask['spec']['results'],
+): string => {
   const texts = [
     ['workloadName', context.workloadName],
     ['appName', context.appName],
@@ -77,6 +83,8 @@ export const contextJson = (context: TaskContext): string => {
   const metadata = sortedEntries(context.metadata, undefined)
   const members = texts.map(([name, value]) => `${goString(name)}:${goString(value ?? '')}`)
   if (metadata.length > 0) members.push(`${goString('metadata')}:${goObject(metadata)}`)
+  if (results !== undefined)
+    members.push(`${goString('results')}:${withoutVariables(goJson(results))}`)
   return `{${members.join(',')}}`
 }
 
@@ -92,6 +100,22 @@ const sortedEntries = (
 // Written by hand, because an object of JavaScript puts keys that look like numbers first.
 const goObject = (entries: readonly (readonly [string, string])[]): string =>
   `{${entries.map(([key, value]) => `${goString(key)}:${goString(value)}`).join(',')}}`
+
+const goJson = (value: unknown): string => {
+  if (typeof value === 'string') return goString(value)
+  if (Array.isArray(value)) return `[${value.map(goJson).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const members = Object.entries(value).sort(([a], [b]) =>
+    Buffer.compare(Buffer.from(a), Buffer.from(b)),
+  )
+  return `{${members.map(([key, member]) => `${goString(key)}:${goJson(member)}`).join(',')}}`
+}
+
+/**
+ * Kubernetes replaces `$(NAME)` and `$$` in the values of variables; a result may hold either.
+ * https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+ */
+const withoutVariables = (json: string): string => json.replaceAll('$', '\\u0024')
 
 /** A string as Go's encoder writes it: besides what JSON demands, it escapes what could end a script element. */
 const goString = (text: string): string =>

@@ -21,6 +21,7 @@ import { observe, type Sources } from './observe.ts'
 export type { Settings } from './decide.ts'
 export { taskJobs, type FollowedJob } from './job.ts'
 export { enforceLabel } from './pod-security.ts'
+export { taskPods, type TaskPod } from './pods.ts'
 
 /** Indexes for the store of tasks: those without a Job, by the name of their definition, and those under way, by their owner. */
 export const taskIndexes = {

@@ -20,8 +20,9 @@ import { leanMetadata } from '../task-definition/function-config-map.ts'
 import type { Language, RemoteCode } from '../task-definition/source.ts'
 import { containerEnvironment, scriptEnvironment } from './environment.ts'
 import { restricted, withRestricted } from './pod-security.ts'
+import { resultPath } from './result.ts'
 
-/** Label of our Jobs, with the UID of the task. */
+/** Label of our Jobs and their pods, with the UID of the task. */
 export const taskLabel = 'gatekept.dev/task-uid'
 
 /** Annotation of our Jobs: how many seconds one may stay after its outcome is stored. A Job must not know it before. */
@@ -77,7 +78,7 @@ const progressOf = ({ conditions, ready }: NonNullable<Job['status']>): Progress
 /** How many names a Job may have: the later ones are for when somebody else's Job has the earlier. */
 const nameCount = 8
 
-const checkTypes: readonly (string | undefined)[] = ['pre', 'post', 'promotion']
+const checkTypes: readonly (string | undefined)[] = ['pre', 'post', 'promotion', 'on-failure']
 
 const prefixOf = ({ checkType }: KeptnTask['spec']): string =>
   // A task made by hand may say anything or nothing here.
@@ -172,7 +173,7 @@ export const createJob = (plan: JobPlan): Create => {
         podFailurePolicy,
         activeDeadlineSeconds: plan.timeoutSeconds,
         template: {
-          metadata: { labels, annotations },
+          metadata: { labels: { ...labels, [taskLabel]: task.metadata.uid }, annotations },
           spec: podSpec(plan),
         },
       },
@@ -268,7 +269,7 @@ const scratchMount: VolumeMount = { name: 'tmp', mountPath: '/tmp' }
 
 /** Where a task may leave its result; if it fails and leaves none, the kubelet puts the end of its log there. */
 const termination = {
-  terminationMessagePath: '/tmp/keptn-result.json',
+  terminationMessagePath: resultPath,
   terminationMessagePolicy: 'FallbackToLogsOnError',
 } as const
 

@@ -154,7 +154,8 @@ const render = (output: string, isHidden: Uint8Array): string => {
   return shown.toWellFormed()
 }
 
-const tail = (text: string, maxBytes: number): string => {
+/** At most so many bytes from the end of a text. */
+export const tail = (text: string, maxBytes: number): string => {
   const bytes = Buffer.from(text)
   if (bytes.length <= maxBytes) return text
   // The cut may fall within a character, whose rest decodes as one that says "unreadable".

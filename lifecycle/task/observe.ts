@@ -29,6 +29,7 @@ import {
   definedIn,
   hasEnded,
   isDecided,
+  hasSucceeded,
   isFailing,
   isSuspended,
   nameTaken,
@@ -53,6 +54,8 @@ import {
   suspension,
   type Obstacle,
 } from './obstacle.ts'
+import type { Left } from './result.ts'
+import { leftIn, projectTaskPod, type TaskPod } from './pods.ts'
 import { planOf, type CodeAt, type Plan } from './plan.ts'
 
 /** What the controller of tasks reads from. */
@@ -65,6 +68,8 @@ export interface Sources {
   readonly workloadVersions: Store<KeptnWorkloadVersion>
   /** Set up with `taskJobs`. */
   readonly jobs: Store<FollowedJob>
+  /** Set up with `taskPods`. */
+  readonly pods: Store<TaskPod>
   /** Set up with `functionConfigMaps`. */
   readonly configMaps: Store<FunctionConfigMap>
   readonly namespaces: Store<Namespace>
@@ -134,6 +139,7 @@ const follow = async (sources: Sources, about: About, job: FollowedJob): Promise
   const seen: Seen = { ...about, job: { kind: 'there', job } }
   if (about.task.status?.jobUid === undefined) return seen
   if (isFailing(job)) return withEnding(sources, seen, job)
+  if (hasSucceeded(job)) return withLeft(sources, seen, job)
   if (isDecided(job) || runs(job)) return seen
   const isAsked = isTimeToLook(job, about.now) || stalledOf(about.task) !== undefined
   return isAsked ? { ...seen, look: await look(sources, job) } : seen
@@ -178,6 +184,40 @@ const warningsAbout = async (
     return (await client.list(Event, { namespace, fieldSelector })).items
   } catch (error) {
     // That we may not read events must not keep a task from going on.
+    if (isForbidden(error)) return []
+    throw error
+  }
+}
+
+/** Whether the task has left something, once its Job is complete. */
+const withLeft = async (sources: Sources, seen: Seen, job: FollowedJob): Promise<Seen> => {
+  const left = await findLeft(sources, job)
+  return left === undefined ? seen : { ...seen, left }
+}
+
+/**
+ * What a task has left whose Job is complete. Its pod has ended before, and the store mostly knows; where it is behind, or
+ * the pod has no label of ours, the API server is asked: the outcome is stored with the result or without it, once.
+ */
+const findLeft = async (
+  { client, pods }: Sources,
+  { metadata: { namespace = '', uid } }: FollowedJob,
+): Promise<Left | undefined> => {
+  const known = leftIn(pods.by('job', uid))
+  const left = known === 'unknown' ? leftIn(await livePods(client, namespace, uid)) : known
+  return typeof left === 'string' ? undefined : left
+}
+
+const livePods = async (
+  client: Sources['client'],
+  namespace: string,
+  uid: string,
+): Promise<readonly TaskPod[]> => {
+  try {
+    const { items } = await client.list(Pod, { namespace, labelSelector: `${podsOfJob}=${uid}` })
+    return items.map(projectTaskPod)
+  } catch (error) {
+    // The outcome is known without it; that we may not read pods must not keep a task from ending.
     if (isForbidden(error)) return []
     throw error
   }

@@ -62,7 +62,14 @@ export interface Intent {
   isLate: boolean
 }
 
-export const taskNames = ['smoke', 'notify'] as const
+export const taskNames = ['smoke', 'notify', 'sign'] as const
+/** What runs when an app's check has failed. */
+export const failureTasks = ['page', 'ticket'] as const
+/** What definitions depend on. */
+export const dependencies: Readonly<Record<string, readonly string[]>> = {
+  sign: ['smoke'],
+  ticket: ['page'],
+}
 const evaluationNames = ['capacity'] as const
 
 export const noChecks: Checks = {
@@ -72,11 +79,16 @@ export const noChecks: Checks = {
   postEvaluations: [],
 }
 
+/** With all that they depend on, so that none waits for ever. */
+const withDependencies = (names: readonly string[]): readonly string[] => [
+  ...new Set(names.flatMap((name) => [name, ...(dependencies[name] ?? [])])),
+]
+
 /** Checks as a person might list them. */
 export const someChecks = (random: Random): Checks => ({
-  preTasks: random.some(taskNames),
+  preTasks: withDependencies(random.some(taskNames)),
   preEvaluations: random.chance(0.3) ? evaluationNames : [],
-  postTasks: random.chance(0.3) ? ['notify'] : [],
+  postTasks: random.chance(0.3) ? withDependencies([random.pick(['notify', 'sign'])]) : [],
   postEvaluations: random.chance(0.15) ? evaluationNames : [],
 })
 

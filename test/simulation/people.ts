@@ -6,6 +6,7 @@
  */
 import {
   KeptnApp,
+  KeptnAppContext,
   KeptnAppVersion,
   KeptnConfig,
   KeptnEvaluation,
@@ -21,7 +22,16 @@ import type { KubeObject, New, ResourceType } from '../../api/object.ts'
 import type { Admission } from './admission.ts'
 import type { ApiServer, Stored } from './api-server.ts'
 import type { Fleet } from './fleet.ts'
-import { noChecks, shop, someChecks, taskNames, type Intent, type Workload } from './intent.ts'
+import {
+  dependencies,
+  failureTasks,
+  noChecks,
+  shop,
+  someChecks,
+  taskNames,
+  type Intent,
+  type Workload,
+} from './intent.ts'
 import { home } from './process.ts'
 import type { Random } from './random.ts'
 import type { Step } from './step.ts'
@@ -59,12 +69,13 @@ export const createPeople = ({ server, random, admission, fleet, intent }: Tools
         metadata: at,
         spec: { ...spec, ...runs },
       })
-    for (const name of taskNames) {
+    for (const name of [...taskNames, ...failureTasks]) {
       const runs =
         name === 'smoke'
           ? { container: { name: 'smoke', image: 'smoke:1' } }
           : { deno: { functionRef: { name: 'code' } } }
-      definition({ name, namespace }, runs)
+      const dependsOn = name in dependencies ? { dependsOn: dependencies[name] } : {}
+      definition({ name, namespace }, { ...runs, ...dependsOn })
     }
     definition({ name: 'code', namespace: home }, { deno: { inline: { code: 'console.log(1)' } } })
     create(KeptnEvaluationDefinition, {
@@ -89,6 +100,23 @@ export const createPeople = ({ server, random, admission, fleet, intent }: Tools
     )
   }
 
+  /** What is to run when checks of an app fail. */
+  const prepareForFailure = (): void => {
+    const names = appMode === 'single' ? workloads.map(({ name }) => name) : [app.name]
+    for (const name of new Set(names.filter((each) => each !== undefined))) {
+      if (random.chance(0.4)) continue
+      create(KeptnAppContext, {
+        apiVersion: 'lifecycle.keptn.sh/v1',
+        kind: KeptnAppContext.kind,
+        metadata: { name, namespace: shop },
+        spec: {
+          onFailure: failureTasks,
+          ...(appMode === 'written' ? {} : { postDeploymentTasks: random.some(['smoke']) }),
+        },
+      })
+    }
+  }
+
   const prepare = (): void => {
     const isManaged = random.chance(0.85)
     create(Namespace, {
@@ -103,6 +131,7 @@ export const createPeople = ({ server, random, admission, fleet, intent }: Tools
       spec: { provider: { name: 'prometheus' }, query: 'cpus', fetchIntervalSeconds: 86_400 },
     })
     measure()
+    prepareForFailure()
     create(KeptnConfig, {
       apiVersion: 'options.keptn.sh/v1alpha1',
       kind: KeptnConfig.kind,

@@ -25,7 +25,7 @@ import {
   functionConfigMaps,
   taskDefinitionController,
 } from '../../../lifecycle/task-definition/index.ts'
-import { taskController, taskIndexes, taskJobs } from '../../../lifecycle/task/index.ts'
+import { taskController, taskIndexes, taskJobs, taskPods } from '../../../lifecycle/task/index.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
 import { eventually } from '../../eventually.ts'
 
@@ -113,6 +113,7 @@ const startReplica = (inner: Client, crashAfter = Number.POSITIVE_INFINITY) => {
     indexes: definitionIndexes,
   })
   const jobs = startReflector({ ...given, ...taskJobs })
+  const pods = startReflector({ ...given, ...taskPods })
   const configMaps = startReflector({ ...given, ...functionConfigMaps })
   const appVersions = startReflector<KeptnAppVersion>({ ...given, type: KeptnAppVersion })
   const workloadVersions = startReflector<KeptnWorkloadVersion>({
@@ -125,6 +126,7 @@ const startReplica = (inner: Client, crashAfter = Number.POSITIVE_INFINITY) => {
     tasks: tasks.store,
     definitions: definitions.store,
     jobs: jobs.store,
+    pods: pods.store,
     configMaps: configMaps.store,
     appVersions: appVersions.store,
     workloadVersions: workloadVersions.store,
@@ -139,7 +141,7 @@ const startReplica = (inner: Client, crashAfter = Number.POSITIVE_INFINITY) => {
   const told: Transition[] = []
   const runtime = {
     ...given,
-    stores: [tasks, definitions, jobs, configMaps, namespaces, appVersions, workloadVersions],
+    stores: [tasks, definitions, jobs, pods, configMaps, namespaces, appVersions, workloadVersions],
     announce: (transitions: readonly Transition[]) => void told.push(...transitions),
   }
   const runs = [

@@ -141,4 +141,33 @@ export const mutants: readonly Mutant[] = [
     replace: 'const states = [status.preDeploymentStatus]',
     because: 'a verdict needs tasks and evaluations',
   },
+  {
+    name: 'dependencies not waited for',
+    file: 'lifecycle/checks/order.ts',
+    find: "dependencies.filter((name) => stateOf(name) !== 'Succeeded')",
+    replace: 'dependencies.filter((name) => stateOf(name) === undefined)',
+    because: 'a task that depends on another needs what that one has done',
+  },
+  {
+    name: 'on-failure tasks of an ended version forgotten',
+    file: 'lifecycle/app-version/on-failure.ts',
+    find: 'if (isGivenUp || isTerminal(stored.onFailureStatus)) return decision',
+    replace:
+      'if (isGivenUp || isTerminal(stored.onFailureStatus) || isTerminal(stored.status)) return decision',
+    because: 'they run because the version has failed',
+  },
+  {
+    name: 'on-failure tasks run though nothing has failed',
+    file: 'lifecycle/app-version/on-failure.ts',
+    find: "status[state] === 'Failed' || status[state] === 'Warning'",
+    replace: "status[state] !== 'Pending'",
+    because: 'they clean up after a failure',
+  },
+  {
+    name: 'on-failure tasks run again',
+    file: 'lifecycle/app-version/on-failure.ts',
+    find: 'parent: appParent(version, telling.attempt ?? 1),',
+    replace: 'parent: appParent(version, Number(telling.now)),',
+    because: 'a version calls for help once in an attempt',
+  },
 ]

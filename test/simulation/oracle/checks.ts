@@ -12,8 +12,9 @@ import {
 import { Job } from '../../../api/kubernetes.ts'
 import { controllerOf } from '../../../api/object.ts'
 import type { ApiServer, Stored } from '../api-server.ts'
+import { dependencies } from '../intent.ts'
 import { named, type Invariant } from './invariant.ts'
-import { attemptOf, hasEnded, stateOf } from './reading.ts'
+import { attemptOf, hasEnded, hasFailedCheck, stateOf } from './reading.ts'
 
 const isCheck = ({ kind }: { readonly kind: string }): boolean =>
   kind === KeptnTask.kind || kind === KeptnEvaluation.kind
@@ -30,13 +31,17 @@ const makesOneJob: Invariant = {
   // A request of a former leader, or of the same one in an earlier term, may be on its way for long.
   says: 'A task has one Job, unless a former leader asked for another',
   judge: ({ server, intent }) => {
-    const made = new Set<string>()
+    /** Tasks with a Job, and whether a former leader asked for it. */
+    const made = new Map<string, boolean>()
     return ({ type, before, after }) => {
       if (type.kind !== Job.kind || before !== undefined || after === undefined) return undefined
       const task = controllerOf(after)?.uid ?? ''
       const isFirst = !made.has(task)
-      made.add(task)
-      const isExcused = intent.isLate || isStopped(taskOf(server, after))
+      const owner = taskOf(server, after)
+      // Two leaders have asked, and the later request got no further until the task was gone.
+      const isLeftOver = owner === undefined && made.get(task) === true
+      made.set(task, made.get(task) ?? intent.isLate)
+      const isExcused = intent.isLate || isStopped(owner) || isLeftOver
       return isFirst || isExcused ? undefined : named(after)
     }
   },
@@ -81,6 +86,48 @@ const runsEachCheckOnce: Invariant = {
     },
 }
 
+/** Which task it is to its version, in whatever attempt. */
+const placeOf = (task: Stored, definition: string): string =>
+  [controllerOf(task)?.uid, task.spec?.['checkType'], definition].join('/')
+
+const keepsTheOrder: Invariant = {
+  says: 'A task begins after those that it depends on have succeeded, unless a former leader asked for it',
+  judge: ({ intent }) => {
+    /** The last task that was made for each place, and whether it has succeeded. */
+    const last = new Map<string, { readonly uid: string; hasSucceeded: boolean }>()
+    return ({ type, before, after }) => {
+      if (type.kind !== KeptnTask.kind || after === undefined) return undefined
+      const { uid } = after.metadata
+      const definition = String(after.spec?.['taskDefinition'])
+      const mine = placeOf(after, definition)
+      if (before === undefined) last.set(mine, { uid, hasSucceeded: false })
+      const known = last.get(mine)
+      if (known?.uid === uid && stateOf(after) === 'Succeeded') known.hasSucceeded = true
+      if (before !== undefined || intent.isLate) return undefined
+      const isRight = (dependencies[definition] ?? []).every(
+        (name) => last.get(placeOf(after, name))?.hasSucceeded === true,
+      )
+      return isRight ? undefined : named(after)
+    }
+  },
+}
+
+const runsOnFailureAlone: Invariant = {
+  says: 'On-failure tasks are made once in an attempt, of app versions whose checks have failed',
+  judge:
+    ({ server, intent }) =>
+    ({ type, before, after }) => {
+      if (type.kind !== KeptnTask.kind || before !== undefined || after === undefined)
+        return undefined
+      if (after.spec?.['checkType'] !== 'on-failure') return undefined
+      const owner = controllerOf(after)?.uid
+      const version = server.list(KeptnAppVersion).find(({ metadata }) => metadata.uid === owner)
+      if (version === undefined || intent.isLate) return undefined
+      const same = server.list(KeptnTask).filter((task) => checkOf(task) === checkOf(after))
+      return hasFailedCheck(version) && same.length <= attemptOf(version) ? undefined : named(after)
+    },
+}
+
 const tellsTheTruth: Invariant = {
   says: 'The outcome of a task is that of its Job, unless people deleted that',
   judge:
@@ -100,5 +147,7 @@ export const checkInvariants: readonly Invariant[] = [
   makesOneJob,
   startsNoneThatEnded,
   runsEachCheckOnce,
+  keepsTheOrder,
+  runsOnFailureAlone,
   tellsTheTruth,
 ]

@@ -11,11 +11,13 @@ import { named, type EndInvariant, type Facts } from './invariant.ts'
 import {
   attemptOf,
   hasEnded,
+  hasFailedCheck,
   isApplied,
   isAutomatic,
   isHeld,
   isWanted,
   isWrittenFor,
+  listOf,
   referencesOf,
   revisionOf,
   saysReleased,
@@ -270,6 +272,20 @@ const endsApps: EndInvariant = {
     }),
 }
 
+const runsFailureTasks: EndInvariant = {
+  says: 'The on-failure tasks of an app version whose check has failed have ended',
+  judge: ({ chronicle }) =>
+    chronicle
+      .appVersions()
+      .filter(chronicle.isStored)
+      .filter((version) => listOf(version, 'onFailure').length > 0 && hasFailedCheck(version))
+      .filter((version) => stateOf(version) !== 'Deprecated')
+      .filter(
+        ({ status }) => !['Succeeded', 'Failed'].includes(String(status?.['onFailureStatus'])),
+      )
+      .map(named),
+}
+
 const deprecatesOlder: EndInvariant = {
   says: 'Of an app version that was made again, one alone is not deprecated',
   judge: ({ server, chronicle }) =>
@@ -299,5 +315,6 @@ export const endInvariants: readonly EndInvariant[] = [
   hasVersions,
   endsVersions,
   endsApps,
+  runsFailureTasks,
   deprecatesOlder,
 ]

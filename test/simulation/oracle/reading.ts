@@ -41,6 +41,17 @@ export const stateOf = ({ kind, status }: Stored): unknown =>
 export const hasEnded = (object: Stored): boolean =>
   ['Succeeded', 'Failed', 'Deprecated'].includes(String(stateOf(object)))
 
+const checkStates = [
+  'preDeploymentStatus',
+  'preDeploymentEvaluationStatus',
+  'postDeploymentStatus',
+  'postDeploymentEvaluationStatus',
+] as const
+
+/** Whether a check around the deployment has failed, or was a warning. */
+export const hasFailedCheck = ({ status }: Stored): boolean =>
+  checkStates.some((field) => status?.[field] === 'Failed' || status?.[field] === 'Warning')
+
 /** How often it was tried again. */
 export const attemptOf = ({ status }: Stored): number => Number(status?.['attempt'] ?? 1)
 

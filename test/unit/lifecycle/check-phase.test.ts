@@ -32,6 +32,7 @@ describe('a phase of checks', () => {
       items: [],
       actions: [],
       missing: [],
+      stuck: new Map(),
       detail: '',
     })
   })
@@ -137,5 +138,137 @@ describe('a phase of checks', () => {
       }),
     )
     expect(phase.detail).toBe('evaluation "slo" has failed: cpus is 3, wanted > 4 (attempt 3 of 3)')
+  })
+})
+
+describe('a phase of tasks that depend on others', () => {
+  const depends = (name: string, dependsOn: readonly string[]) => {
+    const definition = taskDefinition(name)
+    return [name, { ...definition, spec: { ...definition.spec, dependsOn } }] as const
+  }
+  const ordered = (
+    dependencies: Readonly<Record<string, readonly string[]>>,
+    more: Partial<CheckPhaseSeen> = {},
+  ) =>
+    checkPhase(
+      seen({
+        listed: Object.keys(dependencies),
+        definitions: {
+          tasks: new Map(Object.entries(dependencies).map(([name, on]) => depends(name, on))),
+          evaluations: new Map(),
+        },
+        ...more,
+      }),
+    )
+  const made = (phase: ReturnType<typeof ordered>): readonly string[] =>
+    phase.actions.flatMap((action) =>
+      action.kind === 'create'
+        ? [(action.object as unknown as { spec: { taskDefinition: string } }).spec.taskDefinition]
+        : [],
+    )
+  const chain = { build: [], test: ['build'], sign: ['test', 'build'] }
+  const ended = (name: string, status: object) =>
+    task(childOf(name), { status: 'Succeeded', ...status })
+
+  test('begins with those that depend on none, and says what the others wait for', () => {
+    const phase = ordered(chain)
+    expect(made(phase)).toEqual(['build'])
+    expect(phase.state).toBe('Pending')
+    expect(phase.items.slice(1)).toEqual([
+      { definitionName: 'test', status: 'Pending', message: 'Waits for "build"' },
+      { definitionName: 'sign', status: 'Pending', message: 'Waits for "test", "build"' },
+    ])
+    expect(phase.detail).toContain('task "test" has not begun: Waits for "build"')
+  })
+
+  test.each(['Pending', 'Progressing', 'Unknown'] as const)('waits while one is %s', (status) => {
+    expect(made(ordered(chain, { children: withTasks(ended('build', { status })) }))).toEqual([])
+  })
+
+  test('goes on when all that a task depends on has succeeded, and takes their results along', () => {
+    const children = withTasks(ended('build', { result: { image: 'a' } }))
+    const phase = ordered(chain, { children })
+    expect(made(phase)).toEqual(['test'])
+    expect(phase.actions).toMatchObject([
+      { object: { spec: { results: { build: { image: 'a' } } } } },
+    ])
+    const later = ordered(chain, {
+      children: withTasks(ended('build', { result: 0 }), ended('test', {})),
+    })
+    expect(later.actions).toMatchObject([{ object: { spec: { results: { build: 0 } } } }])
+  })
+
+  test('gives no results to a task that depends on none', () => {
+    const [create] = ordered(chain).actions
+    expect(create).not.toHaveProperty('object.spec.results')
+  })
+
+  test('remembers a success whose task is gone', () => {
+    const recorded = [
+      { definitionName: 'build', name: childOf('build'), status: 'Succeeded' as const },
+    ]
+    const phase = ordered(chain, { recorded })
+    expect(made(phase)).toEqual(['test'])
+    expect(phase.actions).toMatchObject([{ object: { spec: { results: {} } } }])
+  })
+
+  test('does not run what depends on a failure, directly or not, and says so', () => {
+    const children = withTasks(ended('build', { status: 'Failed', message: 'Exit code 1' }))
+    const phase = ordered(chain, { children })
+    expect(phase).toMatchObject({ state: 'Failed', actions: [] })
+    expect(phase.items.slice(1)).toEqual([
+      {
+        definitionName: 'test',
+        status: 'Deprecated',
+        message: 'Depends on "build", which did not succeed',
+      },
+      {
+        definitionName: 'sign',
+        status: 'Deprecated',
+        message: 'Depends on "test", "build", which did not succeed',
+      },
+    ])
+    expect(phase.detail).toBe(
+      'task "build" has failed: Exit code 1; task "test" is not run: Depends on "build", which did not succeed; ' +
+        'task "sign" is not run: Depends on "test", "build", which did not succeed',
+    )
+    expect(ordered(chain, { children, recorded: phase.items })).toEqual(phase)
+  })
+
+  test('that only warns waits for what may still begin', () => {
+    const list = { build: [], lint: [], test: ['build'], notes: ['lint'] }
+    const half = [ended('lint', { status: 'Failed' }), ended('build', { status: 'Progressing' })]
+    const waiting = ordered(list, { children: withTasks(...half), blocking: false })
+    expect([waiting.state, made(waiting)]).toEqual(['Progressing', []])
+    const [lint, build] = [half[0], ended('build', {})] as const
+    const done = ordered(list, { children: withTasks(lint as never, build), blocking: false })
+    expect([done.state, made(done)]).toEqual(['Warning', ['test']])
+  })
+
+  test('is held up by tasks that depend on each other, and says so once', () => {
+    const phase = ordered({ a: ['b'], b: ['c'], c: ['b'], d: [] })
+    expect(made(phase)).toEqual(['d'])
+    expect(phase.state).toBe('Pending')
+    expect([...phase.stuck.keys()]).toEqual(['b', 'c'])
+    const [one, other] = [...phase.stuck.values()]
+    expect(one).toEqual(other)
+    expect(one).toMatchObject({ reason: 'DependencyCycle' })
+    expect(one?.message).toContain('"b", "c"')
+    expect([...ordered({ a: ['a'] }).stuck.keys()]).toEqual(['a'])
+  })
+
+  test('is held up by what depends on a definition that it does not list', () => {
+    const phase = ordered({ a: ['elsewhere'], b: ['a'] })
+    expect([...phase.stuck]).toMatchObject([['a', { reason: 'DependencyNotListed' }]])
+    expect(phase.items).toEqual([
+      { definitionName: 'b', status: 'Pending', message: 'Waits for "a"' },
+    ])
+  })
+
+  test('leaves alone what was made before its definition was changed', () => {
+    const children = withTasks(ended('test', { status: 'Progressing' }))
+    const phase = ordered({ build: ['test'], test: ['build'] }, { children })
+    expect(phase.stuck.size).toBe(0)
+    expect(made(phase)).toEqual([])
   })
 })

@@ -76,3 +76,20 @@ test.each([
 ])('tells nothing from %s', (_, pods) => {
   expect(endingOf(pods, shown)).toEqual({})
 })
+
+test('takes an object that a failed task has left as its result, masked like all of it', () => {
+  const text = '{"failed":["hunter2"],"where":"cart"}'
+  const pods = [aPod('10:00:00', terminated(1, '10:00:10', text))]
+  const { result } = endingOf(pods, { kind: 'traces', traces: tracesOf(['hunter2']) })
+  expect(result).toEqual({ failed: ['***'], where: 'cart' })
+  const log = [aPod('10:00:00', terminated(1, '10:00:10', '42'))]
+  expect(endingOf(log, shown)).toEqual({ exitCode: 1, output: '42' })
+})
+
+test('shows at most 80 lines and 2,048 bytes of what a failed task has left', () => {
+  const lines = Array.from({ length: 100 }, (_, index) => String(index))
+  const short = [aPod('10:00:00', terminated(1, '10:00:10', lines.join('\n')))]
+  expect(endingOf(short, shown).output?.split('\n')).toEqual(lines.slice(20))
+  const long = [aPod('10:00:00', terminated(1, '10:00:10', 'x'.repeat(4_000)))]
+  expect(endingOf(long, shown).output).toBe('x'.repeat(2_048))
+})

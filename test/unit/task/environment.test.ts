@@ -106,6 +106,36 @@ describe('the environment of a script', () => {
   })
 })
 
+describe('the results of others', () => {
+  const context = { workloadName: 'shop-cart', appName: 'shop', metadata: { a: '1' } }
+
+  test('stand at the end of the context, and nowhere where a task depends on none', () => {
+    const plain = contextJson(context)
+    expect(plain).not.toContain('results')
+    const results = { build: { url: 'a<b', parts: [1, true] }, audit: 'ok' }
+    expect(contextJson(context, results)).toBe(
+      plain.slice(0, -1) +
+        ',"results":{"audit":"ok","build":{"parts":[1,true],"url":"a\\u003cb"}}}',
+    )
+    expect(contextJson(context, {})).toBe(`${plain.slice(0, -1)},"results":{}}`)
+  })
+
+  test('reach the task as they are, whatever Kubernetes replaces in variables', () => {
+    const results = { build: '$(DATA) costs $$5' }
+    const value = contextJson({}, results)
+    expect(value).not.toContain('$')
+    expect(JSON.parse(value)).toMatchObject({ results })
+  })
+
+  test('are given to scripts and containers alike', () => {
+    const task = aTask({ results: { build: 1 } })
+    const variables = [scriptEnvironment(task, {}, 'x'), containerEnvironment(task, {})]
+    for (const list of variables) {
+      expect(valueOf(list, 'KEPTN_CONTEXT')).toMatch(/,"results":{"build":1}}$/)
+    }
+  })
+})
+
 describe('the environment of a container', () => {
   const context = { name: 'KEPTN_CONTEXT', value: contextJson({}) }
 

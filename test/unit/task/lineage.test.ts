@@ -135,7 +135,7 @@ test('a definition wakes the tasks and the definitions that run its code, where 
   const none = storeOf<never>([], {})
   const sources = {
     ...{ tasks, definitions, jobs: none, configMaps: none, appVersions: none },
-    ...{ workloadVersions: none, namespaces: none, client: {} as never, settings },
+    ...{ pods: none, workloadVersions: none, namespaces: none, client: {} as never, settings },
   }
   const theirs = named('parent', code(), 'shop')
   const ours = named('parent', code(), home)

@@ -1,11 +1,13 @@
 import { expect, test } from '@jest/globals'
 import type { KeptnTask, KeptnTaskDefinition } from '../../../api/index.ts'
+import type { Pod } from '../../../api/kubernetes.ts'
 import type { KubeObject } from '../../../api/object.ts'
 import { ApiError } from '../../../kube/errors.ts'
 import { createFeed, type Store } from '../../../kube/store.ts'
 import { decide } from '../../../lifecycle/task/decide.ts'
 import { secretVersionsAnnotation, type FollowedJob } from '../../../lifecycle/task/job.ts'
 import { observe, type Sources } from '../../../lifecycle/task/observe.ts'
+import { projectTaskPod, taskPods, type TaskPod } from '../../../lifecycle/task/pods.ts'
 import { aDefinition, aJob, aTask, now, settings } from './objects.ts'
 
 const storeOf = <T extends KubeObject>(...objects: readonly T[]): Store<T> => {
@@ -27,11 +29,26 @@ interface Cluster {
   readonly live?: Readonly<Record<string, unknown>>
   readonly definition?: KeptnTaskDefinition
   readonly job?: FollowedJob
+  readonly pods?: readonly Pod[]
   /** The version of the cluster when the term began; the task is older, unless another is named. */
   readonly termBeganAt?: string
 }
 
-const look = async ({ task, live = {}, definition, job, termBeganAt = '1000' }: Cluster) => {
+const podsOf = (...pods: readonly Pod[]): Sources['pods'] => {
+  const feed = createFeed<TaskPod>({
+    project: (object) => projectTaskPod(object as Pod),
+    matches: () => true,
+    indexes: taskPods.indexes,
+    onError: (error) => {
+      throw error
+    },
+  })
+  for (const pod of pods) feed.apply('ADDED', pod)
+  return feed.store
+}
+
+const look = async (cluster: Cluster) => {
+  const { task, live = {}, definition, job, pods = [], termBeganAt = '1000' } = cluster
   const asked: string[] = []
   const answer = (kind: string): unknown => {
     asked.push(kind)
@@ -50,6 +67,7 @@ const look = async ({ task, live = {}, definition, job, termBeganAt = '1000' }: 
     tasks: storeOf(task),
     definitions: definition === undefined ? storeOf() : storeOf(definition),
     jobs: job === undefined ? storeOf() : storeOf(job),
+    pods: podsOf(...pods),
     configMaps: storeOf(),
     namespaces: storeOf(),
     appVersions: storeOf(),
@@ -267,4 +285,92 @@ test('a suspended Job is said without a request', async () => {
   })
   expect(asked).toEqual([])
   expect(seen?.look?.obstacle?.reason).toBe('JobSuspended')
+})
+
+/** A pod of the Job of `aTask`, which has ended with these words in its file. */
+const endedPod = (message: string | undefined, more: object = {}): Pod =>
+  ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: 'check-1',
+      namespace: 'shop',
+      uid: 'pod-1',
+      resourceVersion: '9',
+      creationTimestamp: '2026-01-01T11:59:30Z',
+      ownerReferences: [
+        {
+          apiVersion: 'batch/v1',
+          kind: 'Job',
+          name: aJob(aTask()).metadata.name,
+          uid: aJob(aTask()).metadata.uid,
+          controller: true,
+        },
+      ],
+    },
+    spec: {
+      containers: [{ name: 'check', terminationMessagePath: '/tmp/keptn-result.json', ...more }],
+    },
+    status: {
+      containerStatuses: [
+        { name: 'a-sidecar', state: { terminated: { exitCode: 0, message: '{"not":"ours"}' } } },
+        { name: 'check', state: { terminated: { exitCode: 0, message } } },
+      ],
+    },
+  }) as unknown as Pod
+
+const complete = { type: 'Complete', status: 'True', reason: 'CompletionsReached', message: '' }
+
+const completed = (pods: readonly Pod[], live: Readonly<Record<string, unknown>> = {}) =>
+  look({ task: recorded(), job: aJob(aTask(), [complete]), pods, live })
+
+test('what a task has left comes with its outcome, and costs no request', async () => {
+  const { asked, decision } = await completed([endedPod('{"url":"https://a","n":null}\n')])
+  expect(asked).toEqual([])
+  expect(decision?.status).toMatchObject({ status: 'Succeeded', result: { url: 'https://a' } })
+  expect(decision?.status?.result).not.toHaveProperty('n')
+})
+
+test('a task that has left nothing costs no request either', async () => {
+  const { asked, decision } = await completed([endedPod(undefined)])
+  expect(asked).toEqual([])
+  expect(decision?.status?.status).toBe('Succeeded')
+  expect(decision?.status).not.toHaveProperty('result')
+})
+
+test('a store that is behind loses no result', async () => {
+  const running = { ...endedPod(undefined), status: {} }
+  for (const pods of [[], [running]]) {
+    const { asked, decision } = await completed(pods, { Pod: { items: [endedPod('[1]')] } })
+    expect(asked).toEqual(['Pod'])
+    expect(decision?.status).toMatchObject({ status: 'Succeeded', result: [1] })
+  }
+})
+
+test('pods that we may not read cost a task its result alone', async () => {
+  const { decision } = await completed([], { Pod: forbidden })
+  expect(decision?.status).toMatchObject({ status: 'Succeeded', reason: 'CompletionsReached' })
+})
+
+test.each([
+  ['InvalidJson', 'done'],
+  ['InvalidJson', 'null'],
+  ['TooLarge', '"'.padStart(4096, 'x')],
+])('%s: what is no result is said, and fails no task', async (reason, text) => {
+  const { decision } = await completed([endedPod(text)])
+  expect(decision?.status?.status).toBe('Succeeded')
+  expect(decision?.status).not.toHaveProperty('result')
+  expect(decision?.status?.conditions).toContainEqual(
+    expect.objectContaining({ type: 'ResultUnusable', status: 'True', reason }),
+  )
+  expect(decision?.transitions).toContainEqual(
+    expect.objectContaining({ reason: 'ResultUnusable', severity: 'Warning' }),
+  )
+})
+
+test('a container that has its own use for its last words leaves no result', async () => {
+  const pod = endedPod('not for us', { terminationMessagePath: '/dev/termination-log' })
+  const { asked, decision } = await completed([pod])
+  expect(asked).toEqual([])
+  expect(decision?.status?.conditions?.map(({ type }) => type)).toEqual(['Ready'])
 })

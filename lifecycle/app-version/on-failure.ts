@@ -1,0 +1,146 @@
+/**
+ * The tasks of an app that run once one of its tasks or evaluations has failed, before or after the deployment: to clean up,
+ * or to call somebody. They decide nothing: the version has failed already, or goes on with a warning. So they run beside
+ * the phases, once in an attempt, though the version may have ended.
+ *
+ * They are made on what is stored, and not in the pass that finds the failure. Those of a version that is `Deprecated` are
+ * not made any more, and are stopped like all of its tasks.
+ *
+ * @module
+ */
+import type { ItemStatus, KeptnAppVersion, State, StatusOf } from '../../api/index.ts'
+import type { Decision, Transition } from '../../kube/decision.ts'
+import { checkPhase, type PhaseProgress } from '../checks/check-phase.ts'
+import { isTerminal } from '../checks/roll-up.ts'
+import { namesIn, type Parent } from '../children.ts'
+import { appPhases, onFailurePhase, promotionPhase } from '../phases.ts'
+import { withoutStalled } from '../progress.ts'
+import { factTransition, phaseTransition, type Telling } from '../transitions.ts'
+import type { AppVersionSeen } from './seen.ts'
+
+export type AppVersionStatus = StatusOf<KeptnAppVersion>
+
+/** An app version as what its tasks are told of. */
+export const appParent = (version: KeptnAppVersion, attempt: number): Parent => ({
+  object: version,
+  objectType: 'App',
+  appName: version.spec.appName,
+  appVersion: version.spec.version,
+  workloadName: '',
+  workloadVersion: '',
+  metadata: version.spec.metadata ?? {},
+  attempt,
+})
+
+const phases = appPhases.filter(
+  (phase) => phase.runs !== 'deployment' && phase.name !== promotionPhase.name,
+)
+
+/** Whether a check around the deployment has failed, for good or as a warning. */
+const hasFailedCheck = (status: AppVersionStatus): boolean =>
+  phases.some(({ state }) => status[state] === 'Failed' || status[state] === 'Warning')
+
+/** The item of a definition that cannot be run as it is. */
+const heldItem = (definitionName: string, { stuck }: PhaseProgress): ItemStatus => ({
+  definitionName,
+  status: 'Pending',
+  message:
+    stuck.get(definitionName)?.message ??
+    `No KeptnTaskDefinition "${definitionName}" exists: create it in this namespace or in the namespace of Gatekept`,
+})
+
+/** An item for each definition, whether it can be run or not. */
+const itemsOf = (listed: readonly string[], progress: PhaseProgress): readonly ItemStatus[] =>
+  listed.map(
+    (name) =>
+      progress.items.find(({ definitionName }) => definitionName === name) ??
+      heldItem(name, progress),
+  )
+
+/** One that fails ends nothing: all of them come to their end. */
+const stateOf = (items: readonly ItemStatus[]): State => {
+  if (!items.every(({ status }) => isTerminal(status))) return 'Progressing'
+  return items.every(({ status }) => status === 'Succeeded') ? 'Succeeded' : 'Failed'
+}
+
+/** What there is to tell of the step from one state to the other. */
+const phaseFacts = (
+  telling: Telling,
+  before: State | undefined,
+  now: State,
+  detail: string,
+): readonly Transition[] => {
+  const started = before === undefined ? [phaseTransition(telling, onFailurePhase, 'Started')] : []
+  switch (now) {
+    case 'Succeeded':
+      return [...started, phaseTransition(telling, onFailurePhase, 'Succeeded')]
+    case 'Failed':
+      return [...started, phaseTransition(telling, onFailurePhase, 'Errored', detail)]
+    default:
+      return started
+  }
+}
+
+/** What waits for a person is told once, and stands in its item. */
+const heldFacts = (
+  telling: Telling,
+  before: readonly ItemStatus[],
+  { missing, stuck }: PhaseProgress,
+  items: readonly ItemStatus[],
+): readonly Transition[] =>
+  items
+    .filter(
+      ({ definitionName = '' }) => missing.includes(definitionName) || stuck.has(definitionName),
+    )
+    .filter(
+      ({ definitionName, message }) =>
+        !before.some((item) => item.definitionName === definitionName && item.message === message),
+    )
+    .map(({ definitionName = '', message = '' }) =>
+      factTransition(telling, {
+        reason: `${onFailurePhase.name}${stuck.get(definitionName)?.reason ?? 'DefinitionNotFound'}`,
+        what: definitionName,
+        message: `${onFailurePhase.longName}: ${message}`,
+        severity: 'Warning',
+      }),
+    )
+
+/** Adds to a decision what the on-failure tasks of the version need, if they are to be run. */
+export const withFailureTasks = (
+  seen: AppVersionSeen,
+  decision: Decision<AppVersionStatus>,
+  telling: Telling,
+): Decision<AppVersionStatus> => {
+  const { version, children, definitions } = seen
+  const stored = version.status
+  const listed = namesIn(version.spec.onFailure)
+  if (stored === undefined || listed.length === 0 || !hasFailedCheck(stored)) return decision
+  const current = decision.status ?? stored
+  const isGivenUp = stored.status === 'Deprecated' || current.status === 'Deprecated'
+  if (isGivenUp || isTerminal(stored.onFailureStatus)) return decision
+  const recorded = stored.onFailureTaskStatus ?? []
+  const progress = checkPhase({
+    parent: appParent(version, telling.attempt ?? 1),
+    phase: onFailurePhase,
+    listed,
+    recorded,
+    children,
+    definitions,
+    blocking: false,
+  })
+  const items = itemsOf(listed, progress)
+  const state = stateOf(items)
+  // What was refused of a version that has ended is taken by now, or will be refused again.
+  const base = isTerminal(current.status) ? withoutStalled(current, telling.now) : current
+  return {
+    ...decision,
+    mayWait: false,
+    status: { ...base, onFailureStatus: state, onFailureTaskStatus: items },
+    actions: [...decision.actions, ...progress.actions],
+    transitions: [
+      ...decision.transitions,
+      ...phaseFacts(telling, stored.onFailureStatus, state, progress.detail),
+      ...heldFacts(telling, recorded, progress, items),
+    ],
+  }
+}
