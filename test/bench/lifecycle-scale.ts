@@ -318,7 +318,7 @@ const say = (index: number, { wallMs, processorMs, workloads, ...slice }: Slice)
  */
 export const lifecycleScale = (world: World, { workloads: sizes }: Sizes): Promise<Result> =>
   withLifecycles(world, async (lifecycles) => {
-    const patches = await startPatchRate(world)
+    const patches = await startPatchRate(world, 'bench-scale-patches')
     const running: Running = { world, lifecycles, patches }
     try {
       await runSlice(running, { namespace: 'bench-scale-warm-up', apps: 2 })

@@ -10,7 +10,6 @@ import { Namespace } from '../../api/kubernetes.ts'
 import type { Orders } from './patch-loop.ts'
 import type { World } from './world.ts'
 
-const namespace = 'bench-patches'
 const sliceMs = 2_000
 
 /** What measures the rate. */
@@ -20,8 +19,11 @@ export interface PatchRate {
   readonly stop: () => void
 }
 
-/** Starts the process that patches. */
-export const startPatchRate = async ({ client, connection }: World): Promise<PatchRate> => {
+/** Starts the process that patches, in a namespace of its own. */
+export const startPatchRate = async (
+  { client, connection }: World,
+  namespace: string,
+): Promise<PatchRate> => {
   const { server, ca, cert = '', key = '' } = connection
   await client.create(Namespace, {
     apiVersion: 'v1',

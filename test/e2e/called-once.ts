@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createRandom } from '../simulation/random.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { Findings } from './crash-history.ts'
-import type { CrashPoint, WriteName } from './crash-points.ts'
+import type { CrashPoint, Moment, WriteName } from './crash-points.ts'
 import { awaitCompleted, type CrashWorld, type NamedDeployment } from './crash-world.ts'
 import { namespaceYaml, workloadYaml } from './workloads.ts'
 
@@ -32,15 +32,17 @@ export interface Calls {
   readonly findings: Findings
 }
 
-/** The writes from a task to its outcome. */
+/** The writes from a task to its outcome, in the order in which they have their turn: first those that a second Job could follow from. */
 const writes: readonly WriteName[] = [
-  '8 KeptnTask',
-  '9 KeptnWorkloadVersion names its tasks',
   '10 Job',
   '11 KeptnTask names its Job',
   '12 KeptnTask outcome',
+  '8 KeptnTask',
   '13 Job may be deleted',
+  '9 KeptnWorkloadVersion names its tasks',
 ]
+
+const moments: readonly Moment[] = ['answered', 'underway']
 
 /** Long enough for a controller to come to a write, when there is one left. */
 const patienceMs = 4_000
@@ -48,10 +50,7 @@ const patienceMs = 4_000
 const [leastMs, mostMs] = [100, 1_600]
 
 const pointsOf = ({ namespace }: NamedDeployment): readonly CrashPoint[] =>
-  writes.flatMap((write) => [
-    { namespace, write, moment: 'answered' },
-    { namespace, write, moment: 'underway' },
-  ])
+  writes.flatMap((write) => moments.map((moment) => ({ namespace, write, moment })))
 
 const isSame = (one: CrashPoint, other: CrashPoint | undefined): boolean =>
   one.namespace === other?.namespace && one.write === other.write && one.moment === other.moment
@@ -73,8 +72,8 @@ const countsOf = (
 }
 
 /**
- * Deploys workloads little by little, and meanwhile kills one controller after the other: in turns at a write from a task to its
- * outcome, and at a random moment. Then lets a last one bring all to their end.
+ * Deploys workloads little by little, and meanwhile kills one controller after the other: in turns at the writes from a task to its
+ * outcome, and at random moments. Then lets a last one bring all to their end.
  */
 export const killOften = async (
   world: CrashWorld,
@@ -96,8 +95,11 @@ export const killOften = async (
     await world.apply(workloadYaml({ ...one, version: '1' }))
     left = [...left, ...pointsOf(one)]
   }
-  const killAtWrite = async (): Promise<void> => {
-    const running = await world.start({ dieAt: random.some(left) })
+  const killAt = async (write: WriteName | undefined): Promise<void> => {
+    const moment = random.pick(moments)
+    const running = await world.start({
+      dieAt: left.filter((point) => point.write === write && point.moment === moment),
+    })
     const death = await Promise.race([running.death, delay(patienceMs, undefined, { ref: false })])
     if (death === undefined) await running.kill()
     else killsAtWrites++
@@ -112,7 +114,8 @@ export const killOften = async (
   for (let kill = 0; kill < kills; kill++) {
     const isDue = (index: number): boolean => Math.floor((index * kills) / count) === kill
     for (const one of deployments.filter((_, index) => isDue(index))) await deploy(one)
-    await (kill % 2 === 0 ? killAnytime() : killAtWrite())
+    const turn = Math.floor(kill / 2) % writes.length
+    await (kill % 2 === 0 ? killAt(writes[turn]) : killAnytime())
   }
   const last = await world.start({})
   await awaitCompleted(world, deployments, ['1'])

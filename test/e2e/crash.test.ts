@@ -142,7 +142,7 @@ test('killed ten times over eight tasks: each has called a server once', async (
       calls: { '1 times': 8 },
       findings: { versions: 4, tasks: 8, jobs: 8, opened: 4, violations: [] },
     })
-    expect(killsAtWrites).toBeGreaterThan(2)
+    expect(killsAtWrites).toBeGreaterThan(1)
   } finally {
     checkpoint.close()
   }
