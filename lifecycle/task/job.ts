@@ -260,32 +260,41 @@ const termination = {
 
 type Pod = Pick<PodSpec, 'containers' | 'volumes'>
 
-const scriptPod = (
-  task: KeptnTask,
-  { runtime, image, code }: Extract<Program, { kind: 'script' }>,
-  rules: PodRules,
-): Pod => {
-  const isMounted = code.kind === 'configMap'
-  const isReadOnly = rules.readOnlyRootFilesystem === true
-  const mounts = [...(isMounted ? [codeMount] : []), ...(isReadOnly ? [scratchMount] : [])]
-  const volumes = [
-    ...(code.kind === 'configMap'
-      ? [{ name: codeMount.name, configMap: { name: code.name } }]
-      : []),
-    ...(isReadOnly ? [{ name: scratchMount.name, emptyDir: {} }] : []),
-  ]
+type Script = Extract<Program, { kind: 'script' }>
+
+/** A volume, and where a script finds it. */
+interface Mounted {
+  readonly mount: VolumeMount
+  readonly volume: Readonly<Record<string, unknown>>
+}
+
+const mountedFor = ({ code }: Script, rules: PodRules): readonly Mounted[] => [
+  ...(code.kind === 'configMap'
+    ? [{ mount: codeMount, volume: { configMap: { name: code.name } } }]
+    : []),
+  ...(rules.readOnlyRootFilesystem === true
+    ? [{ mount: scratchMount, volume: { emptyDir: {} } }]
+    : []),
+]
+
+const securityOf = ({
+  readOnlyRootFilesystem,
+}: PodRules): NonNullable<Container['securityContext']> =>
+  readOnlyRootFilesystem === true ? { ...restricted, readOnlyRootFilesystem } : restricted
+
+const scriptPod = (task: KeptnTask, script: Script, rules: PodRules): Pod => {
+  const { runtime, image, code } = script
+  const mounted = mountedFor(script, rules)
   const container: Container = {
     name: 'keptn-function-runner',
     image,
     imagePullPolicy: 'IfNotPresent',
-    env: scriptEnvironment(task, runtime, isMounted ? codeMount.mountPath : code.url),
-    ...(mounts.length === 0 ? {} : { volumeMounts: mounts }),
+    env: scriptEnvironment(task, runtime, code.kind === 'url' ? code.url : codeMount.mountPath),
+    ...(mounted.length === 0 ? {} : { volumeMounts: mounted.map(({ mount }) => mount) }),
     ...termination,
-    securityContext: {
-      ...restricted,
-      ...(isReadOnly ? { readOnlyRootFilesystem: true } : {}),
-    },
+    securityContext: securityOf(rules),
   }
+  const volumes = mounted.map(({ mount, volume }) => ({ name: mount.name, ...volume }))
   return {
     containers: [withResources(container, rules)],
     ...(volumes.length === 0 ? {} : { volumes }),
