@@ -455,7 +455,8 @@ const outcomeOf = (seen: Seen, state: Outcome['state'], condition: JobCondition)
 
 const lastWords = ({ task, ending = {} }: Seen): string => {
   // A try that never ran has less to say than what kept it from that; a pod that could not be made has nothing.
-  const obstacle = ending.exitCode === undefined ? stalledOf(task)?.message : undefined
+  const hasRun = (ending.exitCode ?? task.status?.exitCode) !== undefined
+  const obstacle = hasRun ? undefined : stalledOf(task)?.message
   return obstacle ?? (wordsOf(ending) || (task.status?.message ?? ''))
 }
 

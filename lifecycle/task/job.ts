@@ -275,52 +275,46 @@ const termination = {
 
 type Pod = Pick<PodSpec, 'containers' | 'volumes'>
 
-/** A volume of a pod, and where its script finds it. */
+type Script = Extract<Program, { kind: 'script' }>
+
+/** A volume, and where a script finds it. */
 interface Mounted {
   readonly mount: VolumeMount
-  readonly volume: NonNullable<PodSpec['volumes']>[number]
+  readonly volume: Readonly<Record<string, unknown>>
 }
 
-const mountedFor = (
-  { language, code }: Extract<Program, { kind: 'script' }>,
-  { readOnlyRootFilesystem }: PodRules,
-): readonly Mounted[] => {
-  const mount = codeMount(language)
-  return [
-    ...(code.kind === 'configMap'
-      ? [{ mount, volume: { name: mount.name, configMap: { name: code.name } } }]
-      : []),
-    ...(readOnlyRootFilesystem === true
-      ? [{ mount: scratchMount, volume: { name: scratchMount.name, emptyDir: {} } }]
-      : []),
-  ]
-}
+const mountedFor = ({ language, code }: Script, rules: PodRules): readonly Mounted[] => [
+  ...(code.kind === 'configMap'
+    ? [{ mount: codeMount(language), volume: { configMap: { name: code.name } } }]
+    : []),
+  ...(rules.readOnlyRootFilesystem === true
+    ? [{ mount: scratchMount, volume: { emptyDir: {} } }]
+    : []),
+]
 
-const scriptPod = (
-  task: KeptnTask,
-  program: Extract<Program, { kind: 'script' }>,
-  rules: PodRules,
-): Pod => {
-  const { language, runtime, image, code } = program
-  const mounted = mountedFor(program, rules)
+const securityOf = ({
+  readOnlyRootFilesystem,
+}: PodRules): NonNullable<Container['securityContext']> =>
+  readOnlyRootFilesystem === true ? { ...restricted, readOnlyRootFilesystem } : restricted
+
+const scriptPod = (task: KeptnTask, script: Script, rules: PodRules): Pod => {
+  const { language, runtime, image, code } = script
+  const mounted = mountedFor(script, rules)
   const args = code.kind === 'url' ? runnerArguments(code) : []
-  const script = code.kind === 'url' ? code.url : codePaths[language]
   const container: Container = {
     name: 'keptn-function-runner',
     image,
     imagePullPolicy: 'IfNotPresent',
     ...(args.length === 0 ? {} : { args }),
-    env: scriptEnvironment(task, runtime, script),
+    env: scriptEnvironment(task, runtime, code.kind === 'url' ? code.url : codePaths[language]),
     ...(mounted.length === 0 ? {} : { volumeMounts: mounted.map(({ mount }) => mount) }),
     ...termination,
-    securityContext: {
-      ...restricted,
-      ...(rules.readOnlyRootFilesystem === true ? { readOnlyRootFilesystem: true } : {}),
-    },
+    securityContext: securityOf(rules),
   }
+  const volumes = mounted.map(({ mount, volume }) => ({ name: mount.name, ...volume }))
   return {
     containers: [withResources(container, rules)],
-    ...(mounted.length === 0 ? {} : { volumes: mounted.map(({ volume }) => volume) }),
+    ...(volumes.length === 0 ? {} : { volumes }),
   }
 }
 

@@ -18,11 +18,11 @@ export const runs = ({ status }: FollowedJob): boolean => (status?.ready ?? 0) >
 
 /** Most pods run sooner than this: they are never looked at. */
 const firstLookMs = 5_000
-const longestPauseMs = 30_000
+const longestPauseMs = 5 * 60_000
 /** How late a look may be. Later than that something else has woken us, such as the end of a pod that ran for long. */
 const patienceMs = 2_000
 
-/** How old a Job is at the looks before and after it has this age: at 5, 10, 20, 40 seconds, then every 30. */
+/** How old a Job is at the looks before and after it has this age: at 5, 10, 20, 40 seconds and so on, at last every 5 minutes. */
 const looksAround = (ageMs: number): { readonly last: number; readonly next: number } => {
   let last = Number.NEGATIVE_INFINITY
   let next = firstLookMs
