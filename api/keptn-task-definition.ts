@@ -70,7 +70,10 @@ const runtime = (language: string) =>
       parameters: Type.Optional(taskParameters),
       secureParameters: Type.Optional(secureParameters),
       cmdParameters: Type.Optional(
-        Type.String({ description: 'Arguments for the command line of the script.' }),
+        Type.String({
+          description:
+            'Given to the script as `CMD_ARGS`. Python also takes them as its own arguments, split at blanks, before the script.',
+        }),
       ),
     },
     { description: `The task is a script for ${language}.` },
