@@ -72,7 +72,7 @@ const runtime = (language: string) =>
       cmdParameters: Type.Optional(
         Type.String({
           description:
-            'Given to the script as `CMD_ARGS`. Python also takes them as its own arguments, split at blanks, before the script.',
+            'The variable `CMD_ARGS`, which a Deno script may not read. Python takes its words as arguments of its own, before the script.',
         }),
       ),
     },
