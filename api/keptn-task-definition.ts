@@ -71,7 +71,10 @@ const runtime = (language: string) =>
       parameters: Type.Optional(taskParameters),
       secureParameters: Type.Optional(secureParameters),
       cmdParameters: Type.Optional(
-        Type.String({ description: 'Arguments for the command line of the script.' }),
+        Type.String({
+          description:
+            'The variable `CMD_ARGS`, which a Deno script may not read. Python takes its words as arguments of its own, before the script.',
+        }),
       ),
     },
     { description: `The task is a script for ${language}.` },

@@ -49,6 +49,11 @@ export const unpackWithDependencies = async (
   folder: string,
   leftOut: RegExp,
 ): Promise<void> => {
+  if (findCommand('apt-get', thisMachine().path) === undefined) {
+    throw new ClusterError(
+      `Cannot unpack ${debianPackages.join(', ')}: this machine has no "apt-get", the program that fetches Debian's packages`,
+    )
+  }
   const workplace = `${folder}.packages`
   const archives = join(workplace, 'archives')
   await mkdir(join(archives, 'partial'), { recursive: true })

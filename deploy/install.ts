@@ -65,16 +65,18 @@ const deliverImages = async (
   deliver: Deliver,
   stage: (text: string) => void,
 ): Promise<Readonly<Record<string, string>>> => {
-  stage('Building the images')
-  const images: readonly (readonly [string, Image])[] = [
-    ['gatekept', await gatekeptImage()],
-    ['deno-runtime', await denoRuntimeImage()],
-    ['python-runtime', await pythonRuntimeImage()],
+  stage('Building the images, and bringing them to the cluster')
+  const builds: readonly (readonly [string, () => Promise<Image>])[] = [
+    ['gatekept', gatekeptImage],
+    ['deno-runtime', denoRuntimeImage],
+    ['python-runtime', pythonRuntimeImage],
   ]
-  stage('Bringing the images to the cluster')
-  const delivered: Record<string, string> = {}
-  for (const [name, image] of images) delivered[name] = await deliver(image)
-  return delivered
+  // One is built while another is on its way.
+  return Object.fromEntries(
+    await Promise.all(
+      builds.map(async ([name, build]) => [name, await deliver(await build())] as const),
+    ),
+  )
 }
 
 /** The webhook answers when a namespace that opts in by annotation is given the label it is selected by. */

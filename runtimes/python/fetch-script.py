@@ -217,7 +217,7 @@ def become_python(code: bytes, arguments: "list[str]") -> NoReturn:
     os.write(memory, code)
     os.lseek(memory, 0, os.SEEK_SET)
     os.dup2(memory, 0)
-    os.execvp("python3", ["python3", *arguments, "-"])
+    os.execvp("python3", ["python3", "-u", *arguments, "-"])
 
 
 def main() -> NoReturn:

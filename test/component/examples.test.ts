@@ -73,6 +73,10 @@ describe('on an API server', () => {
       name: 'FUNCTION_RUNNER_IMAGE',
       value: 'localhost/deno-runtime:dev',
     })
+    expect(variables).toContainEqual({
+      name: 'PYTHON_RUNNER_IMAGE',
+      value: 'localhost/python-runtime:dev',
+    })
     expect(variables.map(({ name }) => name)).toContain('POD_NAME')
   })
 

@@ -226,6 +226,13 @@ test.concurrent('python: arguments of Python come before the script', async () =
   expect(fromFile.output).toBe(`['/var/data/function.py'] 1 ['error'] ''\n`)
 })
 
+test.concurrent('python: what a script has printed is there when it is killed', async () => {
+  const code = "import time\nprint('so far')\ntime.sleep(60)\n"
+  await images.python.write('/var/data/slow.py', code)
+  const ended = await images.python.runScript({ script: '/var/data/slow.py', stopAfterMs: 2_000 })
+  expect(ended).toEqual({ code: null, output: 'so far\n', complaint: '' })
+})
+
 test.concurrent('python: has its libraries, git, time zones and certificates', async () => {
   await images.python.write(
     '/var/data/libraries.py',

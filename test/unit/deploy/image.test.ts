@@ -18,6 +18,7 @@ const recipe: ImageRecipe = {
       files: [
         { path: '/app/z.txt', content: 'z' },
         { path: '/app/a/run', content: 'a', mode: 0o755 },
+        { path: '/app/a/walk', content: { linkTo: 'run' } },
       ],
     },
   ],
@@ -76,7 +77,7 @@ describe('an image', () => {
     const archive = await read((await buildImage(recipe, folder)).archive)
     const { layers } = manifestIn(archive)
     const entries = await untar(blobIn(archive, layers[1]?.digest ?? ''))
-    expect([...entries.keys()]).toEqual(['app', 'app/a', 'app/a/run', 'app/z.txt'])
+    expect([...entries.keys()]).toEqual(['app', 'app/a', 'app/a/run', 'app/a/walk', 'app/z.txt'])
     for (const { header } of entries.values()) {
       expect({ mtime: header.mtime.getTime(), uid: header.uid, gid: header.gid }).toEqual({
         mtime: 0,
@@ -86,6 +87,7 @@ describe('an image', () => {
     }
     expect(entries.get('app/a/run')?.header.mode).toBe(0o755)
     expect(entries.get('app/z.txt')?.header.mode).toBe(0o644)
+    expect(entries.get('app/a/walk')?.header).toMatchObject({ type: 'symlink', linkname: 'run' })
   })
 
   test('has a /tmp that everybody may write to', async () => {
