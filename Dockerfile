@@ -11,4 +11,4 @@ COPY --from=build /app /app
 ENV NODE_ENV=production
 WORKDIR /app
 USER 65532:65532
-ENTRYPOINT ["/nodejs/bin/node", "--optimize-for-size", "/app/main.mjs"]
+ENTRYPOINT ["/nodejs/bin/node", "--optimize-for-size", "--heap-growing-percent=40", "/app/main.mjs"]

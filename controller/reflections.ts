@@ -85,7 +85,10 @@ const cutMetadata = (
   }
 }
 
-/** Owners of pods: how many replicas, which of them are updated, and how far they are. No template: that is read live, once per revision. */
+/**
+ * Owners of pods: how many replicas, which of them are updated, and how far they are. No template: that is read live, once
+ * per revision.
+ */
 export const cutOwner = (object: ReplicaSet | StatefulSet | DaemonSet | Rollout): KubeObject => ({
   apiVersion: object.apiVersion,
   kind: object.kind,

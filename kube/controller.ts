@@ -6,13 +6,12 @@
  *   → apply actions            AlreadyExists and ours: fine; NotFound: fine
  *        AlreadyExists, and nobody controls it: look at the live object, decide again at once
  *   → patch status             only if different; carries the resourceVersion it was decided on
- *        conflict: look at the live object, decide again at once
+ *        nothing follows from it, and there was nothing to do: it may wait for a second
+ *        conflict: look at the live object, decide again at once; NotFound: the stores forget it
+ *        no answer: look at the live object before the next pass
  *   → announce transitions     a failure here is logged, and nothing else
  *   → wake at wakeAt           any throw before this: log once with the key, back off, retry
  * ```
- *
- * The answer to each write goes into the stores of its type before the pass goes on, so a later pass sees what was written
- * though the watch hasn't told yet.
  *
  * Once the signal is aborted no new write starts; those that are on their way get a second to end, so that
  * what they stored is still announced.
@@ -20,23 +19,31 @@
  * @module
  */
 import type { Logger } from 'pino'
-import { controllerOf, type KubeObject, type ResourceType } from '../api/object.ts'
-import { NotSentError, type At, type Client, type RequestOptions } from './client.ts'
-import type { Action, Create, Decision, Delete, Patch, Transition } from './decision.ts'
+import type { KubeObject, ResourceType } from '../api/object.ts'
+import { NotSentError, type Client } from './client.ts'
+import type { Action, Decision, Transition } from './decision.ts'
 import {
   ApiError,
   isAlreadyExists,
-  isConflict,
   isNamespaceTerminating,
-  isNotFound,
   isRefused,
   isUnavailable,
 } from './errors.ts'
-import { joinKey, keyOf } from './keys.ts'
+import { keyOf } from './keys.ts'
 import { mergePatch } from './merge-patch.ts'
 import { createQueue, type Queue } from './queue.ts'
 import type { Reflector } from './reflector.ts'
 import type { Change, Store } from './store.ts'
+import {
+  applyAll,
+  atOf,
+  createWriter,
+  MovedError,
+  storeStatus,
+  type Failure,
+  type Subject,
+  type Writer,
+} from './writer.ts'
 
 /** What makes a controller look at a key: a change of an object in a store, or a new list of all of them. */
 export interface Wake {
@@ -145,6 +152,7 @@ export const runController = async <Seen, Status>(
     writer: createWriter(runtime, windDown.signal),
     conflicts: new Map(),
     postponed: new Map(),
+    doubtful: new Map(),
   }
   await Promise.all(Array.from({ length: runtime.workers ?? defaultWorkers }, () => work(loop)))
   windDown.end()
@@ -160,6 +168,8 @@ interface Loop<Seen, Status> {
   readonly conflicts: Map<string, number>
   /** By when the status of a key is stored from which nothing follows. */
   readonly postponed: Map<string, Date>
+  /** The object of a key of which nobody knows whether its status was stored: the answer is missing. */
+  readonly doubtful: Map<string, Subject>
 }
 
 const onAbort = (signal: AbortSignal, run: () => void): void => {
@@ -293,6 +303,7 @@ const decideAndApply = async <Seen, Status>(
   key: string,
 ): Promise<PassOutcome> => {
   const { controller, postponed } = loop
+  await settleDoubt(loop, key)
   const now = (loop.runtime.now ?? (() => new Date()))()
   const seen = await controller.observe(key, now)
   if (seen === undefined) {
@@ -306,8 +317,20 @@ const decideAndApply = async <Seen, Status>(
   return outcome
 }
 
+/** Reads into its stores what a write may have changed that was never answered: they must not be behind what we wrote. */
+const settleDoubt = async <Seen, Status>(
+  { doubtful, writer }: Loop<Seen, Status>,
+  key: string,
+): Promise<void> => {
+  const subject = doubtful.get(key)
+  if (subject === undefined) return
+  const { namespace, name } = subject.object.metadata
+  await writer.refresh(subject.type, atOf(namespace, name))
+  doubtful.delete(key)
+}
+
 const carryOut = async <Seen, Status>(
-  { controller, runtime, log, queue, writer }: Loop<Seen, Status>,
+  { controller, runtime, log, queue, writer, doubtful }: Loop<Seen, Status>,
   { key, now, seen }: { readonly key: string; readonly now: Date; readonly seen: Seen },
   planned: Decision<Status>,
 ): Promise<PassOutcome> => {
@@ -315,8 +338,14 @@ const carryOut = async <Seen, Status>(
   if (failure === undefined) controller.applied?.(seen, planned.actions)
   const decision = failure === undefined ? planned : afterFailure(controller, seen, failure)
   if (decision.status !== undefined) {
-    const isThere = await storeStatus(writer, subjectOf(controller, seen), decision.status)
-    if (!isThere) return 'gone'
+    const subject = subjectOf(controller, seen)
+    try {
+      const isThere = await storeStatus(writer, subject, decision.status)
+      if (!isThere) return 'gone'
+    } catch (error) {
+      if (isUnavailable(error)) doubtful.set(key, subject)
+      throw error
+    }
   }
   announce(runtime, log, key, decision.transitions)
   if (failure !== undefined) throw failure.error
@@ -392,215 +421,9 @@ const announce = (
   }
 }
 
-/** An object was not what a write expected: another version, or another object. */
-class MovedError extends Error {
-  override readonly name = 'MovedError'
-  readonly type: ResourceType<KubeObject>
-  readonly at: At
-
-  constructor(type: ResourceType<KubeObject>, at: At, cause: unknown) {
-    super(`${type.kind} "${joinKey(at.namespace, at.name)}" had changed`, { cause })
-    this.type = type
-    this.at = at
-  }
-}
-
-/** The client, with the leave to write, and with the stores that learn what it answers. */
-interface Writer {
-  readonly client: Client
-  readonly options: RequestOptions
-  /** Throws when no write may start any more. */
-  check(): void
-  learn(type: ResourceType<KubeObject>, object: KubeObject): void
-  learnGone(type: ResourceType<KubeObject>, object: KubeObject): void
-  /** Reads the live object into its stores. */
-  refresh(type: ResourceType<KubeObject>, at: At): Promise<KubeObject | undefined>
-}
-
-const createWriter = (runtime: Runtime, windDown: AbortSignal): Writer => {
-  const { client, signal, stores } = runtime
-  const maySend = (): boolean => !signal.aborted && runtime.mayWrite?.() !== false
-  const storesOf = (type: ResourceType<KubeObject>): readonly Store<KubeObject>[] =>
-    stores
-      .filter(
-        (reflector) => reflector.type.group === type.group && reflector.type.kind === type.kind,
-      )
-      .map(({ store }) => store)
-  const learn = (type: ResourceType<KubeObject>, object: KubeObject): void => {
-    for (const store of storesOf(type)) store.learn(object)
-  }
-  return {
-    client,
-    options: { signal: windDown, maySend },
-    check() {
-      if (!maySend()) throw new NotSentError('Did not write: not leading any more')
-    },
-    learn,
-    learnGone: (type, object) => {
-      for (const store of storesOf(type)) store.learnGone(object)
-    },
-    async refresh(type, at) {
-      const live = await client.get(type, at, { signal: windDown })
-      if (live !== undefined) learn(type, live)
-      return live
-    },
-  }
-}
-
-interface Failure {
-  readonly action: Action
-  readonly error: unknown
-}
-
-/** Applies all actions at once; returns the failure that matters most, if any. */
-const applyAll = async (
-  writer: Writer,
-  actions: readonly Action[],
-): Promise<Failure | undefined> => {
-  const failures: Failure[] = []
-  const applyOne = async (action: Action): Promise<void> => {
-    try {
-      await apply(writer, action)
-    } catch (error) {
-      failures.push({ action, error })
-    }
-  }
-  await Promise.all(actions.map(applyOne))
-  // A conflict is settled by deciding again, but a failure beside it must not pass unnoticed.
-  return failures.find(({ error }) => !(error instanceof MovedError)) ?? failures[0]
-}
-
-const apply = async (writer: Writer, action: Action): Promise<void> => {
-  writer.check()
-  switch (action.kind) {
-    case 'create':
-      return applyCreate(writer, action)
-    case 'patch':
-      return applyPatch(writer, action)
-    case 'delete':
-      return applyDelete(writer, action)
-  }
-}
-
-const applyCreate = async (writer: Writer, { type, object }: Create): Promise<void> => {
-  try {
-    writer.learn(type, await writer.client.create(type, object, writer.options))
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error
-    await adopt(writer, { kind: 'create', type, object }, error)
-  }
-}
-
-/**
- * The name is taken: fine when the object that has it is the one that was wanted, left by an earlier pass. Where nobody
- * controls it, it may as well have been made for something else: the live one is decided on.
- */
-const adopt = async (writer: Writer, { type, object }: Create, cause: unknown): Promise<void> => {
-  const { namespace, name } = object.metadata
-  const live = await writer.refresh(type, atOf(namespace, name))
-  const obstacle = obstacleTo(object, live)
-  if (obstacle === undefined) {
-    if (controllerOf(object) === undefined) throw new MovedError(type, atOf(namespace, name), cause)
-    return
-  }
-  const message = `Cannot create ${type.kind} "${joinKey(namespace, name)}": ${obstacle.message}`
-  throw obstacle.isPassing
-    ? new Error(message, { cause })
-    : new ApiError(message, { status: 409, reason: 'AlreadyExists', cause })
-}
-
-/** `isPassing`: waiting is enough. */
-interface Obstacle {
-  readonly message: string
-  readonly isPassing: boolean
-}
-
-/** Why the object that has the name can't be taken for the one that was wanted. */
-const obstacleTo = (
-  wanted: Create['object'],
-  live: KubeObject | undefined,
-): Obstacle | undefined => {
-  if (live === undefined) {
-    return passing('the one that had its name is gone, so it will be tried again')
-  }
-  if (live.metadata.deletionTimestamp !== undefined) {
-    return passing('one with its name is being deleted')
-  }
-  const owner = controllerOf(wanted)
-  if (owner === undefined) return undefined
-  const other = controllerOf(live)
-  if (other === undefined) return lasting('one with its name exists and has no controlling owner')
-  if (other.uid === owner.uid) return undefined
-  if (other.kind === owner.kind && other.name === owner.name) {
-    return passing(
-      `one with its name belongs to an earlier ${other.kind} "${other.name}" (UID ${other.uid}) and waits for garbage collection`,
-    )
-  }
-  return lasting(`one with its name belongs to ${other.kind} "${other.name}" (UID ${other.uid})`)
-}
-
-const passing = (message: string): Obstacle => ({ message, isPassing: true })
-const lasting = (message: string): Obstacle => ({ message, isPassing: false })
-
-const atOf = (namespace: string | undefined, name: string): At =>
-  namespace === undefined ? { name } : { namespace, name }
-
-const applyPatch = async (writer: Writer, action: Patch): Promise<void> => {
-  const { type, namespace, name } = action
-  try {
-    writer.learn(type, await writer.client.patch(type, action, writer.options))
-  } catch (error) {
-    if (isNotFound(error)) return
-    throw isConflict(error) ? new MovedError(type, atOf(namespace, name), error) : error
-  }
-}
-
-const applyDelete = async (writer: Writer, action: Delete): Promise<void> => {
-  const { type, namespace, name, uid } = action
-  try {
-    await writer.client.delete(type, { ...atOf(namespace, name), uid }, writer.options)
-  } catch (error) {
-    if (isNotFound(error)) return
-    throw isConflict(error) ? new MovedError(type, atOf(namespace, name), error) : error
-  }
-}
-
-interface Subject {
-  readonly type: ResourceType<KubeObject>
-  readonly object: KubeObject & { readonly status?: unknown }
-}
-
 const subjectOf = <Seen, Status>(controller: Controller<Seen, Status>, seen: Seen): Subject => {
   if (controller.subject === undefined) {
     throw new Error(`Cannot store a status: controller "${controller.name}" names no subject`)
   }
   return controller.subject(seen)
-}
-
-/** Makes the object's status equal to the one decided on; `false` when the object is gone. */
-const storeStatus = async (
-  writer: Writer,
-  { type, object }: Subject,
-  status: unknown,
-): Promise<boolean> => {
-  const difference = mergePatch(object.status, status)
-  if (difference === undefined) return true
-  const { namespace, name, resourceVersion } = object.metadata
-  writer.check()
-  try {
-    const patch = { metadata: { resourceVersion }, status: difference }
-    const answer = await writer.client.patch(
-      type,
-      { ...atOf(namespace, name), patchType: 'merge', subresource: 'status', patch },
-      writer.options,
-    )
-    writer.learn(type, answer)
-    return true
-  } catch (error) {
-    if (isNotFound(error)) {
-      writer.learnGone(type, object)
-      return false
-    }
-    throw isConflict(error) ? new MovedError(type, atOf(namespace, name), error) : error
-  }
 }

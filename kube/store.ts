@@ -83,8 +83,11 @@ export const createFeed = <T extends KubeObject>(options: StoreOptions<T>): Feed
   const indexes = createIndexes(options)
   /** UIDs that an answer to a write showed to match no longer, with its version, until the mark has passed it. */
   const departed = new Map<string, string>()
-  /** UIDs of which an answer said that they are gone, until the watch or a list says so. */
-  const gone = new Set<string>()
+  /**
+   * UIDs of which an answer said that they are gone, until the watch or a list says so; with the number of lists by then. The
+   * next list may have been asked for before, but one after it that has the object knows better.
+   */
+  const gone = new Map<string, number>()
   let mark = '0'
 
   const isOlder = (version: string, than: string): boolean => compareVersions(version, than) < 0
@@ -167,7 +170,7 @@ export const createFeed = <T extends KubeObject>(options: StoreOptions<T>): Feed
       const key = keyOf(object)
       const held = objects.get(key)
       if (held?.metadata.uid !== object.metadata.uid) return
-      gone.add(object.metadata.uid)
+      gone.set(object.metadata.uid, lists)
       remove(key, held)
     },
   }
@@ -191,7 +194,9 @@ export const createFeed = <T extends KubeObject>(options: StoreOptions<T>): Feed
         gone.clear()
       }
       const listedUids = new Set([...listed.values()].map(({ metadata }) => metadata.uid))
-      for (const uid of gone) if (!listedUids.has(uid)) gone.delete(uid)
+      for (const [uid, listsBy] of gone) {
+        if (!listedUids.has(uid) || listsBy < lists) gone.delete(uid)
+      }
       const missing = [...objects].filter(([key, held]) => {
         const isLater = !isRestored && isOlder(version, held.metadata.resourceVersion)
         return !listed.has(key) && !isLater

@@ -204,11 +204,12 @@ const fail = <StateField extends string, Status extends VersionStatus & Record<S
 const isUnderWay = (phase: Phase, before: VersionStatus, now: VersionStatus): boolean => {
   if (before.currentPhase !== phase.name) return false
   if (phase.runs === 'deployment') return true
-  const endedIn = (status: VersionStatus): number => {
+  const endedIn = (status: VersionStatus): readonly (string | undefined)[] => {
     const items = (status as Partial<Record<CheckItems, readonly ItemStatus[]>>)[phase.items] ?? []
-    return items.filter((item) => isTerminal(item.status)).length
+    return items.filter((item) => isTerminal(item.status)).map(({ name }) => name)
   }
-  return endedIn(before) === endedIn(now)
+  const endedBefore = endedIn(before)
+  return endedIn(now).every((name) => endedBefore.includes(name))
 }
 
 const wait = <StateField extends string, Status extends VersionStatus & Record<StateField, State>>(

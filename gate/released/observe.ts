@@ -79,7 +79,8 @@ export const observe = (from: Sources): ((key: string, now: Date) => Promise<See
 
 /**
  * Lists the pods of a namespace when something has to be learned from them: all where there is no released list, else
- * those without a node, after each list of held pods until none of them lacks our label. Of the first only what is held or has a node is kept.
+ * those without a node, after each list of held pods until none of them lacks our label. Of the first only what is held or
+ * has a node is kept.
  */
 const podLister = ({ client, pods: held }: Pick<Sources, 'client' | 'pods'>) => {
   /** By the UID of the namespace: the list of held pods after which nothing was missing. */

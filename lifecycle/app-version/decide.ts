@@ -41,13 +41,19 @@ const begin: AppVersionStatus = {
  * A workload version that has ended, and is about to begin anew, counts as one that has not begun. One that ended because
  * its namespace left counts as deployed if it was released, or if nothing of it is held since: what was let go then runs.
  */
-const stateOf = (appVersion: KeptnAppVersion, { found, isHeld }: ListedWorkload): State => {
+const stateOf = (appVersion: KeptnAppVersion, listed: ListedWorkload): State => {
+  const { found, isHeld } = listed
   const state = found?.status?.status ?? 'Pending'
   if (found === undefined) return state
   const isOptedOut = endingOf(found) === endings.optedOut
   if (isOptedOut && (!isHeld || isReleased(found))) return 'Succeeded'
-  return state === 'Deprecated' || isTriedAgainFor(found, appVersion) ? 'Pending' : state
+  return state === 'Deprecated' || isTriedAgain(appVersion, listed) ? 'Pending' : state
 }
+
+const isTriedAgain = (
+  appVersion: KeptnAppVersion,
+  { found, isLeftBehind }: ListedWorkload,
+): boolean => found !== undefined && isTriedAgainFor(found, appVersion) && !isLeftBehind
 
 const describeWorkload = (appVersion: KeptnAppVersion, listed: ListedWorkload): string => {
   const { name, version, found, present } = listed
@@ -68,16 +74,21 @@ const describeWorkloads = ({ version, workloads }: AppVersionSeen): string => {
     .join('; ')
 }
 
+/** How soon a new attempt is looked for that is about to begin: its owner may go on before it does, which nobody tells. */
+const startingMs = 2_000
+
 const runWorkloads = (seen: AppVersionSeen): PhaseResult<AppVersionStatus> => {
   const workloadStatus = seen.workloads.map((listed) => ({
     workload: { name: listed.name, version: listed.version },
     status: stateOf(seen.version, listed),
   }))
   const states = workloadStatus.map(({ status }) => status)
+  const isStarting = seen.workloads.some((listed) => isTriedAgain(seen.version, listed))
   return {
     state: rollUp(states, seen.workloads.length),
     detail: describeWorkloads(seen),
     changes: { workloadStatus },
+    ...(isStarting ? { wakeAt: new Date(seen.now.getTime() + startingMs) } : {}),
   }
 }
 

@@ -15,7 +15,7 @@ import { isTerminal } from '../checks/roll-up.ts'
 import { configOf } from '../config.ts'
 import { hasLeft, namespaceOf } from '../namespaces.ts'
 import { childrenOf, definitionsFor, type LifecycleStores } from '../stores.ts'
-import { isHeld } from '../workload-version/standing.ts'
+import { isHeld, standingOf } from '../workload-version/standing.ts'
 import type { AppVersionSeen, ListedWorkload, Place } from './seen.ts'
 
 /** What `observe` reads from. */
@@ -52,16 +52,26 @@ export const observe =
 const listedBy = (
   stores: LifecycleStores,
   { metadata, spec }: KeptnAppVersion,
-): readonly ListedWorkload[] =>
-  (spec.workloads ?? []).map(({ name, version }) => {
+): readonly ListedWorkload[] => {
+  const space = stores.namespaces.get(undefined, metadata.namespace ?? '')
+  return (spec.workloads ?? []).map(({ name, version }) => {
     const ofWorkload = workloadName(spec.appName, name)
     // What is being deleted is made anew.
     const found = staying(
       stores.workloadVersions.get(metadata.namespace, workloadVersionName(ofWorkload, version)),
     )
     const present = staying(stores.workloads.get(metadata.namespace, ofWorkload))?.spec.version
-    return { name, version, found, present, isHeld: found !== undefined && isHeld(stores, found) }
+    return {
+      name,
+      version,
+      found,
+      present,
+      isHeld: found !== undefined && isHeld(stores, found),
+      isLeftBehind:
+        found?.status?.status === 'Failed' && standingOf(stores, found, space) === 'superseded',
+    }
   })
+}
 
 /** Only by one that is there: a store of apps that is ahead knows nothing of what becomes of this generation. */
 const placeOf = ({ apps, appVersions }: LifecycleStores, version: KeptnAppVersion): Place => {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { KeptnAppVersion, KeptnWorkloadVersion } from '../../api/index.ts'
+import { isAutomaticVersion } from '../checks/automatic-app.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import type { Children, Definitions } from '../children.ts'
 import type { LifecycleConfig } from '../config.ts'
@@ -17,6 +18,8 @@ export interface ListedWorkload {
   readonly present: string | undefined
   /** Whether pods of the version are held. */
   readonly isHeld: boolean
+  /** Whether it has failed, and its owner has gone on to something else: a raised revision does not try it again. */
+  readonly isLeftBehind: boolean
 }
 
 /**
@@ -43,11 +46,12 @@ export interface AppVersionSeen {
   readonly promotes: boolean
 }
 
-/** Whether a listed workload version waits for an app version that lets it begin. */
-export const isWaitedFor = ({ workloads }: AppVersionSeen): boolean =>
-  workloads.some(
-    ({ found }) =>
-      found !== undefined &&
-      found.status?.currentPhase === undefined &&
-      !isTerminal(found.status?.status),
-  )
+/** Whether a listed workload version waits for this app version, or one like it, to let it begin. */
+export const isWaitedFor = ({ version: appVersion, workloads }: AppVersionSeen): boolean =>
+  workloads.some(({ found }) => {
+    if (found === undefined) return false
+    const { currentPhase, status, writtenAppUID } = found.status ?? {}
+    // One that a user wrote an app for begins with no other.
+    const isBarred = writtenAppUID !== undefined && isAutomaticVersion(appVersion)
+    return currentPhase === undefined && !isTerminal(status) && !isBarred
+  })

@@ -16,6 +16,7 @@ import { isLeaving } from '../checks/leaving.ts'
 import { configOf } from '../config.ts'
 import { hashIn, isNewest, type OwnerName } from '../owners.ts'
 import { lifecycleIndexes, unknownWorkload, within, type LifecycleStores } from '../stores.ts'
+import { wantedByOwner } from '../workload-version/standing.ts'
 import type { WantedByDaemonSet } from './daemon-sets.ts'
 import type { RevisionSeen } from './decide.ts'
 
@@ -264,16 +265,22 @@ const unrecorded = (
 }
 
 /**
- * The revisions that wait for a KeptnWorkload to be gone. Other changes of it are left to those who made them: two
- * revisions that took turns on each other's changes would keep at it.
+ * The revisions that wait for a KeptnWorkload to be gone; and the one that its owner wants, if it has another: a request that
+ * was long on its way has moved it back. Other changes are left to those who made them: two owners that took turns on each
+ * other's changes would keep at it.
  */
 export const revisionKeysOfWorkload =
   ({ stores }: Pick<RevisionReader, 'stores'>) =>
   (workload: KeptnWorkload): readonly string[] => {
     const { namespace, name, uid } = workload.metadata
     const present = stores.workloads.get(namespace, name)
-    const isThere = present?.metadata.uid === uid && !isLeaving(present)
-    return isThere ? [] : unrecorded(stores, namespace, name)
+    if (present?.metadata.uid !== uid || isLeaving(present)) {
+      return unrecorded(stores, namespace, name)
+    }
+    const wanted = wantedByOwner(stores, present)
+    return wanted === undefined || wanted === present.spec.revision
+      ? []
+      : [within(namespace, wanted)]
   }
 
 /** The revisions that a version records, and those whose turn it is once it has recorded another one. */

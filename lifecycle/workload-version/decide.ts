@@ -3,21 +3,12 @@
  *
  * @module
  */
-import {
-  conditionTypes,
-  type Condition,
-  type KeptnApp,
-  type KeptnAppVersion,
-  type KeptnWorkloadVersion,
-  type StatusOf,
-} from '../../api/index.ts'
-import { controllerOf } from '../../api/object.ts'
-import { workloadName } from '../../identity/names.ts'
-import { findCondition, withCondition } from '../../kube/conditions.ts'
+import { conditionTypes, type KeptnAppVersion, type KeptnWorkloadVersion } from '../../api/index.ts'
+import { findCondition } from '../../kube/conditions.ts'
 import { settled, type Action, type Decision, type Transition } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
 import { haveAppChecksPassed } from '../checks/app-checks.ts'
-import { isAutomatic, isAutomaticVersion } from '../checks/automatic-app.ts'
+import { isAutomaticVersion } from '../checks/automatic-app.ts'
 import {
   areAllStopped,
   attemptOf,
@@ -27,10 +18,9 @@ import {
   isTriedAgainFor,
 } from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
-import { isLeaving } from '../checks/leaving.ts'
-import { rolloutOf, type Owner } from '../checks/rollout.ts'
+import { rolloutOf } from '../checks/rollout.ts'
 import { isPassed, isTerminal } from '../checks/roll-up.ts'
-import type { Children, Definitions, Parent } from '../children.ts'
+import type { Parent } from '../children.ts'
 import { workloadPhases } from '../phases.ts'
 import {
   deprecate,
@@ -40,181 +30,18 @@ import {
   walkPhases,
   type PhaseResult,
 } from '../progress.ts'
-import type { LifecycleConfig } from '../config.ts'
-import { cutMessage, factTransition, type Telling } from '../transitions.ts'
-import type { Standing } from './standing.ts'
-
-export type WorkloadVersionStatus = StatusOf<KeptnWorkloadVersion>
-
-/** Everything that one decision needs. */
-export interface WorkloadVersionSeen {
-  readonly now: Date
-  readonly version: KeptnWorkloadVersion
-  readonly standing: Standing
-  /** Whether pods of it are held. */
-  readonly isHeld: boolean
-  /** The KeptnApp of its name that is there now, whoever made it. */
-  readonly app: KeptnApp | undefined
-  /** The app version that this workload version belongs to: the newest one that is not deprecated. */
-  readonly appVersion: KeptnAppVersion | undefined
-  readonly owner: Owner
-  readonly children: Children
-  readonly definitions: Definitions
-  readonly config: LifecycleConfig
-}
+import { factTransition } from '../transitions.ts'
+import {
+  begin,
+  tellingOf,
+  withVerdict,
+  type Verdict,
+  type WorkloadVersionSeen,
+  type WorkloadVersionStatus,
+} from './seen.ts'
+import { waitForApp, writtenAppOf } from './waiting.ts'
 
 type WorkloadPhase = (typeof workloadPhases)[number]
-
-/** The status of a version that nothing has happened to yet. */
-const begin: WorkloadVersionStatus = {
-  preDeploymentStatus: 'Pending',
-  deploymentStatus: 'Pending',
-  preDeploymentEvaluationStatus: 'Pending',
-  postDeploymentEvaluationStatus: 'Pending',
-  postDeploymentStatus: 'Pending',
-  status: 'Pending',
-}
-
-type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>
-
-const withVerdict = (
-  status: WorkloadVersionStatus,
-  verdict: Verdict,
-  now: Date,
-): WorkloadVersionStatus => {
-  const type = conditionTypes.preDeploymentPassed
-  // A verdict that let pods go is never taken back: they run.
-  if (findCondition(status.conditions, type)?.status === 'True') return status
-  return { ...status, conditions: withCondition(status.conditions, { type, ...verdict }, now) }
-}
-
-const tellingOf = ({ version, config, now }: WorkloadVersionSeen): Telling => ({
-  subject: version,
-  version: version.spec.version,
-  eventNames: config.eventNames,
-  now,
-  attempt: attemptOf(version),
-})
-
-/** The UID of the KeptnApp that a user wrote for this version, as far as one is known by now. */
-const writtenAppOf = ({ version, app, appVersion }: WorkloadVersionSeen): string | undefined => {
-  if (app !== undefined && !isAutomatic(app)) return app.metadata.uid
-  // The app may be gone already, and its versions wait for garbage collection.
-  const isOfWritten =
-    app === undefined && appVersion !== undefined && !isAutomaticVersion(appVersion)
-  return version.status?.writtenAppUID ?? (isOfWritten ? controllerOf(appVersion)?.uid : undefined)
-}
-
-const appDeleted = 'AppDeleted'
-const waitingForApp = 'WaitingForApp'
-
-/**
- * How long a new version waits for its app before it says so. Most wait for milliseconds, and a write in between would only
- * hold up the one that lets them go.
- */
-const quietMs = 2_000
-
-/** What a version waits for that has not begun. */
-const waitingFor = (
-  { version, app: written }: WorkloadVersionSeen,
-  appVersion: KeptnAppVersion | undefined,
-  writtenApp: string | undefined,
-): Verdict => {
-  const status = 'Unknown'
-  const name = version.spec.app
-  const isThere = written !== undefined && !isLeaving(written) && !isAutomatic(written)
-  // Its versions may be there for a while yet.
-  if (writtenApp !== undefined && !isThere) {
-    const message = `KeptnApp "${name}" was deleted: apply it again, or delete this KeptnWorkloadVersion to go on without it`
-    return { status, reason: appDeleted, message }
-  }
-  if (appVersion !== undefined) return waitingForChecks(appVersion)
-  const message = isThere
-    ? waitingForWritten(version, written)
-    : `No version of app "${name}" has this workload version yet`
-  return { status, reason: waitingForApp, message }
-}
-
-/** What is amiss with an app that a user wrote, and none of whose versions lets this one begin. */
-const waitingForWritten = (
-  { spec }: KeptnWorkloadVersion,
-  { metadata, spec: app }: KeptnApp,
-): string => {
-  const { name } = metadata
-  const isListed = app.workloads?.some(
-    (listed) =>
-      workloadName(name, listed.name) === spec.workloadName && listed.version === spec.version,
-  )
-  return isListed === true
-    ? `No version of KeptnApp "${name}" with this workload version is under way: its KeptnAppVersions say why`
-    : `KeptnApp "${name}" does not list version "${spec.version}" of this workload: only a user can add it`
-}
-
-/** What an app version still has to pass, in its own words. */
-const waitingForChecks = (appVersion: KeptnAppVersion): Verdict => {
-  const status = 'Unknown'
-  const app = `KeptnAppVersion "${appVersion.metadata.name}"`
-  const said = findCondition(appVersion.status?.conditions, conditionTypes.ready)?.message ?? ''
-  const why = said === '' ? '' : `: ${said}`
-  if (appVersion.status?.status === 'Failed') {
-    const message = `${app} has failed, and a new version or revision of the app is needed${why}`
-    return { status, reason: 'AppFailed', message: cutMessage(message) }
-  }
-  const phase = appVersion.status?.currentPhase
-  const where = phase === undefined ? '' : `, and is in phase "${phase}"`
-  const message = `${app} has not passed its checks before the deployment${where}${why}`
-  return { status, reason: waitingForApp, message: cutMessage(message) }
-}
-
-/** Whether what a version waits for can't wait itself: it is not the usual, or there is more to store than that. */
-const isNews = (
-  { version }: WorkloadVersionSeen,
-  {
-    before,
-    writtenAppUID,
-    verdict,
-  }: {
-    readonly before: WorkloadVersionStatus
-    readonly writtenAppUID: string | undefined
-    readonly verdict: Verdict
-  },
-): boolean =>
-  writtenAppUID !== before.writtenAppUID ||
-  verdict.reason !== waitingForApp ||
-  before.attempt !== version.status?.attempt
-
-const waitForApp = (
-  seen: WorkloadVersionSeen,
-  { status: before, appVersion, writtenAppUID }: Waiting,
-): Decision<WorkloadVersionStatus> => {
-  const verdict = waitingFor(seen, appVersion, writtenAppUID)
-  const sayAt = new Date(Date.parse(seen.version.metadata.creationTimestamp) + quietMs)
-  if (!isNews(seen, { before, writtenAppUID, verdict }) && seen.now < sayAt) {
-    return { ...settled, wakeAt: sayAt }
-  }
-  const status = { ...before, ...(writtenAppUID === undefined ? {} : { writtenAppUID }) }
-  const said = findCondition(before.conditions, conditionTypes.preDeploymentPassed)?.reason
-  const told: readonly Transition[] =
-    verdict.reason === appDeleted && said !== appDeleted
-      ? [
-          factTransition(tellingOf(seen), {
-            reason: appDeleted,
-            what: writtenAppUID ?? '',
-            message: verdict.message,
-            severity: 'Warning',
-          }),
-        ]
-      : []
-  return { status: withVerdict(status, verdict, seen.now), actions: [], transitions: told }
-}
-
-/** A version that has not begun, and what it waits for. */
-interface Waiting {
-  /** The stored status, or that of a new attempt. */
-  readonly status: WorkloadVersionStatus
-  readonly appVersion: KeptnAppVersion | undefined
-  readonly writtenAppUID: string | undefined
-}
 
 /** The workload's own words stand before those of its app. */
 const metadataOf = (
@@ -350,16 +177,12 @@ const isAskedToTryAgain = ({ version, appVersion }: WorkloadVersionSeen): boolea
   isTriedAgainFor(version, appVersion) &&
   haveAppChecksPassed(appVersion)
 
-/**
- * A version that stays as it is. A revision of the app that was lowered is noted, so that the next one counts as raised; and
- * one that was raised in vain, so that the app does not wait for an attempt that nobody wants.
- */
-const rest = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
-  const { version, appVersion, standing } = seen
+/** A version that stays as it is: a revision that was lowered is noted, so that the next one counts as raised. */
+const rest = ({ version, appVersion }: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
   const { status } = version
-  if (status === undefined || appVersion === undefined) return settled
-  const isRaisedInVain = standing === 'superseded' && isAskedToTryAgain(seen)
-  if (!isRaisedInVain && !isLoweredFor(version, appVersion)) return settled
+  if (status === undefined || appVersion === undefined || !isLoweredFor(version, appVersion)) {
+    return settled
+  }
   const { spec } = appVersion
   const begunFor = { version: spec.version, revision: spec.revision }
   return { status: { ...status, begunFor }, actions: [], transitions: [] }

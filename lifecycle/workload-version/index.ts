@@ -19,8 +19,9 @@ import { isTerminal } from '../checks/roll-up.ts'
 import { isReleased } from '../checks/ending.ts'
 import { replicaSetsOf, siblingsOf } from '../owners.ts'
 import { lifecycleIndexes, ownerKeys } from '../stores.ts'
-import { decide, refused, type WorkloadVersionSeen, type WorkloadVersionStatus } from './decide.ts'
+import { decide, refused } from './decide.ts'
 import { observe, type Reader } from './observe.ts'
+import type { WorkloadVersionSeen, WorkloadVersionStatus } from './seen.ts'
 import { otherRevisionWanted } from './standing.ts'
 
 const isUnderWay = ({ status }: KeptnWorkloadVersion): boolean => !isTerminal(status?.status)

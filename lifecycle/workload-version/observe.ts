@@ -15,7 +15,7 @@ import { configOf } from '../config.ts'
 import { namespaceOf } from '../namespaces.ts'
 import { replicaSetOwner } from '../owners.ts'
 import { childrenOf, definitionsFor, type LifecycleStores } from '../stores.ts'
-import type { WorkloadVersionSeen } from './decide.ts'
+import type { WorkloadVersionSeen } from './seen.ts'
 import { isHeld, standingOf } from './standing.ts'
 
 /** What `observe` reads from. */

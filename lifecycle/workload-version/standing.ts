@@ -51,10 +51,10 @@ const wants = (
 ): boolean =>
   claim.owner.uid !== movedTo && wantsNow(stores, namespace, claim.owner, claim.revision)
 
-/** The revision that the version's owner wants now, as far as its kind tells. */
-const wantedByOwner = (
-  stores: StandingStores,
-  { spec, metadata: { namespace } }: KeptnWorkloadVersion,
+/** The revision that the owner wants now that is referred to, as far as its kind tells. */
+export const wantedByOwner = (
+  stores: Pick<StandingStores, 'replicaSets' | 'statefulSets'>,
+  { spec, metadata: { namespace } }: KeptnWorkload | KeptnWorkloadVersion,
 ): RevisionKey | undefined => {
   const { kind, name, uid } = spec.resourceReference
   if (kind === 'ReplicaSet') {

@@ -226,6 +226,28 @@ describe('the loop', () => {
     expect(writesSeen()).toBe(1)
   })
 
+  test('what was written without an answer is read before it is decided on again', async () => {
+    await make('a', 1)
+    world.proxy.treat = ({ method, isWatch }) => {
+      // The watch tells nothing, and the first status is stored unheard.
+      if (isWatch) return { kind: 'through', chunk: () => Buffer.alloc(0) }
+      if (method !== 'PATCH') return pass
+      world.proxy.treat = ({ isWatch: isSilent }) =>
+        isSilent ? { kind: 'through', chunk: () => Buffer.alloc(0) } : pass
+      return { kind: 'reset', after: true }
+    }
+    const seen: (string | undefined)[] = []
+    start(setUp(), {
+      decide: ({ widget: { status } }) => {
+        seen.push(status?.phase)
+        return { status: { phase: 'written' }, actions: [], transitions: [] }
+      },
+    })
+    await eventually(() => {
+      expect(seen.slice(0, 2)).toEqual([undefined, 'written'])
+    })
+  })
+
   test('a conflict is settled by looking again, quietly', async () => {
     await make('a', 1)
     const setup = setUp()

@@ -107,14 +107,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'status written without the version that it was decided on',
-    file: 'kube/controller.ts',
+    file: 'kube/writer.ts',
     find: 'const patch = { metadata: { resourceVersion }, status: difference }',
     replace: 'const patch = { metadata: {}, status: difference }',
     because: 'two that write in turns would mix what they decided on',
   },
   {
     name: 'status written whether it differs or not',
-    file: 'kube/controller.ts',
+    file: 'kube/writer.ts',
     find: 'const difference = mergePatch(object.status, status)',
     replace: 'const difference = mergePatch(object.status, status) ?? {}',
     because: 'a settled cluster causes no requests',
@@ -128,7 +128,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'verdict taken back',
-    file: 'lifecycle/workload-version/decide.ts',
+    file: 'lifecycle/workload-version/seen.ts',
     find: "if (findCondition(status.conditions, type)?.status === 'True') return status",
     replace:
       "if (status.status === 'Failed') return { ...status, conditions: withCondition(status.conditions, { type, ...verdict, status: 'False' }, now) }",

@@ -13,9 +13,11 @@ import {
   hasEnded,
   hasFailedCheck,
   isApplied,
+  isAutomatic,
   isHeld,
   isWanted,
   listOf,
+  isWrittenFor,
   referencesOf,
   revisionOf,
   saysReleased,
@@ -246,14 +248,26 @@ const endsVersions: EndInvariant = {
     }),
 }
 
+/** Whether an app that we made lists a version that people wrote an app for: with that alone it begins. */
+const listsBarred = ({ server, chronicle }: Facts, app: Stored): boolean =>
+  isAutomatic(app) &&
+  server
+    .list(KeptnWorkloadVersion)
+    .some(
+      (version) =>
+        isWrittenFor(version) &&
+        referencesOf(app).some(({ name, version: at }) =>
+          chronicle.isOf(version, { workload: name, version: at }),
+        ),
+    )
+
 const endsApps: EndInvariant = {
   says: 'The newest version of every app has ended, unless a version that it lists is gone',
   judge: (facts) =>
     facts.server.list(KeptnWorkload).flatMap((workload) => {
       const version = versionOf(facts, workload)
       const app = version && newestAppOf(facts, version)
-      // Versions that people wrote an app for begin with no other.
-      if (app === undefined || hasEnded(app) || lacksItsApp(facts)) return []
+      if (app === undefined || hasEnded(app) || listsBarred(facts, app)) return []
       return lacksVersions(facts, app) ? [] : [named(app)]
     }),
 }

@@ -140,7 +140,7 @@ describe('manifests/install', () => {
           readOnlyRootFilesystem: true,
           capabilities: { drop: ['ALL'] },
         })
-        expect(container.resources.limits.memory).toMatch(/^1[26][08]Mi$/)
+        expect(container.resources.limits.memory).toMatch(/^(128|160|384)Mi$/)
       }
     }
   })

@@ -7,7 +7,7 @@ import type { HeldPod } from '../../../gate/held-pods.ts'
 import { decide, type Seen } from '../../../gate/held/decide.ts'
 import { keys } from '../../../identity/keys.ts'
 import { decide as decideVersion } from '../../../lifecycle/workload-version/decide.ts'
-import type { WorkloadVersionSeen } from '../../../lifecycle/workload-version/decide.ts'
+import type { WorkloadVersionSeen } from '../../../lifecycle/workload-version/seen.ts'
 import { createdAt, anonymousPod, managed, namespace, pod, version } from './objects.ts'
 
 /** So many seconds after the pods of these tests were made. */

@@ -225,6 +225,15 @@ test('what an answer says is gone stays gone, whatever is told late, until its n
   expect(held()).toEqual(['anew@14'])
 })
 
+test('an answer that said of an object that it is gone is corrected by the second list that has it', () => {
+  list([thing('a', 5)], 10)
+  feed.store.learnGone(thing('a', 5))
+  list([thing('a', 5)], 11)
+  expect(held()).toEqual([])
+  list([thing('a', 5)], 12)
+  expect(held()).toEqual(['a@5'])
+})
+
 test('lists are counted and told, whether or not they bring anything', () => {
   const ending = new AbortController()
   const told: number[] = []

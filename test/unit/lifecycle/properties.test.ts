@@ -9,11 +9,11 @@ import { isPassed, isTerminal } from '../../../lifecycle/checks/roll-up.ts'
 import { nameOfChild } from '../../../lifecycle/children.ts'
 import { defaultConfig } from '../../../lifecycle/config.ts'
 import { workloadPhases } from '../../../lifecycle/phases.ts'
-import {
-  decide,
-  type WorkloadVersionSeen,
-  type WorkloadVersionStatus,
-} from '../../../lifecycle/workload-version/decide.ts'
+import { decide } from '../../../lifecycle/workload-version/decide.ts'
+import type {
+  WorkloadVersionSeen,
+  WorkloadVersionStatus,
+} from '../../../lifecycle/workload-version/seen.ts'
 import {
   appVersion,
   evaluation,

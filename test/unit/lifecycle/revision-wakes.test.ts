@@ -99,7 +99,7 @@ const heldPod = (name: string, of: string, workloadKey = 'cart'): KubeObject => 
 }
 
 /** Pods of two revisions of one workload, of which a version records the first, and of a revision of another workload. */
-const held = (workloads: readonly KeptnWorkload[]) =>
+const held = (workloads: readonly KeptnWorkload[], sets: readonly StatefulSet[] = []) =>
   ({
     stores: {
       pods: storeOf(
@@ -108,6 +108,8 @@ const held = (workloads: readonly KeptnWorkload[]) =>
       ),
       workloads: storeOf(workloads, lifecycleIndexes.workloads),
       workloadVersions: storeOf([workloadVersion()], lifecycleIndexes.workloadVersions),
+      replicaSets: storeOf([], {}),
+      statefulSets: storeOf(sets, {}),
     },
   }) as unknown as Pick<RevisionReader, 'stores'>
 
@@ -124,6 +126,24 @@ test('a KeptnWorkload that is being deleted wakes them, and so does one that was
 
 test('a KeptnWorkload that is there wakes nobody: they would take it from each other', () => {
   expect(revisionKeysOfWorkload(held([workload()]))(workload())).toEqual([])
+})
+
+test('a KeptnWorkload that was moved back wakes the revision that its owner wants', () => {
+  const set: StatefulSet = {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: metadata('db'),
+    spec: { template: { spec: { containers: [] } } },
+    status: { updateRevision: 'db-1' },
+  }
+  const at = (revision: string): KeptnWorkload => {
+    const { spec, ...rest } = workload()
+    const resourceReference = { uid: 'uid-db', kind: 'StatefulSet', name: 'db' }
+    return { ...rest, spec: { ...spec, resourceReference, revision } }
+  }
+  const woken = (present: KeptnWorkload) => revisionKeysOfWorkload(held([present], [set]))(present)
+  expect(woken(at('uid-db/db-2'))).toEqual(['shop/uid-db/db-1'])
+  expect(woken(at('uid-db/db-1'))).toEqual([])
 })
 
 test('a version wakes the revisions that it records, and those whose turn it is', () => {
