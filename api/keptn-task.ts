@@ -18,7 +18,9 @@ export const taskContext = Type.Object(
       Type.String({ description: 'Version of the workload, if any.' }),
     ),
     taskType: Type.Optional(
-      Type.String({ description: 'When it runs: `pre`, `post` or `promotion`.' }),
+      Type.String({
+        description: 'When it runs: `pre`, `post`, `promotion` or `on-failure`.',
+      }),
     ),
     objectType: Type.Optional(Type.String({ description: 'What it is for: `App` or `Workload`.' })),
     metadata: freeMetadata,
@@ -53,7 +55,9 @@ export const KeptnTask = defineResource({
     parameters: Type.Optional(taskParameters),
     secureParameters: Type.Optional(secureParameters),
     checkType: Type.Optional(
-      Type.String({ description: 'When it runs: `pre`, `post` or `promotion`.' }),
+      Type.String({
+        description: 'When it runs: `pre`, `post`, `promotion` or `on-failure`.',
+      }),
     ),
     retries: withDefault(
       Type.Integer({

@@ -97,8 +97,8 @@ export const preserveUnknown = <T>(
   })
 
 /** Any JSON, kept as it was written. It may be an object, a list, a text, a number or a truth value. */
-export const anyJson = (options: TSchemaOptions = {}): TUnsafe<unknown> =>
-  Type.Unsafe<unknown>({ ...options, 'x-kubernetes-preserve-unknown-fields': true })
+export const anyJson = (options: TSchemaOptions = {}): TUnsafe =>
+  Type.Unsafe({ ...options, 'x-kubernetes-preserve-unknown-fields': true })
 
 /** A rule over several fields, in CEL, and the sentence that a person reads when it is broken. */
 export interface Rule {

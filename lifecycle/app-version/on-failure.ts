@@ -11,6 +11,7 @@
 import type { ItemStatus, KeptnAppVersion, State, StatusOf } from '../../api/index.ts'
 import type { Decision, Transition } from '../../kube/decision.ts'
 import { checkPhase, type PhaseProgress } from '../checks/check-phase.ts'
+import { attemptOf } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { namesIn, type Parent } from '../children.ts'
 import { appPhases, onFailurePhase, promotionPhase } from '../phases.ts'
@@ -71,14 +72,12 @@ const phaseFacts = (
   detail: string,
 ): readonly Transition[] => {
   const started = before === undefined ? [phaseTransition(telling, onFailurePhase, 'Started')] : []
-  switch (now) {
-    case 'Succeeded':
-      return [...started, phaseTransition(telling, onFailurePhase, 'Succeeded')]
-    case 'Failed':
-      return [...started, phaseTransition(telling, onFailurePhase, 'Errored', detail)]
-    default:
-      return started
-  }
+  if (!isTerminal(now)) return started
+  const ended =
+    now === 'Succeeded'
+      ? phaseTransition(telling, onFailurePhase, 'Succeeded')
+      : phaseTransition(telling, onFailurePhase, 'Errored', detail)
+  return [...started, ended]
 }
 
 /** What waits for a person is told once, and stands in its item. */
@@ -105,6 +104,12 @@ const heldFacts = (
       }),
     )
 
+/** Whether on-failure tasks have to be run, or looked after. */
+const areDue = (stored: AppVersionStatus, current: AppVersionStatus): boolean => {
+  const isGivenUp = stored.status === 'Deprecated' || current.status === 'Deprecated'
+  return hasFailedCheck(stored) && !isGivenUp && !isTerminal(stored.onFailureStatus)
+}
+
 /** Adds to a decision what the on-failure tasks of the version need, if they are to be run. */
 export const withFailureTasks = (
   seen: AppVersionSeen,
@@ -112,15 +117,14 @@ export const withFailureTasks = (
   telling: Telling,
 ): Decision<AppVersionStatus> => {
   const { version, children, definitions } = seen
-  const stored = version.status
-  const listed = namesIn(version.spec.onFailure)
-  if (stored === undefined || listed.length === 0 || !hasFailedCheck(stored)) return decision
+  const { status: stored, spec } = version
+  const listed = namesIn(spec.onFailure)
+  if (stored === undefined || listed.length === 0) return decision
   const current = decision.status ?? stored
-  const isGivenUp = stored.status === 'Deprecated' || current.status === 'Deprecated'
-  if (isGivenUp || isTerminal(stored.onFailureStatus)) return decision
+  if (!areDue(stored, current)) return decision
   const recorded = stored.onFailureTaskStatus ?? []
   const progress = checkPhase({
-    parent: appParent(version, telling.attempt ?? 1),
+    parent: appParent(version, attemptOf(version)),
     phase: onFailurePhase,
     listed,
     recorded,

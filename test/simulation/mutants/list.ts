@@ -151,9 +151,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'on-failure tasks of an ended version forgotten',
     file: 'lifecycle/app-version/on-failure.ts',
-    find: 'if (isGivenUp || isTerminal(stored.onFailureStatus)) return decision',
-    replace:
-      'if (isGivenUp || isTerminal(stored.onFailureStatus) || isTerminal(stored.status)) return decision',
+    find: 'if (!areDue(stored, current)) return decision',
+    replace: 'if (!areDue(stored, current) || isTerminal(stored.status)) return decision',
     because: 'they run because the version has failed',
   },
   {
@@ -166,7 +165,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'on-failure tasks run again',
     file: 'lifecycle/app-version/on-failure.ts',
-    find: 'parent: appParent(version, telling.attempt ?? 1),',
+    find: 'parent: appParent(version, attemptOf(version)),',
     replace: 'parent: appParent(version, Number(telling.now)),',
     because: 'a version calls for help once in an attempt',
   },

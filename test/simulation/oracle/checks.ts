@@ -11,7 +11,7 @@ import {
 } from '../../../api/index.ts'
 import { Job } from '../../../api/kubernetes.ts'
 import { controllerOf } from '../../../api/object.ts'
-import type { ApiServer, Stored } from '../api-server.ts'
+import type { ApiServer, Change, Stored } from '../api-server.ts'
 import { dependencies } from '../intent.ts'
 import { named, type Invariant } from './invariant.ts'
 import { attemptOf, hasEnded, hasFailedCheck, stateOf } from './reading.ts'
@@ -27,22 +27,27 @@ const taskOf = (server: ApiServer, job: Stored): Stored | undefined => {
 const isStopped = (task: Stored | undefined): boolean =>
   task !== undefined && stateOf(task) === 'Deprecated'
 
+/** The object that a change has made, if it made one of this kind. */
+const madeBy = (kind: string, { type, before, after }: Change): Stored | undefined =>
+  type.kind === kind && before === undefined ? after : undefined
+
 const makesOneJob: Invariant = {
   // A request of a former leader, or of the same one in an earlier term, may be on its way for long.
   says: 'A task has one Job, unless a former leader asked for another',
   judge: ({ server, intent }) => {
     /** Tasks with a Job, and whether a former leader asked for it. */
     const made = new Map<string, boolean>()
-    return ({ type, before, after }) => {
-      if (type.kind !== Job.kind || before !== undefined || after === undefined) return undefined
-      const task = controllerOf(after)?.uid ?? ''
-      const isFirst = !made.has(task)
-      const owner = taskOf(server, after)
+    return (change) => {
+      const job = madeBy(Job.kind, change)
+      if (job === undefined) return undefined
+      const task = controllerOf(job)?.uid ?? ''
+      const isLateFirst = made.get(task)
+      made.set(task, isLateFirst ?? intent.isLate)
+      if (isLateFirst === undefined || intent.isLate) return undefined
+      const owner = taskOf(server, job)
       // Two leaders have asked, and the later request got no further until the task was gone.
-      const isLeftOver = owner === undefined && made.get(task) === true
-      made.set(task, made.get(task) ?? intent.isLate)
-      const isExcused = intent.isLate || isStopped(owner) || isLeftOver
-      return isFirst || isExcused ? undefined : named(after)
+      const isLeftOver = owner === undefined && isLateFirst
+      return isLeftOver || isStopped(owner) ? undefined : named(job)
     }
   },
 }
@@ -90,24 +95,35 @@ const runsEachCheckOnce: Invariant = {
 const placeOf = (task: Stored, definition: string): string =>
   [controllerOf(task)?.uid, task.spec?.['checkType'], definition].join('/')
 
+/** The last task that was made for a place, and whether it has succeeded. */
+interface Last {
+  readonly uid: string
+  hasSucceeded: boolean
+}
+
+const noteTask = (last: Map<string, Last>, task: Stored, isNew: boolean): void => {
+  const { uid } = task.metadata
+  const place = placeOf(task, String(task.spec?.['taskDefinition']))
+  if (isNew) last.set(place, { uid, hasSucceeded: false })
+  const known = last.get(place)
+  if (known?.uid === uid && stateOf(task) === 'Succeeded') known.hasSucceeded = true
+}
+
 const keepsTheOrder: Invariant = {
   says: 'A task begins after those that it depends on have succeeded, unless a former leader asked for it',
   judge: ({ intent }) => {
-    /** The last task that was made for each place, and whether it has succeeded. */
-    const last = new Map<string, { readonly uid: string; hasSucceeded: boolean }>()
-    return ({ type, before, after }) => {
-      if (type.kind !== KeptnTask.kind || after === undefined) return undefined
-      const { uid } = after.metadata
-      const definition = String(after.spec?.['taskDefinition'])
-      const mine = placeOf(after, definition)
-      if (before === undefined) last.set(mine, { uid, hasSucceeded: false })
-      const known = last.get(mine)
-      if (known?.uid === uid && stateOf(after) === 'Succeeded') known.hasSucceeded = true
-      if (before !== undefined || intent.isLate) return undefined
-      const isRight = (dependencies[definition] ?? []).every(
-        (name) => last.get(placeOf(after, name))?.hasSucceeded === true,
+    const last = new Map<string, Last>()
+    return (change) => {
+      const { type, before, after } = change
+      if (type.kind === KeptnTask.kind && after !== undefined) {
+        noteTask(last, after, before === undefined)
+      }
+      const made = madeBy(KeptnTask.kind, change)
+      if (made === undefined || intent.isLate) return undefined
+      const isRight = (dependencies[String(made.spec?.['taskDefinition'])] ?? []).every(
+        (name) => last.get(placeOf(made, name))?.hasSucceeded === true,
       )
-      return isRight ? undefined : named(after)
+      return isRight ? undefined : named(made)
     }
   },
 }
@@ -116,15 +132,14 @@ const runsOnFailureAlone: Invariant = {
   says: 'On-failure tasks are made once in an attempt, of app versions whose checks have failed',
   judge:
     ({ server, intent }) =>
-    ({ type, before, after }) => {
-      if (type.kind !== KeptnTask.kind || before !== undefined || after === undefined)
-        return undefined
-      if (after.spec?.['checkType'] !== 'on-failure') return undefined
-      const owner = controllerOf(after)?.uid
+    (change) => {
+      const made = madeBy(KeptnTask.kind, change)
+      if (made?.spec?.['checkType'] !== 'on-failure' || intent.isLate) return undefined
+      const owner = controllerOf(made)?.uid
       const version = server.list(KeptnAppVersion).find(({ metadata }) => metadata.uid === owner)
-      if (version === undefined || intent.isLate) return undefined
-      const same = server.list(KeptnTask).filter((task) => checkOf(task) === checkOf(after))
-      return hasFailedCheck(version) && same.length <= attemptOf(version) ? undefined : named(after)
+      if (version === undefined) return undefined
+      const same = server.list(KeptnTask).filter((task) => checkOf(task) === checkOf(made))
+      return hasFailedCheck(version) && same.length <= attemptOf(version) ? undefined : named(made)
     },
 }
 
