@@ -58,7 +58,7 @@ const startReports = async (host: string): Promise<Reports> => {
 const sending = (url: string, expression: string): string =>
   `await fetch('${url}', { method: 'POST', body: JSON.stringify(${expression}) })`
 
-/** Starts the runner and plain Deno in turns, in the container that scripts have, and sends how long each took to its script's first line. */
+/** Starts the runner and plain Deno in turns, and sends how long each took to its script's first line. */
 const compare = (url: string): string => `
 const script = '/tmp/first-line.ts'
 Deno.writeTextFileSync(script, 'console.log(${nowInScript})')

@@ -1,8 +1,8 @@
 /**
  * What tasks do to the world outside while the controller is killed again and again.
  *
- * Each task calls a server, once: a second call could not be taken back, whatever Kubernetes says of it later. A task's script
- * is tried once, so a second call would be a second Job.
+ * Each task calls a server, once: a second call could not be taken back, whatever Kubernetes says of it later. A script is
+ * tried once, so a second call would be a second Job.
  *
  * @module
  */
@@ -32,7 +32,10 @@ export interface Calls {
   readonly findings: Findings
 }
 
-/** The writes from a task to its outcome, in the order in which they have their turn: first those that a second Job could follow from. */
+/**
+ * The writes from a task to its outcome, in the order in which they have their turn: first those that a second Job could
+ * follow from.
+ */
 const writes: readonly WriteName[] = [
   '10 Job',
   '11 KeptnTask names its Job',
@@ -72,8 +75,8 @@ const countsOf = (
 }
 
 /**
- * Deploys workloads little by little, and meanwhile kills one controller after the other: in turns at the writes from a task to its
- * outcome, and at random moments. Then lets a last one bring all to their end.
+ * Deploys workloads little by little, and meanwhile kills one controller after the other: in turns at the writes from a task
+ * to its outcome, and at random moments. Then lets a last one bring all to their end.
  */
 export const killOften = async (
   world: CrashWorld,

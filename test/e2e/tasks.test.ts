@@ -15,7 +15,7 @@ import { install, type Installation } from './installation.ts'
 import { lookAt, managedNamespace, stays, yaml } from './world.ts'
 
 const home = 'keptn-system'
-/** A pod that does not listen has thirty seconds to end, and only then its Job has. */
+/** How long all tries of a task may take on a busy machine. */
 const patient = { timeoutMs: 90_000, everyMs: 200 }
 
 let installation: Installation

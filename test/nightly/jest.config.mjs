@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { project } from '../../jest.config.mjs'
 
-/** Tests against whole programs of others, which take minutes to build: `npm run test:nightly`, and never with `npm test`. */
+/** Tests that take long, most of them because of programs that are built for them: `npm run test:nightly`, and never with `npm test`. */
 export default {
   rootDir: fileURLToPath(new URL('../..', import.meta.url)),
   ...project('nightly', ['<rootDir>/test/nightly/**/*.test.ts']),
