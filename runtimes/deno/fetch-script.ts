@@ -98,15 +98,18 @@ const reasonOf = (error: unknown): FetchError => {
   if (error.name === 'TimeoutError') {
     return new FetchError(`no answer within ${attemptMs / 1000} seconds`, true)
   }
-  const words = error.cause instanceof Error ? error.cause.message : error.message
+  const message = error.cause instanceof Error ? error.cause.message : error.message
+  // A URL may have anything in it: a secret, or a word that is looked for here.
+  const words = message.replace(/ for url \(\S*\)/, '')
   const last = words.split(': ').at(-1) ?? words
   const tls =
     /(?:invalid peer )?certificate.*|received fatal alert.*|received corrupt message.*/.exec(
       words,
     )?.[0]
   if (tls !== undefined) return new FetchError(`TLS: ${tls}`)
-  const mayPass = /request for url|connection|body|error reading/i.test(words)
-  return new FetchError(last.replace(/ \(os error \d+\)$/, ''), mayPass)
+  // Anything else is about this machine: a folder that cannot be written, a port that nobody may use.
+  if (!/sending request|connection|body|error reading/i.test(words)) return new FetchError(words)
+  return new FetchError(last.replace(/ \(os error \d+\)$/, ''), true)
 }
 
 const refusal = (status: number, headers: Headers): FetchError => {

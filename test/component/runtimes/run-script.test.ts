@@ -145,7 +145,7 @@ each('tries a server that is not there for half a minute', async (language) => {
 })
 
 each('says what it waited for when it is stopped', async (language) => {
-  const script = `http://${hostName}:${deadPort}/good`
+  const script = `http://${hostName}:${deadPort}/certificates?token=certificate`
   const ended = await images[language].runScript({ script, stopAfterMs: 2_500 })
   expect(ended.code).toBe(126)
   expect(ended.complaint).toMatch(
