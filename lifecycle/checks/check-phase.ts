@@ -17,7 +17,7 @@ import {
 } from '../children.ts'
 import { describeEvaluation } from '../evaluation/describe.ts'
 import type { CheckPhase } from '../phases.ts'
-import { turnOf, type Obstacle, type Order } from './order.ts'
+import { turnsIn, type Obstacle, type Turn } from './order.ts'
 import { isPassed, isTerminal, rollUp } from './roll-up.ts'
 
 /** Where a phase stands, and what has to happen for it to go on. */
@@ -149,11 +149,14 @@ const madeOf = (
 const partOf = (
   seen: CheckPhaseSeen,
   definition: string,
-  { existing, order }: { readonly existing: readonly Child[]; readonly order: Order },
+  {
+    existing,
+    turnOf,
+  }: { readonly existing: readonly Child[]; readonly turnOf: (definition: string) => Turn },
 ): Part => {
   const made = madeOf(seen, definition, existing)
   if (made !== undefined) return { kind: 'item', item: made.item, why: made.child?.why }
-  const turn = turnOf(order, definition)
+  const turn = turnOf(definition)
   switch (turn.kind) {
     case 'stuck':
       return { kind: 'stuck', definition, obstacle: turn.obstacle }
@@ -250,12 +253,12 @@ const describe = (phase: CheckPhase, parts: readonly Part[]): string => {
 export const checkPhase = (seen: CheckPhaseSeen): PhaseProgress => {
   const listed = namesIn(seen.listed)
   const existing = childrenOf(seen.phase, seen.children)
-  const order: Order = {
+  const turnOf = turnsIn({
     listed,
     stateOf: (definition) => madeOf(seen, definition, existing)?.item.status,
     dependenciesOf: dependenciesIn(seen),
-  }
-  const parts = listed.map((definition) => partOf(seen, definition, { existing, order }))
+  })
+  const parts = listed.map((definition) => partOf(seen, definition, { existing, turnOf }))
   const detail = describe(seen.phase, parts)
   const hasFailed = seen.blocking && parts.some(isFailed)
   const kept = hasFailed ? parts.filter(isDecided) : parts

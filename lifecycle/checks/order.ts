@@ -58,21 +58,34 @@ const obstacleOf = (order: Order, definition: string): Obstacle | undefined => {
   return { reason: 'DependencyCycle', message }
 }
 
-/** Whether the task of this definition, which was not made yet, may be made. */
-export const turnOf = (order: Order, definition: string): Turn => {
-  const obstacle = obstacleOf(order, definition)
-  if (obstacle !== undefined) return { kind: 'stuck', obstacle }
+/** Tells of a definition whose task was not made yet whether it may be. */
+export const turnsIn = (order: Order): ((definition: string) => Turn) => {
   const { stateOf, dependenciesOf } = order
+  // Many may depend on the same ones, those on the same ones again.
+  const known = new Map<string, Turn>()
   const hasFailed = (name: string): boolean => {
     const state = stateOf(name)
     return state === undefined
-      ? turnOf(order, name).kind === 'never'
+      ? turnOf(name).kind === 'never'
       : state === 'Failed' || state === 'Deprecated'
   }
-  const dependencies = dependenciesOf(definition)
-  const failed = dependencies.filter(hasFailed)
-  if (failed.length > 0)
-    return { kind: 'never', message: `Depends on ${quoted(failed)}, which did not succeed` }
-  const open = dependencies.filter((name) => stateOf(name) !== 'Succeeded')
-  return open.length > 0 ? { kind: 'waits', message: `Waits for ${quoted(open)}` } : { kind: 'now' }
+  const find = (definition: string): Turn => {
+    const obstacle = obstacleOf(order, definition)
+    if (obstacle !== undefined) return { kind: 'stuck', obstacle }
+    const dependencies = dependenciesOf(definition)
+    const failed = dependencies.filter(hasFailed)
+    if (failed.length > 0) {
+      return { kind: 'never', message: `Depends on ${quoted(failed)}, which did not succeed` }
+    }
+    const open = dependencies.filter((name) => stateOf(name) !== 'Succeeded')
+    return open.length > 0
+      ? { kind: 'waits', message: `Waits for ${quoted(open)}` }
+      : { kind: 'now' }
+  }
+  const turnOf = (definition: string): Turn => {
+    const turn = known.get(definition) ?? find(definition)
+    known.set(definition, turn)
+    return turn
+  }
+  return turnOf
 }
