@@ -189,7 +189,6 @@ const warningsAbout = async (
   }
 }
 
-/** Whether the task has left something, once its Job is complete. */
 const withLeft = async (sources: Sources, seen: Seen, job: FollowedJob): Promise<Seen> => {
   const left = await findLeft(sources, job)
   return left === undefined ? seen : { ...seen, left }

@@ -131,7 +131,7 @@ export const completeJob = async (client: Client, { metadata }: Job): Promise<vo
 }
 
 /** Makes the pod of a Job, and ends it well: what the Job controller and a kubelet write. */
-const runPod = async (client: Client, { metadata, spec }: Job): Promise<void> => {
+export const runPod = async (client: Client, { metadata, spec }: Job): Promise<void> => {
   const { name: job, namespace = '', uid } = metadata
   const pod = await client.create(Pod, {
     apiVersion: 'v1',

@@ -5,7 +5,7 @@ import { Job } from '../../api/kubernetes.ts'
 import { keys } from '../../identity/keys.ts'
 import { startReflector } from '../../kube/reflector.ts'
 import { countCalls, endOf, isWrite, readCalls, type Call } from './audit.ts'
-import { completeJob } from './fake-node.ts'
+import { completeJob, runPod } from './fake-node.ts'
 import { createInstants, type Instants } from './instants.ts'
 import {
   burstNamespace as namespace,
@@ -104,6 +104,8 @@ const runBurst = async (
   await all((name) => instants.when(started(name)))
   await pause(quietMs)
   const jobs = names.map(jobOf)
+  await Promise.all(jobs.map((job) => runPod(client, job)))
+  await pause(quietMs)
   const logEnd = endOf(auditLog)
   const from = performance.now()
   await Promise.all(jobs.map((job) => completeJob(client, job)))

@@ -60,6 +60,13 @@ test('code of its own counts more than a reference', () => {
   })
 })
 
+test('the code of another language is run as its own definition would', () => {
+  const child = named('child', {})
+  const spec = { ...child.spec, python: ref('parent', { cmdParameters: '-v' }) }
+  const lineage = lineageIn('shop', { ...child, spec }, named('parent', code()))
+  expect(lineage).toMatchObject({ language: 'deno', runtime: { cmdParameters: '-v' } })
+})
+
 test('what a definition of ours refers to is looked for in the namespace of the task first', () => {
   const child = named('child', ref('parent'), home)
   const ours = named('parent', code('ours'), home)
@@ -135,7 +142,7 @@ test('a definition wakes the tasks and the definitions that run its code, where 
   const none = storeOf<never>([], {})
   const sources = {
     ...{ tasks, definitions, jobs: none, configMaps: none, appVersions: none },
-    ...{ pods: none, workloadVersions: none, namespaces: none, client: {} as never, settings },
+    ...{ workloadVersions: none, namespaces: none, pods: none, client: {} as never, settings },
   }
   const theirs = named('parent', code(), 'shop')
   const ours = named('parent', code(), home)
