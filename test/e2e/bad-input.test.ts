@@ -152,7 +152,10 @@ test('empty code: the definition says so, and the task that would run it waits',
   )
   expect(condition.message).toContain('code')
   await stalled(async () => (await world.tasks())[0])
-  expect(Object.values(await warnings(namespace, 'KeptnTaskDefinition'))).toEqual([1])
+  // Events follow the condition within a second.
+  await eventually(async () => {
+    expect(Object.values(await warnings(namespace, 'KeptnTaskDefinition'))).toEqual([1])
+  })
   expectHeld(await world.pods())
 
   await installation.apply(yaml(task(namespace, 'check', fine)))
@@ -171,7 +174,9 @@ test('a secret that is missing: the task waits for it and names it', async () =>
 
   const condition = await stalled(async () => (await world.tasks())[0])
   expect(condition.message).toContain('slack')
-  expect(Object.values(await warnings(namespace, 'KeptnTask'))).toEqual([1])
+  await eventually(async () => {
+    expect(Object.values(await warnings(namespace, 'KeptnTask'))).toEqual([1])
+  })
   expectHeld(await world.pods())
 
   await installation.apply(
