@@ -95,18 +95,25 @@ const runsEachCheckOnce: Invariant = {
 const placeOf = (task: Stored, definition: string): string =>
   [controllerOf(task)?.uid, task.spec?.['checkType'], definition].join('/')
 
-/** The last task that was made for a place, and whether it has succeeded. */
+/** The last task that was made for a place, with those that a former leader has made since; and whether one has succeeded. */
 interface Last {
-  readonly uid: string
+  readonly uids: Set<string>
   hasSucceeded: boolean
 }
 
-const noteTask = (last: Map<string, Last>, task: Stored, isNew: boolean): void => {
+const noteTask = (
+  last: Map<string, Last>,
+  task: Stored,
+  { isNew, isLate }: { readonly isNew: boolean; readonly isLate: boolean },
+): void => {
   const { uid } = task.metadata
   const place = placeOf(task, String(task.spec?.['taskDefinition']))
-  if (isNew) last.set(place, { uid, hasSucceeded: false })
-  const known = last.get(place)
-  if (known?.uid === uid && stateOf(task) === 'Succeeded') known.hasSucceeded = true
+  // A former leader's may be the one that is wanted, or of an attempt that is over.
+  const known = isNew && !isLate ? undefined : last.get(place)
+  const noted = known ?? { uids: new Set(), hasSucceeded: false }
+  if (isNew) noted.uids.add(uid)
+  if (noted.uids.has(uid) && stateOf(task) === 'Succeeded') noted.hasSucceeded = true
+  last.set(place, noted)
 }
 
 const keepsTheOrder: Invariant = {
@@ -116,7 +123,7 @@ const keepsTheOrder: Invariant = {
     return (change) => {
       const { type, before, after } = change
       if (type.kind === KeptnTask.kind && after !== undefined) {
-        noteTask(last, after, before === undefined)
+        noteTask(last, after, { isNew: before === undefined, isLate: intent.isLate })
       }
       const made = madeBy(KeptnTask.kind, change)
       if (made === undefined || intent.isLate) return undefined
