@@ -43,13 +43,22 @@ const callsWhileWaiting = async (world: World): Promise<readonly Call[]> => {
     Deployment,
     checkedDeployment({ namespace: waitingNamespace, name: 'waiting' }),
   )
-  await eventually(
+  const job = await eventually(
     async () => {
-      const { items } = await client.list(Job, { namespace: waitingNamespace })
-      if (items.length === 0) throw new Error('The task has no Job yet')
+      const [found] = (await client.list(Job, { namespace: waitingNamespace })).items
+      if (found === undefined) throw new Error('The task has no Job yet')
+      return found
     },
     { timeoutMs: 30_000 },
   )
+  // What the Job controller says of a Job whose pod runs: why one does not start would be asked for.
+  await client.patch(Job, {
+    namespace: waitingNamespace,
+    name: job.metadata.name,
+    patchType: 'merge',
+    subresource: 'status',
+    patch: { status: { active: 1, ready: 1, startTime: new Date().toISOString() } },
+  })
   await eventually(
     async () => {
       const { items } = await client.list(Pod, {
