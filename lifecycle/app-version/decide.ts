@@ -20,10 +20,13 @@ import { appPhases, promotionPhase } from '../phases.ts'
 import { deprecate, runChecks, sayRefused, walkPhases, type PhaseResult } from '../progress.ts'
 import type { Telling } from '../transitions.ts'
 import { lossOf } from './loss.ts'
-import { appParent, withFailureTasks, type AppVersionStatus } from './on-failure.ts'
-import { isWaitedFor, type AppVersionSeen, type ListedWorkload } from './seen.ts'
-
-export type { AppVersionStatus } from './on-failure.ts'
+import { appParent, withFailureTasks } from './on-failure.ts'
+import {
+  isWaitedFor,
+  type AppVersionSeen,
+  type AppVersionStatus,
+  type ListedWorkload,
+} from './seen.ts'
 
 type AppPhase = (typeof appPhases)[number]
 

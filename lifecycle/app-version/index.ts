@@ -13,9 +13,9 @@ import { endingOf, endings } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { hasLeft } from '../namespaces.ts'
 import { lifecycleIndexes, ownerKeys, within } from '../stores.ts'
-import { decide, refused, type AppVersionStatus } from './decide.ts'
+import { decide, refused } from './decide.ts'
 import { observe, type Reader } from './observe.ts'
-import type { AppVersionSeen } from './seen.ts'
+import type { AppVersionSeen, AppVersionStatus } from './seen.ts'
 
 /** Writes the status of KeptnAppVersions and makes their tasks and evaluations. */
 export const appVersionController = (

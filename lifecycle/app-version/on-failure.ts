@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { ItemStatus, KeptnAppVersion, State, StatusOf } from '../../api/index.ts'
+import type { ItemStatus, KeptnAppVersion, State } from '../../api/index.ts'
 import type { Decision, Transition } from '../../kube/decision.ts'
 import { checkPhase, type PhaseProgress } from '../checks/check-phase.ts'
 import { attemptOf } from '../checks/ending.ts'
@@ -17,9 +17,7 @@ import { namesIn, type Parent } from '../children.ts'
 import { appPhases, onFailurePhase, promotionPhase } from '../phases.ts'
 import { withoutStalled } from '../progress.ts'
 import { factTransition, phaseTransition, type Telling } from '../transitions.ts'
-import type { AppVersionSeen } from './seen.ts'
-
-export type AppVersionStatus = StatusOf<KeptnAppVersion>
+import type { AppVersionSeen, AppVersionStatus } from './seen.ts'
 
 /** An app version as what its tasks are told of. */
 export const appParent = (version: KeptnAppVersion, attempt: number): Parent => ({

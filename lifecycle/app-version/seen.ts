@@ -3,11 +3,13 @@
  *
  * @module
  */
-import type { KeptnAppVersion, KeptnWorkloadVersion } from '../../api/index.ts'
+import type { KeptnAppVersion, KeptnWorkloadVersion, StatusOf } from '../../api/index.ts'
 import { isAutomaticVersion } from '../checks/automatic-app.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import type { Children, Definitions } from '../children.ts'
 import type { LifecycleConfig } from '../config.ts'
+
+export type AppVersionStatus = StatusOf<KeptnAppVersion>
 
 /** A workload that the app version lists, with the version of it that exists. */
 export interface ListedWorkload {

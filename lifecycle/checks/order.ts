@@ -31,14 +31,14 @@ const quoted = (names: readonly string[]): string => names.map((name) => `"${nam
 
 /** All that a task which was not made waits for, directly or not. */
 const behind = (
-  { stateOf, dependenciesOf }: Order,
+  order: Order,
   definition: string,
   found: Set<string> = new Set<string>(),
 ): ReadonlySet<string> => {
-  for (const name of dependenciesOf(definition)) {
-    if (found.has(name) || stateOf(name) !== undefined) continue
+  for (const name of order.dependenciesOf(definition)) {
+    if (found.has(name) || order.stateOf(name) !== undefined) continue
     found.add(name)
-    behind({ listed: [], stateOf, dependenciesOf }, name, found)
+    behind(order, name, found)
   }
   return found
 }

@@ -11,6 +11,7 @@
 import type { KeptnTaskDefinition, RuntimeSpec } from '../../api/index.ts'
 import { keyOf } from '../../kube/keys.ts'
 import type { Store } from '../../kube/store.ts'
+import { isLeaving } from '../checks/leaving.ts'
 import { sourceOf, type Source } from './source.ts'
 
 /** What the tasks of a definition run, and whose it is; or why none can be run, and which definition is to blame. */
@@ -24,7 +25,7 @@ export const finderIn =
   (name: string): KeptnTaskDefinition | undefined =>
     namespaces
       .map((namespace) => definitions.get(namespace, name))
-      .find((found) => found !== undefined && found.metadata.deletionTimestamp === undefined)
+      .find((found) => found !== undefined && !isLeaving(found))
 
 /** What a definition refers to, and what that refers to. In a circle, the last is one that was there before. */
 export const parentsOf = (

@@ -146,7 +146,8 @@ export interface PodRules extends TaskPods {
  */
 export const createJob = (plan: JobPlan): Create => {
   const { task, definition, name, secretVersions } = plan
-  const { namespace, labels = {} } = task.metadata
+  const { namespace, uid } = task.metadata
+  const labels = { ...task.metadata.labels, [taskLabel]: uid }
   const annotations = annotationsOf(task)
   return {
     kind: 'create',
@@ -157,7 +158,7 @@ export const createJob = (plan: JobPlan): Create => {
       metadata: {
         name,
         ...(namespace === undefined ? {} : { namespace }),
-        labels: { ...labels, [taskLabel]: task.metadata.uid },
+        labels,
         annotations: {
           ...annotations,
           ...contextAnnotations(task),
@@ -173,7 +174,7 @@ export const createJob = (plan: JobPlan): Create => {
         podFailurePolicy,
         activeDeadlineSeconds: plan.timeoutSeconds,
         template: {
-          metadata: { labels: { ...labels, [taskLabel]: task.metadata.uid }, annotations },
+          metadata: { labels, annotations },
           spec: podSpec(plan),
         },
       },

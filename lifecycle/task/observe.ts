@@ -159,15 +159,15 @@ const look = async (sources: Sources, job: FollowedJob): Promise<NonNullable<See
 
 const findObstacle = async (
   { client }: Sources,
-  { metadata }: FollowedJob,
+  job: FollowedJob,
 ): Promise<Obstacle | undefined> => {
-  const { namespace = '', uid } = metadata
-  const { items } = await client.list(Pod, { namespace, labelSelector: `${podsOfJob}=${uid}` })
-  const pod = presentPod(items)
+  const { metadata } = job
+  const pods = await livePods(client, job)
+  const pod = presentPod(pods)
   if (pod !== undefined && !isSilent(pod)) return obstacleOf(pod)
   const subject = pod ?? { metadata }
   // What kept an earlier pod from being made is over.
-  const since = items
+  const since = pods
     .map((each) => each.metadata.creationTimestamp)
     .toSorted()
     .at(-1)
@@ -198,25 +198,24 @@ const withLeft = async (sources: Sources, seen: Seen, job: FollowedJob): Promise
  * What a task has left whose Job is complete. Its pod has ended before, and the store mostly knows; where it is behind, or
  * the pod has no label of ours, the API server is asked: the outcome is stored with the result or without it, once.
  */
-const findLeft = async (
-  { client, pods }: Sources,
-  { metadata: { namespace = '', uid } }: FollowedJob,
-): Promise<Left | undefined> => {
-  const known = leftIn(pods.by('job', uid))
-  const left = known === 'unknown' ? leftIn(await livePods(client, namespace, uid)) : known
+const findLeft = async ({ client, pods }: Sources, job: FollowedJob): Promise<Left | undefined> => {
+  const known = leftIn(pods.by('job', job.metadata.uid))
+  const left =
+    known === 'unknown' ? leftIn((await livePods(client, job)).map(projectTaskPod)) : known
   return typeof left === 'string' ? undefined : left
 }
 
+/** Label that the Job controller puts on the pods of a Job, with the Job's UID. */
+const podsOfJob = 'batch.kubernetes.io/controller-uid'
+
 const livePods = async (
   client: Sources['client'],
-  namespace: string,
-  uid: string,
-): Promise<readonly TaskPod[]> => {
+  { metadata: { namespace = '', uid } }: FollowedJob,
+): Promise<readonly Pod[]> => {
   try {
-    const { items } = await client.list(Pod, { namespace, labelSelector: `${podsOfJob}=${uid}` })
-    return items.map(projectTaskPod)
+    return (await client.list(Pod, { namespace, labelSelector: `${podsOfJob}=${uid}` })).items
   } catch (error) {
-    // The outcome is known without it; that we may not read pods must not keep a task from ending.
+    // The outcome is known without them; that we may not read pods must not keep a task from ending.
     if (isForbidden(error)) return []
     throw error
   }
@@ -377,20 +376,15 @@ const readCode = async (
   return text === undefined ? 'missing' : { text }
 }
 
-/** Label that the Job controller puts on the pods of a Job, with the Job's UID. */
-const podsOfJob = 'batch.kubernetes.io/controller-uid'
-
 const readEnding = async ({ client }: Sources, followed: FollowedJob): Promise<Ending> => {
   const { namespace = '', name, uid } = followed.metadata
   try {
     const job = await client.get(Job, { namespace, name })
     if (job?.metadata.uid !== uid) return {}
-    const labelSelector = `${podsOfJob}=${uid}`
-    const { items } = await client.list(Pod, { namespace, labelSelector })
-    if (items.length === 0) return {}
-    return endingOf(items, await maskingFor(client, job))
+    const pods = await livePods(client, followed)
+    return pods.length === 0 ? {} : endingOf(pods, await maskingFor(client, job))
   } catch (error) {
-    // The outcome is known without it; that we may not read pods must not keep a task from ending.
+    // The same holds for the Job itself.
     if (isForbidden(error)) return {}
     throw error
   }

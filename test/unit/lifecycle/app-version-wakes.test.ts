@@ -6,27 +6,11 @@ import {
   type KeptnWorkloadVersion,
 } from '../../../api/index.ts'
 import type { KubeObject } from '../../../api/object.ts'
-import { createFeed } from '../../../kube/store.ts'
 import { appVersionController } from '../../../lifecycle/app-version/index.ts'
 import type { Reader } from '../../../lifecycle/app-version/observe.ts'
 import { lifecycleIndexes, type LifecycleStores } from '../../../lifecycle/stores.ts'
+import { filledStore } from '../filled-store.ts'
 import { appVersion, metadata, workloadVersion } from './objects.ts'
-
-const storeOf = <T extends KubeObject>(
-  objects: readonly T[],
-  indexes: Readonly<Record<string, (object: T) => readonly string[]>>,
-) => {
-  const feed = createFeed<T>({
-    project: (object) => object as T,
-    matches: () => true,
-    indexes,
-    onError: (error) => {
-      throw error
-    },
-  })
-  for (const object of objects) feed.apply('ADDED', object)
-  return feed.store
-}
 
 const pod: KubeObject = {
   apiVersion: 'v1',
@@ -67,11 +51,11 @@ const ended = (reason: string): KeptnWorkloadVersion =>
   )
 
 const wokenByPod = (version: KeptnWorkloadVersion): readonly string[] => {
-  const pods = storeOf([pod], lifecycleIndexes.pods)
+  const pods = filledStore([pod], lifecycleIndexes.pods)
   const stores = {
     pods,
-    workloadVersions: storeOf([version], lifecycleIndexes.workloadVersions),
-    appVersions: storeOf<KeptnAppVersion>([appVersion()], lifecycleIndexes.appVersions),
+    workloadVersions: filledStore([version], lifecycleIndexes.workloadVersions),
+    appVersions: filledStore<KeptnAppVersion>([appVersion()], lifecycleIndexes.appVersions),
   } as unknown as LifecycleStores
   const { wakes } = appVersionController({ stores } as Reader)
   return wakes.filter(({ store }) => store === pods).flatMap(({ keys }) => keys(pod))

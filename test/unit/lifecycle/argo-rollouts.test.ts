@@ -1,27 +1,16 @@
 /** What an Argo Rollout says about its ReplicaSets, and which of them it speaks for. */
 import { describe, expect, test } from '@jest/globals'
-import type { KeptnWorkloadVersion } from '../../../api/index.ts'
 import type { ReplicaSet, Rollout } from '../../../api/kubernetes.ts'
 import type { KubeObject } from '../../../api/object.ts'
-import { createFeed } from '../../../kube/store.ts'
 import { rolloutOf } from '../../../lifecycle/checks/rollout.ts'
 import { isNewest, replicaSetOwner, replicaSetsOf } from '../../../lifecycle/owners.ts'
 import { lifecycleIndexes, type LifecycleStores } from '../../../lifecycle/stores.ts'
 import { workloadVersionController } from '../../../lifecycle/workload-version/index.ts'
+import { filledStore } from '../filled-store.ts'
 import { metadata, workloadVersion } from './objects.ts'
 
-const storeOf = <T extends KubeObject>(objects: readonly T[]) => {
-  const feed = createFeed<T>({
-    project: (object) => object as T,
-    matches: () => true,
-    indexes: lifecycleIndexes.replicaSets,
-    onError: (error) => {
-      throw error
-    },
-  })
-  for (const object of objects) feed.apply('ADDED', object)
-  return feed.store
-}
+const storeOf = <T extends KubeObject>(objects: readonly T[]) =>
+  filledStore(objects, lifecycleIndexes.replicaSets)
 
 const hashKey = 'rollouts-pod-template-hash'
 
@@ -221,20 +210,12 @@ test('a Rollout speaks for the ReplicaSets that it controls', () => {
 })
 
 test('a Rollout wakes the versions that its ReplicaSets are of', () => {
-  const feed = createFeed<KeptnWorkloadVersion>({
-    project: (object) => object as KeptnWorkloadVersion,
-    matches: () => true,
-    indexes: lifecycleIndexes.workloadVersions,
-    onError: (error) => {
-      throw error
-    },
-  })
   const never = () => Promise.reject(new Error('Not to be read'))
   const resourceReference = { uid: 'uid-cart-b', kind: 'ReplicaSet', name: 'cart-b' }
-  feed.apply('ADDED', workloadVersion({ resourceReference }))
+  const versions = [workloadVersion({ resourceReference })]
   const rollouts = storeOf<Rollout>([])
   const stores = {
-    workloadVersions: feed.store,
+    workloadVersions: filledStore(versions, lifecycleIndexes.workloadVersions),
     replicaSets: storeOf([replicaSet('a', 1), newest]),
     rollouts,
   } as unknown as LifecycleStores

@@ -3,26 +3,10 @@ import { expect, test } from '@jest/globals'
 import type { KeptnWorkload } from '../../../api/index.ts'
 import type { DaemonSet, ReplicaSet, StatefulSet } from '../../../api/kubernetes.ts'
 import type { KubeObject } from '../../../api/object.ts'
-import { createFeed } from '../../../kube/store.ts'
 import { observeRevision, type RevisionReader } from '../../../lifecycle/revision/observe.ts'
 import { lifecycleIndexes } from '../../../lifecycle/stores.ts'
+import { filledStore } from '../filled-store.ts'
 import { metadata, workloadVersion } from './objects.ts'
-
-const storeOf = <T extends KubeObject>(
-  objects: readonly T[],
-  indexes: Readonly<Record<string, (object: T) => readonly string[]>> = {},
-) => {
-  const feed = createFeed<T>({
-    project: (object) => object as T,
-    matches: () => true,
-    indexes,
-    onError: (error) => {
-      throw error
-    },
-  })
-  for (const object of objects) feed.apply('ADDED', object)
-  return feed.store
-}
 
 const byUid = { uid: ({ metadata: { uid } }: KubeObject) => [uid] }
 const template = { spec: { containers: [] } }
@@ -74,13 +58,13 @@ const hasItsSay = async (revision: string, world: World): Promise<boolean> => {
   const only = <T>(object: T | undefined): readonly T[] => (object === undefined ? [] : [object])
   const reader = {
     stores: {
-      pods: storeOf([], lifecycleIndexes.pods),
-      workloads: storeOf([workload], lifecycleIndexes.workloads),
-      workloadVersions: storeOf([recorded], lifecycleIndexes.workloadVersions),
-      replicaSets: storeOf(only(world.replicaSet), lifecycleIndexes.replicaSets),
-      statefulSets: storeOf(only(world.statefulSet), byUid),
-      daemonSets: storeOf(only(world.daemonSet), byUid),
-      configs: storeOf([], lifecycleIndexes.configs),
+      pods: filledStore([], lifecycleIndexes.pods),
+      workloads: filledStore([workload], lifecycleIndexes.workloads),
+      workloadVersions: filledStore([recorded], lifecycleIndexes.workloadVersions),
+      replicaSets: filledStore(only(world.replicaSet), lifecycleIndexes.replicaSets),
+      statefulSets: filledStore(only(world.statefulSet), byUid),
+      daemonSets: filledStore(only(world.daemonSet), byUid),
+      configs: filledStore([], lifecycleIndexes.configs),
     },
     client: { get: () => Promise.resolve(undefined) },
     wantedByDaemonSet: () => Promise.resolve(only(world.wantedByDaemonSet)),

@@ -3,7 +3,6 @@ import { expect, test } from '@jest/globals'
 import type { KeptnWorkload } from '../../../api/index.ts'
 import type { ReplicaSet, StatefulSet } from '../../../api/kubernetes.ts'
 import type { KubeObject } from '../../../api/object.ts'
-import { createFeed } from '../../../kube/store.ts'
 import {
   revisionKeysOfReplicaSet,
   revisionKeysOfStatefulSet,
@@ -12,6 +11,7 @@ import {
   type RevisionReader,
 } from '../../../lifecycle/revision/observe.ts'
 import { lifecycleIndexes } from '../../../lifecycle/stores.ts'
+import { filledStore } from '../filled-store.ts'
 import { metadata, workloadVersion } from './objects.ts'
 
 const owner = (kind: string, name: string) => ({
@@ -35,29 +35,13 @@ const pod = (name: string, of: string): KubeObject => ({
   metadata: metadata(name, { ownerReferences: [owner('ReplicaSet', of)] }),
 })
 
-const storeOf = <T extends KubeObject>(
-  objects: readonly T[],
-  indexes: Readonly<Record<string, (object: T) => readonly string[]>>,
-) => {
-  const feed = createFeed<T>({
-    project: (object) => object as T,
-    matches: () => true,
-    indexes,
-    onError: (error) => {
-      throw error
-    },
-  })
-  for (const object of objects) feed.apply('ADDED', object)
-  return feed.store
-}
-
 test('a ReplicaSet wakes those of its Deployment that have held pods', () => {
   const sets = ['cart-1', 'cart-2', 'cart-3'].map(replicaSet)
   const reader = {
     stores: {
-      pods: storeOf([pod('a', 'cart-1'), pod('b', 'cart-3')], lifecycleIndexes.pods),
-      replicaSets: storeOf(sets, lifecycleIndexes.replicaSets),
-      workloadVersions: storeOf([], lifecycleIndexes.workloadVersions),
+      pods: filledStore([pod('a', 'cart-1'), pod('b', 'cart-3')], lifecycleIndexes.pods),
+      replicaSets: filledStore(sets, lifecycleIndexes.replicaSets),
+      workloadVersions: filledStore([], lifecycleIndexes.workloadVersions),
     },
   } as unknown as Pick<RevisionReader, 'stores'>
   const keys = revisionKeysOfReplicaSet(reader)(replicaSet('cart-2'))
@@ -102,14 +86,14 @@ const heldPod = (name: string, of: string, workloadKey = 'cart'): KubeObject => 
 const held = (workloads: readonly KeptnWorkload[], sets: readonly StatefulSet[] = []) =>
   ({
     stores: {
-      pods: storeOf(
+      pods: filledStore(
         [heldPod('a', 'cart'), heldPod('b', 'cart-2'), heldPod('c', 'web', 'web')],
         lifecycleIndexes.pods,
       ),
-      workloads: storeOf(workloads, lifecycleIndexes.workloads),
-      workloadVersions: storeOf([workloadVersion()], lifecycleIndexes.workloadVersions),
-      replicaSets: storeOf([], {}),
-      statefulSets: storeOf(sets, {}),
+      workloads: filledStore(workloads, lifecycleIndexes.workloads),
+      workloadVersions: filledStore([workloadVersion()], lifecycleIndexes.workloadVersions),
+      replicaSets: filledStore([], {}),
+      statefulSets: filledStore(sets, {}),
     },
   }) as unknown as Pick<RevisionReader, 'stores'>
 

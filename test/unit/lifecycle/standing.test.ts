@@ -3,7 +3,6 @@ import { expect, test } from '@jest/globals'
 import type { KeptnWorkload, KeptnWorkloadVersion } from '../../../api/index.ts'
 import type { Namespace, ReplicaSet, StatefulSet } from '../../../api/kubernetes.ts'
 import type { KubeObject, ObjectMeta } from '../../../api/object.ts'
-import { createFeed } from '../../../kube/store.ts'
 import { lifecycleIndexes } from '../../../lifecycle/stores.ts'
 import {
   hasGonePast,
@@ -12,23 +11,8 @@ import {
   type Standing,
   type StandingStores,
 } from '../../../lifecycle/workload-version/standing.ts'
+import { filledStore } from '../filled-store.ts'
 import { metadata, workloadVersion } from './objects.ts'
-
-const storeOf = <T extends KubeObject>(
-  objects: readonly T[],
-  indexes: Readonly<Record<string, (object: T) => readonly string[]>> = {},
-) => {
-  const feed = createFeed<T>({
-    project: (object) => object as T,
-    matches: () => true,
-    indexes,
-    onError: (error) => {
-      throw error
-    },
-  })
-  for (const object of objects) feed.apply('ADDED', object)
-  return feed.store
-}
 
 const leaving = { deletionTimestamp: '2026-03-01T12:00:10Z' }
 const controller = (kind: string, name: string) => ({
@@ -114,12 +98,12 @@ const storesOf = ({
   versions,
 }: Omit<World, 'version'>) =>
   ({
-    pods: storeOf(pods ?? [], lifecycleIndexes.pods),
-    workloads: storeOf(workloads ?? [], lifecycleIndexes.workloads),
-    replicaSets: storeOf(replicaSets ?? [], lifecycleIndexes.replicaSets),
-    statefulSets: storeOf(statefulSets ?? []),
-    daemonSets: storeOf([]),
-    workloadVersions: storeOf(versions ?? [], lifecycleIndexes.workloadVersions),
+    pods: filledStore(pods ?? [], lifecycleIndexes.pods),
+    workloads: filledStore(workloads ?? [], lifecycleIndexes.workloads),
+    replicaSets: filledStore(replicaSets ?? [], lifecycleIndexes.replicaSets),
+    statefulSets: filledStore(statefulSets ?? []),
+    daemonSets: filledStore([]),
+    workloadVersions: filledStore(versions ?? [], lifecycleIndexes.workloadVersions),
   }) satisfies StandingStores
 
 /** Version 2, of the ReplicaSet `cart`. */

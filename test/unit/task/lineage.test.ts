@@ -1,8 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { KeptnTask, KeptnTaskDefinition } from '../../../api/index.ts'
-import type { KubeObject } from '../../../api/object.ts'
 import { keyOf } from '../../../kube/keys.ts'
-import { createFeed, type Store } from '../../../kube/store.ts'
 import { taskDefinitionController } from '../../../lifecycle/task-definition/index.ts'
 import {
   definitionIndexes,
@@ -12,10 +10,10 @@ import {
   parentsOf,
 } from '../../../lifecycle/task-definition/lineage.ts'
 import { taskController, taskIndexes } from '../../../lifecycle/task/index.ts'
+import { filledStore } from '../filled-store.ts'
 import { aDefinition, aTask, settings } from './objects.ts'
 
 type Runtime = NonNullable<KeptnTaskDefinition['spec']['deno']>
-type Indexes<T> = Readonly<Record<string, (object: T) => readonly string[]>>
 
 const home = settings.namespace
 
@@ -26,20 +24,8 @@ const named = (name: string, deno: Runtime, namespace = 'shop'): KeptnTaskDefini
 const code = (text = 'Deno.exit(0)'): Runtime => ({ inline: { code: text } })
 const ref = (name: string, more: Runtime = {}): Runtime => ({ functionRef: { name }, ...more })
 
-const storeOf = <T extends KubeObject>(objects: readonly T[], indexes: Indexes<T>): Store<T> => {
-  const feed = createFeed<T>({
-    project: (object) => object as T,
-    matches: () => true,
-    indexes,
-    onError: (error) => {
-      throw error
-    },
-  })
-  for (const object of objects) feed.apply('ADDED', object)
-  return feed.store
-}
 const definitionsIn = (...definitions: readonly KeptnTaskDefinition[]) =>
-  storeOf(definitions, definitionIndexes)
+  filledStore(definitions, definitionIndexes)
 
 const lineageIn = (
   namespace: string,
@@ -135,11 +121,11 @@ test('a definition wakes the tasks and the definitions that run its code, where 
     named('middle', ref('parent'), home),
     named('child', ref('parent'), 'bakery'),
   )
-  const tasks = storeOf(
+  const tasks = filledStore(
     [waiting('shop', 'child'), waiting('shop', 'other'), waiting('bakery', 'child')],
     taskIndexes,
   )
-  const none = storeOf<never>([], {})
+  const none = filledStore<never>([], {})
   const sources = {
     ...{ tasks, definitions, jobs: none, configMaps: none, appVersions: none },
     ...{ workloadVersions: none, namespaces: none, pods: none, client: {} as never, settings },

@@ -3,25 +3,15 @@ import type { KeptnTask, KeptnTaskDefinition } from '../../../api/index.ts'
 import type { Pod } from '../../../api/kubernetes.ts'
 import type { KubeObject } from '../../../api/object.ts'
 import { ApiError } from '../../../kube/errors.ts'
-import { createFeed, type Store } from '../../../kube/store.ts'
+import type { Store } from '../../../kube/store.ts'
 import { decide } from '../../../lifecycle/task/decide.ts'
 import { secretVersionsAnnotation, type FollowedJob } from '../../../lifecycle/task/job.ts'
 import { observe, type Sources } from '../../../lifecycle/task/observe.ts'
-import { projectTaskPod, taskPods, type TaskPod } from '../../../lifecycle/task/pods.ts'
+import { projectTaskPod, taskPods } from '../../../lifecycle/task/pods.ts'
+import { filledStore } from '../filled-store.ts'
 import { aDefinition, aJob, aTask, now, settings } from './objects.ts'
 
-const storeOf = <T extends KubeObject>(...objects: readonly T[]): Store<T> => {
-  const feed = createFeed<T>({
-    project: (object) => object as T,
-    matches: () => true,
-    indexes: {},
-    onError: (error) => {
-      throw error
-    },
-  })
-  for (const object of objects) feed.apply('ADDED', object)
-  return feed.store
-}
+const storeOf = <T extends KubeObject>(...objects: readonly T[]): Store<T> => filledStore(objects)
 
 /** A cluster of which stores and API server may say different things. */
 interface Cluster {
@@ -34,18 +24,8 @@ interface Cluster {
   readonly termBeganAt?: string
 }
 
-const podsOf = (...pods: readonly Pod[]): Sources['pods'] => {
-  const feed = createFeed<TaskPod>({
-    project: (object) => projectTaskPod(object as Pod),
-    matches: () => true,
-    indexes: taskPods.indexes,
-    onError: (error) => {
-      throw error
-    },
-  })
-  for (const pod of pods) feed.apply('ADDED', pod)
-  return feed.store
-}
+const podsOf = (...pods: readonly Pod[]): Sources['pods'] =>
+  filledStore(pods.map(projectTaskPod), taskPods.indexes)
 
 const look = async (cluster: Cluster) => {
   const { task, live = {}, definition, job, pods = [], termBeganAt = '1000' } = cluster
