@@ -168,7 +168,7 @@ interface Loop<Seen, Status> {
   readonly conflicts: Map<string, number>
   /** By when the status of a key is stored from which nothing follows. */
   readonly postponed: Map<string, Date>
-  /** The object of a key of which nobody knows whether its status was stored: the answer is missing. */
+  /** The object of a key of which nobody knows whether something was written for it: the answer is missing. */
   readonly doubtful: Map<string, Subject>
 }
 
@@ -317,7 +317,10 @@ const decideAndApply = async <Seen, Status>(
   return outcome
 }
 
-/** Reads into its stores what a write may have changed that was never answered: they must not be behind what we wrote. */
+/**
+ * Reads the object anew for which a write was never answered: its stores must not be behind what we wrote, and what was made
+ * for it must not be made again where it is gone, and what was made with it.
+ */
 const settleDoubt = async <Seen, Status>(
   { doubtful, writer }: Loop<Seen, Status>,
   key: string,
@@ -329,21 +332,33 @@ const settleDoubt = async <Seen, Status>(
   doubtful.delete(key)
 }
 
+/** Notes that something may have been written for a key, or not, where that is what an error leaves open. */
+const doubt = <Seen, Status>(
+  { controller, doubtful }: Loop<Seen, Status>,
+  { key, seen }: { readonly key: string; readonly seen: Seen },
+  error: unknown,
+): void => {
+  if (isUnavailable(error) && controller.subject !== undefined) {
+    doubtful.set(key, controller.subject(seen))
+  }
+}
+
 const carryOut = async <Seen, Status>(
-  { controller, runtime, log, queue, writer, doubtful }: Loop<Seen, Status>,
+  loop: Loop<Seen, Status>,
   { key, now, seen }: { readonly key: string; readonly now: Date; readonly seen: Seen },
   planned: Decision<Status>,
 ): Promise<PassOutcome> => {
+  const { controller, runtime, log, queue, writer } = loop
   const failure = await applyAll(writer, planned.actions)
   if (failure === undefined) controller.applied?.(seen, planned.actions)
+  else doubt(loop, { key, seen }, failure.error)
   const decision = failure === undefined ? planned : afterFailure(controller, seen, failure)
   if (decision.status !== undefined) {
-    const subject = subjectOf(controller, seen)
     try {
-      const isThere = await storeStatus(writer, subject, decision.status)
+      const isThere = await storeStatus(writer, subjectOf(controller, seen), decision.status)
       if (!isThere) return 'gone'
     } catch (error) {
-      if (isUnavailable(error)) doubtful.set(key, subject)
+      doubt(loop, { key, seen }, error)
       throw error
     }
   }

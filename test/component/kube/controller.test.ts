@@ -248,6 +248,23 @@ describe('the loop', () => {
     })
   })
 
+  test('what was made without an answer is not made again before its object was read', async () => {
+    await make('a', 1)
+    const asked: string[] = []
+    world.proxy.treat = ({ method, path, isWatch }) => {
+      const isOfPart = method === 'POST' && path.includes(`/${namespace}/configmaps`)
+      const isOfWidget = method === 'GET' && !isWatch && path.endsWith('/widgets/a')
+      if (isOfPart || isOfWidget) asked.push(method)
+      // The watch tells nothing, and the first part is made unheard.
+      if (isWatch) return { kind: 'through', chunk: () => Buffer.alloc(0) }
+      return isOfPart && asked.length === 1 ? { kind: 'reset', after: true } : pass
+    }
+    start(setUp())
+    await eventually(() => {
+      expect(asked.slice(0, 3)).toEqual(['POST', 'GET', 'POST'])
+    })
+  })
+
   test('a conflict is settled by looking again, quietly', async () => {
     await make('a', 1)
     const setup = setUp()
