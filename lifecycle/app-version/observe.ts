@@ -15,6 +15,7 @@ import { isTerminal } from '../checks/roll-up.ts'
 import { configOf } from '../config.ts'
 import { hasLeft, namespaceOf } from '../namespaces.ts'
 import { childrenOf, definitionsFor, type LifecycleStores } from '../stores.ts'
+import { appVersionOf } from '../workload-version/belonging.ts'
 import { isHeld, standingOf } from '../workload-version/standing.ts'
 import type { AppVersionSeen, ListedWorkload, Place } from './seen.ts'
 
@@ -68,7 +69,9 @@ const listedBy = (
       present,
       isHeld: found !== undefined && isHeld(stores, found),
       isLeftBehind:
-        found?.status?.status === 'Failed' && standingOf(stores, found, space) === 'superseded',
+        found?.status?.status === 'Failed' &&
+        (appVersionOf(stores, found)?.metadata.uid !== metadata.uid ||
+          standingOf(stores, found, space) === 'superseded'),
     }
   })
 }

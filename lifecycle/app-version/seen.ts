@@ -20,7 +20,10 @@ export interface ListedWorkload {
   readonly present: string | undefined
   /** Whether pods of the version are held. */
   readonly isHeld: boolean
-  /** Whether it has failed, and its owner has gone on to something else: a raised revision does not try it again. */
+  /**
+   * Whether it has failed, and this app version does not try it again, whatever its revision: its owner has gone on to
+   * something else, or another app version is what it would begin with.
+   */
   readonly isLeftBehind: boolean
 }
 

@@ -3,18 +3,17 @@
  *
  * @module
  */
-import type { KeptnAppVersion, KeptnWorkloadVersion } from '../../api/index.ts'
+import type { KeptnWorkloadVersion } from '../../api/index.ts'
 import type { KubeObject } from '../../api/object.ts'
 import type { Client } from '../../kube/client.ts'
-import { keyOf, parseKey } from '../../kube/keys.ts'
-import { isOfPresent } from '../app/generation.ts'
-import { newestFirst } from '../checks/history.ts'
-import { isLeaving, isOnItsWayOut } from '../checks/leaving.ts'
+import { parseKey } from '../../kube/keys.ts'
+import { isLeaving } from '../checks/leaving.ts'
 import type { Owner } from '../checks/rollout.ts'
 import { configOf } from '../config.ts'
 import { namespaceOf } from '../namespaces.ts'
 import { replicaSetOwner } from '../owners.ts'
 import { childrenOf, definitionsFor, type LifecycleStores } from '../stores.ts'
+import { appVersionOf } from './belonging.ts'
 import type { WorkloadVersionSeen } from './seen.ts'
 import { isHeld, standingOf } from './standing.ts'
 
@@ -47,26 +46,6 @@ export const observe =
       config: configOf(stores.configs.by('namespace', reader.namespace)),
     }
   }
-
-/** The app version that this workload version belongs to: the newest one that is not deprecated. */
-const appVersionOf = (
-  { appVersions, apps }: LifecycleStores,
-  version: KeptnWorkloadVersion,
-): KeptnAppVersion | undefined => {
-  const app = apps.get(version.metadata.namespace, version.spec.app)
-  /** Its app was made again, or it is being deleted: what it comes to says nothing about the app that is there now. */
-  const isGoing = (candidate: KeptnAppVersion): boolean =>
-    app === undefined ? isLeaving(candidate) : isOnItsWayOut(candidate, app)
-  // Times are whole seconds: of two that were made in one, the app knows which is its own now.
-  const presentFirst = (one: KeptnAppVersion, other: KeptnAppVersion): number =>
-    newestFirst(one, other) || Number(isPresent(other)) - Number(isPresent(one))
-  const isPresent = (candidate: KeptnAppVersion): boolean =>
-    app !== undefined && isOfPresent(app, candidate)
-  return appVersions
-    .by('lists', keyOf(version))
-    .filter((candidate) => candidate.status?.status !== 'Deprecated' && !isGoing(candidate))
-    .toSorted(presentFirst)[0]
-}
 
 const ownerOf = (stores: LifecycleStores, version: KeptnWorkloadVersion): Owner => {
   const { kind, name, uid } = version.spec.resourceReference
