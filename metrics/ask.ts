@@ -8,7 +8,8 @@ import { Secret } from '../api/kubernetes.ts'
 import { ApiError } from '../kube/errors.ts'
 import type { Client } from '../kube/client.ts'
 import type { Fetch } from './fetch.ts'
-import { ProviderError, redact, type MetricRequest, type Sample } from './source.ts'
+import { outcomeOf, type Outcome } from './outcome.ts'
+import { ProviderError, redact, type MetricRequest, type Question, type Sample } from './source.ts'
 import type { SecretEntries, SourceAccess } from './sources/access.ts'
 import { findSource } from './sources/index.ts'
 
@@ -24,12 +25,12 @@ export const createAsk =
   ({ client, fetch }: { client: Pick<Client, 'get'>; fetch: Fetch }): Ask =>
   async (provider, request, signal) => {
     const { type = '', targetServer, insecureSkipTlsVerify } = provider.spec
-    const open = findSource(type)
-    if (open === undefined) throw new ProviderError(`There is no source of type "${type}"`)
+    const found = findSource(type)
+    if (found === undefined) throw new ProviderError(`There is no source of type "${type}"`)
     const { url, login } = placeOf(targetServer)
     const entries = await readSecret(client, provider, signal)
     const sent = new Set<string>()
-    const source = open({
+    const source = found.open({
       url,
       login,
       secret: entries === undefined ? undefined : accessTo(entries),
@@ -48,6 +49,43 @@ export const createAsk =
       throw new ProviderError(message, { status: error.status })
     }
   }
+
+/** Asks a provider one number. Rejects only for what is neither the provider's fault nor the question's. */
+export type Measure = (
+  provider: KeptnMetricsProvider,
+  question: Question,
+  signal: AbortSignal,
+) => Promise<Outcome>
+
+/** Measures through {@link createAsk}; how samples become one number is told by the kind of source. */
+export const createMeasure = (options: Parameters<typeof createAsk>[0]): Measure => {
+  const ask = createAsk(options)
+  return async (provider, { aggregation, ...request }, signal) => {
+    try {
+      const samples = await ask(provider, request, signal)
+      const found = findSource(provider.spec.type ?? '')
+      return outcomeOf(
+        samples,
+        aggregation,
+        found?.reading,
+        notBefore(request, found?.lookBackMs ?? 0),
+      )
+    } catch (error) {
+      if (error instanceof ProviderError) return { kind: 'error', message: error.message }
+      throw error
+    }
+  }
+}
+
+/** For clocks that differ, and for samples that are told by the begin of the time that they are about. */
+const staleAfterMs = 5 * 60_000
+
+/** Older than this, a sample has nothing to do with what was asked. */
+const notBefore = ({ at, range }: MetricRequest, lookBackMs: number): Date => {
+  if (range === undefined) return new Date(at.getTime() - lookBackMs - staleAfterMs)
+  const slackMs = Math.max(staleAfterMs, range.stepMs ?? 0)
+  return new Date(range.from.getTime() - slackMs)
+}
 
 /** Where a provider is, and the login that its address may hold. */
 const placeOf = (targetServer: string): Pick<SourceAccess, 'url' | 'login'> => {

@@ -9,7 +9,7 @@ import type { Client } from '../kube/client.ts'
 import type { Controller } from '../kube/controller.ts'
 import type { Store } from '../kube/store.ts'
 import { refusal, type Endpoint } from './addresses.ts'
-import { createAsk } from './ask.ts'
+import { createMeasure } from './ask.ts'
 import { createFetch } from './fetch.ts'
 import { keptnMetricController, metricIndexes } from './keptn-metric/index.ts'
 import type { Seen } from './keptn-metric/observe.ts'
@@ -66,7 +66,7 @@ export const metricsControllers = (options: {
       metrics: stores.metrics,
       providers: stores.providers,
       measurements: createMeasurements({ now, signal }),
-      ask: createAsk({ client, fetch }),
+      measure: createMeasure({ client, fetch }),
     }),
   ]
 }
