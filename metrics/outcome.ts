@@ -4,7 +4,10 @@
  * @module
  */
 import type { Aggregation } from '../api/index.ts'
+import { decimal, shortest } from './digits.ts'
 import type { Sample } from './source.ts'
+
+export { decimal } from './digits.ts'
 
 /** One number, or why there is none. */
 export type Outcome =
@@ -18,36 +21,89 @@ export type Outcome =
   | { readonly kind: 'no-data' }
   | { readonly kind: 'too-many-series'; readonly series: number }
   | { readonly kind: 'not-a-number'; readonly text: string }
+  /** All that the source has is from long before what was asked about. */
+  | { readonly kind: 'stale'; readonly newest: Date }
   | { readonly kind: 'error'; readonly message: string }
 
 /** An outcome that is not a value. */
 export type Failure = Exclude<Outcome, { kind: 'value' }>
 
+/** How the samples of a source become one number, and how its numbers are written. */
+export interface Reading {
+  /** Which samples make the number when no aggregation is asked for. `only`: there may be no more than one. */
+  readonly counts: 'oldest' | 'last' | 'mean' | 'only'
+  /** How the number is written. */
+  readonly write: (value: number) => string
+  /** How each sample is written, before it is aggregated. */
+  readonly writeEach: (value: number) => string
+}
+
+/** As Prometheus is read: its oldest sample, as it is. */
+export const asItIs: Reading = { counts: 'oldest', write: decimal, writeEach: decimal }
+
 /**
- * One outcome for the samples of one query. With an aggregation all samples count, else the oldest one does.
+ * One outcome for the samples of one query. With an aggregation all samples count, else those that the source's reading
+ * tells.
  *
- * Anything but finite numbers of a single series is not a value.
+ * Anything but finite numbers of a single series is not a value. Nor is a series that ends before `notBefore`.
  */
 export const outcomeOf = (
   samples: readonly Sample[],
   aggregation: Aggregation | undefined,
+  reading: Reading = asItIs,
+  notBefore?: Date,
 ): Outcome => {
   const series = new Set(samples.map((sample) => sample.series)).size
   if (series > 1) return { kind: 'too-many-series', series }
-  const [first] = samples
-  if (first === undefined) return { kind: 'no-data' }
-  const counted = aggregation === undefined ? [first] : samples
+  const counted = aggregation === undefined ? countedOf(samples, reading) : samples
+  if (counted.length === 0) return { kind: 'no-data' }
   const odd = counted.find(({ value }) => !Number.isFinite(value))
   if (odd !== undefined) return { kind: 'not-a-number', text: decimal(odd.value) }
-  if (aggregation === undefined) {
-    const value = decimal(first.value)
-    return { kind: 'value', value, raw: JSON.stringify(value) }
-  }
+  const newest = newestOf(counted)
+  if (notBefore !== undefined && newest < notBefore) return { kind: 'stale', newest }
   const values = counted.map(({ value }) => value)
-  const total = aggregate(aggregation, values)
+  return aggregation === undefined
+    ? single(values, reading)
+    : aggregated(aggregation, values, reading)
+}
+
+const newestOf = (samples: readonly Sample[]): Date =>
+  new Date(samples.reduce((latest, { at }) => Math.max(latest, at.getTime()), 0))
+
+const countedOf = (samples: readonly Sample[], { counts }: Reading): readonly Sample[] => {
+  switch (counts) {
+    case 'oldest':
+      return samples.slice(0, 1)
+    case 'last':
+      return samples.slice(-1)
+    case 'mean':
+    case 'only':
+      return samples
+  }
+}
+
+const single = (values: readonly number[], { counts, write, writeEach }: Reading): Outcome => {
+  if (counts === 'only' && values.length > 1) {
+    return { kind: 'too-many-series', series: values.length }
+  }
+  const value = write(sum(values) / values.length)
+  // The sum of finite numbers may be too large for a number, and so may one that was rounded.
+  if (!Number.isFinite(Number(value))) return { kind: 'not-a-number', text: value }
+  const raw = JSON.stringify(values.length === 1 ? value : values.map(writeEach))
+  return { kind: 'value', value, raw }
+}
+
+const aggregated = (
+  aggregation: Aggregation,
+  values: readonly number[],
+  { writeEach }: Reading,
+): Outcome => {
+  // Keptn aggregates the numbers as it has written them.
+  const written = values.map(writeEach)
+  const total = aggregate(aggregation, written.map(Number))
   // The sum of finite numbers may be too large for a number.
   if (!Number.isFinite(total)) return { kind: 'not-a-number', text: decimal(total) }
-  return { kind: 'value', value: shortest(total), raw: JSON.stringify(values.map(decimal)) }
+  return { kind: 'value', value: shortest(total), raw: JSON.stringify(written) }
 }
 
 /** Why there is no value, in one word for programs and a sentence for people. */
@@ -64,6 +120,11 @@ export const explain = (
       }
     case 'not-a-number':
       return { reason: 'NotANumber', message: `the query result is ${failure.text}, not a number` }
+    case 'stale':
+      return {
+        reason: 'Stale',
+        message: `the newest value in the query result is of ${failure.newest.toISOString()}, long before what was asked about`,
+      }
     case 'error':
       return { reason: 'QueryFailed', message: failure.message }
   }
@@ -100,30 +161,4 @@ const median = (values: readonly number[]): number => {
   return (
     sum(sorted(values).slice(Math.ceil(half) - 1, Math.floor(half) + 1)) / (2 - (values.length % 2))
   )
-}
-
-/** Digits and exponent of the shortest decimal that reads back as the same number. */
-const parts = (value: number): readonly [sign: string, digits: string, exponent: number] => {
-  const [mantissa = '', exponent = ''] = value.toExponential().split('e')
-  return [value < 0 ? '-' : '', mantissa.replace(/[-.]/g, ''), Number(exponent)]
-}
-
-/** A number as a plain decimal, never with an exponent. */
-export const decimal = (value: number): string => {
-  if (Number.isNaN(value)) return 'NaN'
-  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf'
-  const [sign, digits, exponent] = parts(value)
-  if (exponent < 0) return `${sign}0.${'0'.repeat(-exponent - 1)}${digits}`
-  const whole = digits.slice(0, exponent + 1).padEnd(exponent + 1, '0')
-  const fraction = digits.slice(exponent + 1)
-  return `${sign}${whole}${fraction === '' ? '' : `.${fraction}`}`
-}
-
-/** A number as Keptn prints an aggregate: with an exponent below 1e-4 and from 1e21 on. */
-const shortest = (value: number): string => {
-  const [sign, digits, exponent] = parts(value)
-  if (value === 0 || (exponent >= -4 && exponent < 21)) return decimal(value)
-  const mantissa = digits.length === 1 ? digits : `${digits.slice(0, 1)}.${digits.slice(1)}`
-  const size = String(Math.abs(exponent)).padStart(2, '0')
-  return `${sign}${mantissa}e${exponent < 0 ? '-' : '+'}${size}`
 }

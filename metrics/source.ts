@@ -3,18 +3,27 @@
  *
  * @module
  */
+import type { Aggregation } from '../api/index.ts'
 
 /** What is asked. Without `range`, the query is about the instant `at`. */
 export interface MetricRequest {
   /** In the source's own language, passed through untouched. */
   readonly query: string
   readonly at: Date
+  /** Where the number is in a reply, for sources whose replies may hold any. */
+  readonly path?: string
   readonly range?: {
     readonly from: Date
     readonly to: Date
     /** Distance between samples; missing: the source's own choice for one value over the whole range. */
     readonly stepMs?: number
   }
+}
+
+/** A request, and how its samples become one number. */
+export interface Question extends MetricRequest {
+  /** Missing: as the source is read. */
+  readonly aggregation?: Aggregation
 }
 
 /** One number, as measured; NaN and the infinities are passed on as they are. */

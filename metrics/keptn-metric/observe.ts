@@ -1,10 +1,8 @@
 import type { KeptnMetric, KeptnMetricsProvider } from '../../api/index.ts'
 import { keyOf, parseKey } from '../../kube/keys.ts'
 import type { Store } from '../../kube/store.ts'
-import type { Ask } from '../ask.ts'
+import type { Measure } from '../ask.ts'
 import type { Measurement, Measurements, Progress } from '../measurements.ts'
-import { outcomeOf, type Outcome } from '../outcome.ts'
-import { ProviderError } from '../source.ts'
 import { dueAt, questionOf, type Question } from './question.ts'
 
 /** Everything that a decision about a KeptnMetric needs. */
@@ -21,7 +19,7 @@ export interface Cluster {
   readonly metrics: Store<KeptnMetric>
   readonly providers: Store<KeptnMetricsProvider>
   readonly measurements: Measurements
-  readonly ask: Ask
+  readonly measure: Measure
 }
 
 /** Reads a metric and its provider, and sends the query off when it is due; its outcome wakes the metric. */
@@ -40,11 +38,11 @@ export const observe =
       cluster.measurements.forget(key)
       return { now, metric, provider, measured: 'not-due' }
     }
-    return { now, metric, provider, measured: measure(cluster, metric, question, now) }
+    return { now, metric, provider, measured: measured(cluster, metric, question, now) }
   }
 
-const measure = (
-  { measurements, ask }: Cluster,
+const measured = (
+  { measurements, measure }: Cluster,
   metric: KeptnMetric,
   question: Question,
   now: Date,
@@ -58,7 +56,7 @@ const measure = (
     id: question.id,
     source: question.provider.metadata.uid,
     after: lastUpdated === undefined ? undefined : new Date(lastUpdated),
-    run: (at, signal) => outcome(ask, question, at, signal),
+    run: (at, signal) => measure(question.provider, question.at(at), signal),
   })
   return 'under-way'
 }
@@ -77,19 +75,4 @@ const nextStep = (
       return measurement
   }
   return dueAt(metric, now) <= now ? 'ask' : 'not-due'
-}
-
-const outcome = async (
-  ask: Ask,
-  question: Question,
-  at: Date,
-  signal: AbortSignal,
-): Promise<Outcome> => {
-  try {
-    const samples = await ask(question.provider, question.at(at), signal)
-    return outcomeOf(samples, question.aggregation)
-  } catch (error) {
-    if (error instanceof ProviderError) return { kind: 'error', message: error.message }
-    throw error
-  }
 }

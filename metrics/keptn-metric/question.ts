@@ -4,14 +4,9 @@
  * @module
  */
 import { parseDuration } from '../../api/duration.ts'
-import {
-  conditionTypes,
-  type Aggregation,
-  type KeptnMetric,
-  type KeptnMetricsProvider,
-} from '../../api/index.ts'
+import { conditionTypes, type KeptnMetric, type KeptnMetricsProvider } from '../../api/index.ts'
 import { findCondition } from '../../kube/conditions.ts'
-import type { MetricRequest } from '../source.ts'
+import type { MetricRequest, Question as Asked } from '../source.ts'
 import { findSource, sourceTypes } from '../sources/index.ts'
 
 /** A query that can be sent. */
@@ -20,9 +15,8 @@ export interface Question {
   /** Equal for the same words to the same provider; another one after any change of metric or provider. */
   readonly id: string
   readonly provider: KeptnMetricsProvider
-  readonly aggregation?: Aggregation
   /** The request, as it would be made at this instant. */
-  readonly at: (at: Date) => MetricRequest
+  readonly at: (at: Date) => Asked
 }
 
 /** Nothing can be asked until a person changes something. */
@@ -42,7 +36,7 @@ export const questionOf = (
   const span = spanOf(metric)
   if (typeof span === 'string')
     return { kind: 'unanswerable', reason: 'RangeInvalid', message: span }
-  const { query, range } = metric.spec
+  const { query, path, range } = metric.spec
   const aggregation = span?.stepMs === undefined ? undefined : range?.aggregation
   return {
     kind: 'question',
@@ -50,8 +44,13 @@ export const questionOf = (
       .map(({ metadata }) => `${metadata.uid}/${metadata.generation ?? 0}`)
       .join(' '),
     provider,
-    ...(aggregation === undefined ? {} : { aggregation }),
-    at: (at) => ({ query, at, ...(span === undefined ? {} : { range: rangeAt(span, at) }) }),
+    at: (at) => ({
+      query,
+      at,
+      ...(path === undefined ? {} : { path }),
+      ...(span === undefined ? {} : { range: rangeAt(span, at) }),
+      ...(aggregation === undefined ? {} : { aggregation }),
+    }),
   }
 }
 

@@ -1,7 +1,14 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { Aggregation } from '../../../api/index.ts'
-import { decimal, outcomeOf } from '../../../metrics/outcome.ts'
+import {
+  asItIs,
+  decimal,
+  explain,
+  outcomeOf,
+  type Outcome,
+  type Reading,
+} from '../../../metrics/outcome.ts'
 import type { Sample } from '../../../metrics/source.ts'
 
 const samples = (...values: readonly number[]): Sample[] =>
@@ -85,6 +92,71 @@ test('without an aggregation the oldest sample counts, as in Keptn', () => {
     kind: 'value',
     value: '7',
     raw: '"7"',
+  })
+})
+
+describe('how a source is read', () => {
+  const write = (value: number): string => value.toFixed(1)
+  const reading = { write, writeEach: decimal } as const
+  test.each<[Reading['counts'], Outcome]>([
+    ['oldest', { kind: 'value', value: '7.0', raw: '"7.0"' }],
+    ['last', { kind: 'value', value: '3.0', raw: '"3.0"' }],
+    ['mean', { kind: 'value', value: '5.0', raw: '["7","5","3"]' }],
+    ['only', { kind: 'too-many-series', series: 3 }],
+  ])('%s', (counts, outcome) => {
+    expect(outcomeOf(samples(7, 5, 3), undefined, { ...reading, counts })).toEqual(outcome)
+  })
+
+  test('only, and there is one', () => {
+    const outcome = outcomeOf(samples(7), undefined, { ...reading, counts: 'only' })
+    expect(outcome).toMatchObject({ value: '7.0' })
+  })
+
+  test('a sample that does not count may be no number', () => {
+    const outcome = outcomeOf(samples(NaN, 5), undefined, { ...reading, counts: 'last' })
+    expect(outcome).toMatchObject({ value: '5.0' })
+  })
+
+  test('a mean of finite numbers that is too large for a number is none', () => {
+    const large = samples(Number.MAX_VALUE, Number.MAX_VALUE)
+    const outcome = outcomeOf(large, undefined, {
+      counts: 'mean',
+      write: decimal,
+      writeEach: decimal,
+    })
+    expect(outcome).toEqual({ kind: 'not-a-number', text: '+Inf' })
+  })
+
+  test('an aggregate is made from the numbers as they are written', () => {
+    const writeEach = (value: number): string => value.toFixed(1)
+    const outcome = outcomeOf(samples(1.04, 2.04), 'avg', { ...reading, writeEach, counts: 'mean' })
+    expect(outcome).toEqual({ kind: 'value', value: '1.5', raw: '["1.0","2.0"]' })
+  })
+})
+
+describe('a series that ends long before what was asked about', () => {
+  test.each<[string, Date | undefined, Aggregation | undefined, Outcome['kind']]>([
+    ['ends at that instant', new Date(2000), 'avg', 'value'],
+    ['ends before', new Date(2001), 'avg', 'stale'],
+    [
+      'has an oldest sample from before, which is the one that counts',
+      new Date(1),
+      undefined,
+      'stale',
+    ],
+    ['ends before nothing', undefined, 'avg', 'value'],
+  ])('%s', (_name, notBefore, aggregation, kind) => {
+    expect(outcomeOf(samples(1, 2, 3), aggregation, asItIs, notBefore).kind).toBe(kind)
+  })
+
+  test('says from when its newest value is', () => {
+    const outcome = outcomeOf(samples(1, 2), 'max', asItIs, new Date(5000))
+    expect(outcome).toEqual({ kind: 'stale', newest: new Date(1000) })
+    expect(explain({ kind: 'stale', newest: new Date(1000) })).toEqual({
+      reason: 'Stale',
+      message:
+        'the newest value in the query result is of 1970-01-01T00:00:01.000Z, long before what was asked about',
+    })
   })
 })
 

@@ -50,25 +50,16 @@ describe('what is asked', () => {
     const metric = aMetric(undefined)
     const spec = { ...metric.spec, ...(range === undefined ? {} : { range }) }
     const question = questionOf({ ...metric, spec }, aProvider({}))
-    return question.kind === 'question'
-      ? { request: question.at(now), aggregation: question.aggregation }
-      : question.reason
+    return question.kind === 'question' ? question.at(now) : question.reason
   }
   const from = new Date('2025-12-31T23:56:00Z')
   test.each<[string, KeptnMetric['spec']['range'] | undefined, unknown]>([
-    ['now', undefined, { request: { query: 'up', at: now } }],
-    [
-      'a range',
-      { interval: '5m' },
-      { request: { query: 'up', at: now, range: { from, to: now } } },
-    ],
+    ['now', undefined, { query: 'up', at: now }],
+    ['a range', { interval: '5m' }, { query: 'up', at: now, range: { from, to: now } }],
     [
       'a range in steps',
       { interval: '5m', step: '1m30s', aggregation: 'avg' },
-      {
-        request: { query: 'up', at: now, range: { from, to: now, stepMs: 90_000 } },
-        aggregation: 'avg',
-      },
+      { query: 'up', at: now, range: { from, to: now, stepMs: 90_000 }, aggregation: 'avg' },
     ],
     ['a step without an aggregation', { interval: '5m', step: '1m' }, 'RangeInvalid'],
     ['a step of nothing', { interval: '5m', step: '0s', aggregation: 'avg' }, 'RangeInvalid'],
