@@ -39,7 +39,7 @@ export {
 export type { ItemStatus, WorkloadReference } from './checks.ts'
 export { conditionTypes, type Condition } from './condition.ts'
 export type { EvaluationStatusItem, ObjectiveStatus } from './keptn-evaluation.ts'
-export type { Objective } from './keptn-evaluation-definition.ts'
+export { targetForm, type Objective } from './keptn-evaluation-definition.ts'
 export {
   aggregations,
   type Aggregation,

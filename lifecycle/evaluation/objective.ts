@@ -13,7 +13,7 @@ import {
   type ObjectiveStatus,
 } from '../../api/index.ts'
 import { findCondition } from '../../kube/conditions.ts'
-import { meets, parseTarget, readNumber } from './target.ts'
+import { meets, parseTarget, problemOf, readNumber } from './target.ts'
 
 /** An objective with the places where its metric may be, the first one first. */
 export interface Placed {
@@ -38,13 +38,13 @@ export const judge = (
     status: 'Failed',
     message,
   })
-  const bound = parseTarget(target)
-  if (bound === undefined) return failed(targetProblem(name, target))
+  const bounds = parseTarget(target)
+  if (bounds === undefined) return failed(targetProblem(name, target, problemOf(target) ?? ''))
   if (metric === undefined) return failed(notFound(name, namespaces))
   const reading = read(metric, now)
   if (typeof reading === 'string') return failed(reading)
   const { value, number, measuredAt } = reading
-  const isMet = meets(number, bound)
+  const isMet = meets(number, bounds)
   return {
     name,
     namespace,
@@ -59,13 +59,12 @@ export const judge = (
 /** What a person has to change in a target; `undefined` when it is one. */
 export const badTarget = ({ objective }: Placed): string | undefined => {
   const { keptnMetricRef, evaluationTarget } = objective
-  return parseTarget(evaluationTarget) === undefined
-    ? targetProblem(keptnMetricRef.name, evaluationTarget)
-    : undefined
+  const problem = problemOf(evaluationTarget)
+  return problem && targetProblem(keptnMetricRef.name, evaluationTarget, problem)
 }
 
-const targetProblem = (name: string, target: string): string =>
-  `invalid evaluationTarget '${target}' for KeptnMetric '${name}': write one of < <= > >= = != and a number, such as >4`
+const targetProblem = (name: string, target: string, problem: string): string =>
+  `invalid evaluationTarget '${target}' for KeptnMetric '${name}': ${problem}`
 
 const findMetric = (
   name: string,
