@@ -81,6 +81,12 @@ const cell = Type.Object({
   value: Type.Optional(Type.String({ description: 'The value. Missing when there is none.' })),
   score: Type.Optional(Type.Number({ description: 'What the objective has earned.' })),
   message: Type.Optional(Type.String({ description: 'Why there is no value.' })),
+  question: Type.Optional(
+    Type.String({
+      description:
+        'Stands for the query that was asked, while the backtest goes on: a changed one is asked anew.',
+    }),
+  ),
   ...tries,
 })
 /** One objective in one window. */
@@ -99,9 +105,6 @@ const row = Type.Object({
     Type.Number({ description: 'How much of what could be earned was earned, in percent.' }),
   ),
   objectives: Type.Array(cell, { description: 'The objectives, in the order of the definition.' }),
-  questions: Type.String({
-    description: 'Stands for the queries that the values answer: changed ones are asked anew.',
-  }),
 })
 /** One window of a backtest, and what became of it. */
 export type WindowRow = Read<typeof row>
