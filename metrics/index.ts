@@ -3,22 +3,31 @@
  *
  * @module
  */
-import { KeptnMetric, KeptnMetricsProvider, type StatusOf } from '../api/index.ts'
+import {
+  Analysis,
+  AnalysisDefinition,
+  AnalysisValueTemplate,
+  KeptnMetric,
+  KeptnMetricsProvider,
+} from '../api/index.ts'
 import { EndpointSlice } from '../api/kubernetes.ts'
 import type { Client } from '../kube/client.ts'
 import type { Controller } from '../kube/controller.ts'
 import type { Store } from '../kube/store.ts'
+import { analysisController, analysisIndexes } from './analysis/index.ts'
 import { refusal, type Endpoint } from './addresses.ts'
 import { createMeasure } from './ask.ts'
 import { createFetch } from './fetch.ts'
 import { keptnMetricController, metricIndexes } from './keptn-metric/index.ts'
-import type { Seen } from './keptn-metric/observe.ts'
 import { createMeasurements } from './measurements.ts'
 
 /** What a reflector has to be started with for each store that the controllers read. */
 export const metricsReflections = {
   metrics: { type: KeptnMetric, indexes: metricIndexes },
   providers: { type: KeptnMetricsProvider },
+  analyses: { type: Analysis, indexes: analysisIndexes },
+  definitions: { type: AnalysisDefinition },
+  templates: { type: AnalysisValueTemplate },
   /** Where the API server is: no provider may name it. */
   apiServer: {
     type: EndpointSlice,
@@ -31,6 +40,9 @@ export const metricsReflections = {
 export interface MetricsStores {
   readonly metrics: Store<KeptnMetric>
   readonly providers: Store<KeptnMetricsProvider>
+  readonly analyses: Store<Analysis>
+  readonly definitions: Store<AnalysisDefinition>
+  readonly templates: Store<AnalysisValueTemplate>
   readonly apiServer: Store<EndpointSlice>
 }
 
@@ -51,7 +63,8 @@ export const metricsControllers = (options: {
   readonly settings: MetricsSettings
   readonly now?: () => Date
   readonly signal: AbortSignal
-}): readonly Controller<Seen, StatusOf<KeptnMetric>>[] => {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- they differ in what they see
+}): readonly Controller<any, any>[] => {
   const { client, stores, settings, now = () => new Date(), signal } = options
   const { fetch, close } = createFetch({
     refuse: refusal({
@@ -61,13 +74,16 @@ export const metricsControllers = (options: {
     ...(settings.queryTimeoutMs === undefined ? {} : { timeoutMs: settings.queryTimeoutMs }),
   })
   signal.addEventListener('abort', () => void close(), { once: true })
+  const measure = createMeasure({ client, fetch })
   return [
     keptnMetricController({
       metrics: stores.metrics,
       providers: stores.providers,
       measurements: createMeasurements({ now, signal }),
-      measure: createMeasure({ client, fetch }),
+      measure,
     }),
+    // With places of their own: the many queries of an analysis delay no metric.
+    analysisController({ ...stores, measurements: createMeasurements({ now, signal }), measure }),
   ]
 }
 

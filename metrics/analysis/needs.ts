@@ -19,7 +19,7 @@ import type {
 } from '../../api/index.ts'
 import { explain, type Outcome } from '../outcome.ts'
 import { findSource, sourceTypes } from '../sources/index.ts'
-import type { Question } from './measure.ts'
+import type { Question } from '../source.ts'
 import { parseDecimal } from './quantity.ts'
 import { fill } from './template.ts'
 

@@ -6,10 +6,11 @@ import type {
 } from '../../api/index.ts'
 import { joinKey, keyOf, parseKey } from '../../kube/keys.ts'
 import type { Store } from '../../kube/store.ts'
+import type { Measure } from '../ask.ts'
 import type { Measurements } from '../measurements.ts'
 import type { Outcome } from '../outcome.ts'
 import { isFinished, neededNow } from './decide.ts'
-import type { Measure } from './measure.ts'
+
 import { referencesOf, type Askable, type Need, type Seen } from './needs.ts'
 
 /** Where an analysis is read from. */
