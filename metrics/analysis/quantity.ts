@@ -51,7 +51,7 @@ type Format = 'exponent' | 'decimal' | 'binary'
 const decimalSuffixes = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E']
 const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei']
 
-const quantity = /^([+-]?)(\d*)(?:\.(\d*))?(e[+-]?\d+|[KMGTPE]i|[numkMGTPE]?)$/i
+const quantity = /^([+-]?)(\d*)(?:\.(\d*))?([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE]?)$/
 
 /** What a text says, before anything is rounded. */
 interface Parts {
