@@ -136,8 +136,7 @@ const frozen = ({ spec }: Analysis, now: Date): NonNullable<Status['timeframe']>
   const { from, to, recent = '' } = spec.timeframe ?? {}
   const recentMs = parseDuration(recent) ?? 0
   if (recentMs <= 0 && from !== undefined && to !== undefined) return { from, to }
-  const end = Math.floor(now.getTime() / 1000) * 1000
-  return { from: rfc3339(new Date(end - recentMs)), to: rfc3339(new Date(end)) }
+  return { from: rfc3339(new Date(now.getTime() - recentMs)), to: rfc3339(now) }
 }
 
 const waitForEnd = (seen: Seen, end: Date): Decision<Status> => {
@@ -230,7 +229,7 @@ const goOn = (
   if (problem !== undefined) {
     const isAlone = needs.every((need) => isOver(need) || isBlocked(need.state))
     if (isAlone && patienceEnds(seen) <= now) return giveUp(seen, definition, { needs, problem })
-    return stall(seen, problem, { known, waits })
+    return stall(seen, problem, { known: { ...known, state: 'Progressing' }, waits })
   }
   const { status } = analysis
   const count = needs.filter(({ state }) => state.kind === 'known').length
@@ -266,13 +265,16 @@ const patienceEnds = ({ analysis, now }: Seen): Date => {
 /** Nothing at all can be asked: waits for a person, and gives up in time. */
 const block = (seen: Seen, problem: Blocked): Decision<Status> =>
   patienceEnds(seen) <= seen.now
-    ? end(seen, { state: 'Failed', ...withoutVerdict(problem.reason, problem.message) })
+    ? end(seen, {
+        state: 'Failed',
+        ...withoutVerdict(problem.reason, `${problem.message}. ${again}`),
+      })
     : stall(seen, problem, { known: {}, waits: [] })
 
 const stall = (
   seen: Seen,
   { reason, message }: Blocked,
-  { known, waits }: { readonly known: Known; readonly waits: readonly Date[] },
+  { known, waits }: { readonly known: Partial<Status>; readonly waits: readonly Date[] },
 ): Decision<Status> => {
   const { analysis, now } = seen
   const { status } = analysis
@@ -415,6 +417,9 @@ const giveUp = (
   })
 }
 
+/** An end is an end. */
+const again = 'Create another Analysis once that is mended'
+
 const mostNamed = 3
 
 /** The objectives without a value, each with the reason. */
@@ -424,7 +429,7 @@ const lossesOf = (needs: readonly Need[]): string => {
   )
   const named = [...losses].slice(0, mostNamed).map(([name, message]) => `"${name}": ${message}`)
   const rest = losses.size - named.length
-  return `There is no value for ${losses.size} of ${new Set(needs.map(({ name }) => name)).size} templates. ${named.join('; ')}${rest > 0 ? `; and ${rest} more` : ''}. Create another Analysis once that is mended`
+  return `There is no value for ${losses.size} of ${new Set(needs.map(({ name }) => name)).size} templates. ${named.join('; ')}${rest > 0 ? `; and ${rest} more` : ''}. ${again}`
 }
 
 const others = (status: Status | undefined): Status['conditions'] =>

@@ -287,8 +287,8 @@ export const waitMs = (attempts: number): number =>
 export const patienceMs = ({ spec }: Analysis): number =>
   Array.from({ length: spec.retries + 1 }, (_, at) => waitMs(at + 1)).reduce((a, b) => a + b, 0)
 
-/** An instant as Kubernetes writes it, with a fraction only where there is one. */
-export const rfc3339 = (instant: Date): string => instant.toISOString().replace(/\.0+Z$/, 'Z')
+/** An instant as Kubernetes writes it: in whole seconds. */
+export const rfc3339 = (instant: Date): string => instant.toISOString().replace(/\.\d+Z$/, 'Z')
 
 interface Asked {
   readonly definition: AnalysisDefinition

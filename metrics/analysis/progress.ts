@@ -99,7 +99,7 @@ const cellOf = (
     ...(isDone ? { verdict } : {}),
     ...(value === undefined ? {} : { value, score }),
     ...(message === undefined ? {} : { message }),
-    ...(isEnding ? {} : { question, ...tries }),
+    ...(isEnding || question === '' ? {} : { question, ...tries }),
   }
 }
 
