@@ -34,6 +34,7 @@ const kept = new Set([
   'maxLength',
   'minItems',
   'maxItems',
+  'x-kubernetes-int-or-string',
   'x-kubernetes-list-map-keys',
   'x-kubernetes-list-type',
   'x-kubernetes-map-type',

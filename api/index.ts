@@ -3,6 +3,9 @@
  *
  * @module
  */
+import { Analysis } from './analysis.ts'
+import { AnalysisDefinition } from './analysis-definition.ts'
+import { AnalysisValueTemplate } from './analysis-value-template.ts'
 import { KeptnApp } from './keptn-app.ts'
 import { KeptnAppContext } from './keptn-app-context.ts'
 import { KeptnAppCreationRequest } from './keptn-app-creation-request.ts'
@@ -20,6 +23,9 @@ import { KeptnWorkloadInstance } from './keptn-workload-instance.ts'
 import { KeptnWorkloadVersion } from './keptn-workload-version.ts'
 
 export {
+  Analysis,
+  AnalysisDefinition,
+  AnalysisValueTemplate,
   KeptnApp,
   KeptnAppContext,
   KeptnAppCreationRequest,
@@ -36,6 +42,16 @@ export {
   KeptnWorkloadInstance,
   KeptnWorkloadVersion,
 }
+export {
+  verdicts,
+  type AnalysisState,
+  type AnalysisWindow,
+  type Cell,
+  type StoredValue,
+  type Verdict,
+  type WindowRow,
+} from './analysis.ts'
+export type { AnalysisObjective, Operator, TemplateReference } from './analysis-definition.ts'
 export type { ItemStatus, WorkloadReference } from './checks.ts'
 export { conditionTypes, type Condition } from './condition.ts'
 export type { EvaluationStatusItem, ObjectiveStatus } from './keptn-evaluation.ts'
@@ -67,6 +83,9 @@ export const resources = [
   KeptnEvaluation,
   KeptnMetricsProvider,
   KeptnMetric,
+  AnalysisValueTemplate,
+  AnalysisDefinition,
+  Analysis,
   KeptnConfig,
   KeptnWorkloadInstance,
   KeptnEvaluationProvider,

@@ -31,6 +31,7 @@ const typeOf = (schema: StructuralSchema): string => {
   if (schema.additionalProperties) return `map of ${typeOf(schema.additionalProperties)}`
   if (Array.isArray(schema['enum']))
     return schema['enum'].map((value) => `\`${String(value)}\``).join(', ')
+  if (schema['x-kubernetes-int-or-string'] === true) return 'quantity'
   return schema.format === 'date-time' ? 'time' : (schema.type ?? 'any')
 }
 

@@ -76,6 +76,19 @@ export const duration = (description: string) =>
     description: `${description} A Go duration: numbers with the units ns, us, ms, s, m or h, such as \`90s\` or \`1h30m\`.`,
   })
 
+/**
+ * A number as Kubernetes writes quantities: `600`, `"0.5"`, `500m`, `1k`, `1Mi`. Numbers with a fraction have to be texts:
+ * a float would not be what was written.
+ */
+export const quantity = (description: string): TUnsafe<string | number> =>
+  Type.Unsafe<string | number>({
+    'x-kubernetes-int-or-string': true,
+    pattern:
+      '^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$',
+    maxLength: 64,
+    description: `${description} A Kubernetes quantity: a whole number, or a text such as \`"0.5"\`, \`500m\`, \`1k\` or \`1Mi\`.`,
+  })
+
 /** A schema with a default, as `withDefault` makes it. */
 export type Defaulted<S extends TSchema> = S & { readonly default: unknown }
 

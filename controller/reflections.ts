@@ -222,6 +222,9 @@ export const reflectMetrics = (options: Parameters<typeof starter>[0]) => {
   const stores = {
     metrics: ours(metricsReflections.metrics.type, metricsReflections.metrics.indexes),
     providers: ours(metricsReflections.providers.type),
+    analyses: ours(metricsReflections.analyses.type, metricsReflections.analyses.indexes),
+    definitions: ours(metricsReflections.definitions.type),
+    templates: ours(metricsReflections.templates.type),
     apiServer: start(metricsReflections.apiServer),
   }
   return { reflectors, stores }

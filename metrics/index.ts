@@ -3,16 +3,22 @@
  *
  * @module
  */
-import { KeptnMetric, KeptnMetricsProvider, type StatusOf } from '../api/index.ts'
+import {
+  Analysis,
+  AnalysisDefinition,
+  AnalysisValueTemplate,
+  KeptnMetric,
+  KeptnMetricsProvider,
+} from '../api/index.ts'
 import { EndpointSlice } from '../api/kubernetes.ts'
 import type { Client } from '../kube/client.ts'
 import type { Controller } from '../kube/controller.ts'
 import type { Store } from '../kube/store.ts'
+import { analysisController, analysisIndexes } from './analysis/index.ts'
 import { refusal, type Endpoint } from './addresses.ts'
 import { createMeasure } from './ask.ts'
 import { createFetch } from './fetch.ts'
 import { keptnMetricController, metricIndexes } from './keptn-metric/index.ts'
-import type { Seen } from './keptn-metric/observe.ts'
 import { createMeasurements } from './measurements.ts'
 import { askedOnce } from './once.ts'
 
@@ -20,6 +26,9 @@ import { askedOnce } from './once.ts'
 export const metricsReflections = {
   metrics: { type: KeptnMetric, indexes: metricIndexes },
   providers: { type: KeptnMetricsProvider },
+  analyses: { type: Analysis, indexes: analysisIndexes },
+  definitions: { type: AnalysisDefinition },
+  templates: { type: AnalysisValueTemplate },
   /** Where the API server is: no provider may name it. */
   apiServer: {
     type: EndpointSlice,
@@ -32,6 +41,9 @@ export const metricsReflections = {
 export interface MetricsStores {
   readonly metrics: Store<KeptnMetric>
   readonly providers: Store<KeptnMetricsProvider>
+  readonly analyses: Store<Analysis>
+  readonly definitions: Store<AnalysisDefinition>
+  readonly templates: Store<AnalysisValueTemplate>
   readonly apiServer: Store<EndpointSlice>
 }
 
@@ -54,7 +66,8 @@ export const metricsControllers = (options: {
   readonly settings: MetricsSettings
   readonly now?: () => Date
   readonly signal: AbortSignal
-}): readonly Controller<Seen, StatusOf<KeptnMetric>>[] => {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- they differ in what they see
+}): readonly Controller<any, any>[] => {
   const { client, stores, settings, now = () => new Date(), signal } = options
   const { fetch, close } = createFetch({
     refuse: refusal({
@@ -68,6 +81,7 @@ export const metricsControllers = (options: {
     createMeasure({ client, fetch, now, ...(timeoutMs === undefined ? {} : { timeoutMs }) }),
   )
   signal.addEventListener('abort', () => void close(), { once: true })
+  const measure = createMeasure({ client, fetch })
   return [
     keptnMetricController({
       metrics: stores.metrics,
@@ -75,6 +89,8 @@ export const metricsControllers = (options: {
       measurements: createMeasurements({ now, signal }),
       measure,
     }),
+    // With places of their own: the many queries of an analysis delay no metric.
+    analysisController({ ...stores, measurements: createMeasurements({ now, signal }), measure }),
   ]
 }
 

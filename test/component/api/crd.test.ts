@@ -64,6 +64,11 @@ const served: Readonly<Record<string, readonly [versions: string, shortName?: st
   KeptnWorkloadInstance: ['v1alpha3', 'kwi'],
   KeptnEvaluationProvider: ['v1alpha3', 'kep'],
   KeptnConfig: ['v1alpha1'],
+  KeptnMetric: ['v1, v1beta1, v1alpha3'],
+  KeptnMetricsProvider: ['v1, v1beta1, v1alpha3', 'kmp'],
+  AnalysisValueTemplate: ['v1, v1beta1, v1alpha3'],
+  AnalysisDefinition: ['v1, v1beta1, v1alpha3'],
+  Analysis: ['v1, v1beta1, v1alpha3'],
 }
 
 /** What the API server lists as served: the name of each group's version, and its kinds. */
@@ -101,6 +106,9 @@ test('each kind is served in the versions and under the short name that Keptn ha
 
 /** Columns by kind, as kubectl shows them; those behind the bar with `-o wide` only. */
 const columns: Readonly<Record<string, string>> = {
+  Analysis: 'AnalysisDefinition, State, Warning, Pass, Windows | ',
+  AnalysisDefinition: 'Age | ',
+  AnalysisValueTemplate: 'Provider | ',
   KeptnApp: 'Age | Version, Revision, CurrentVersion',
   KeptnAppVersion:
     'AppName, Version, Phase | PreDeploymentStatus, PreDeploymentEvaluationStatus, WorkloadOverallStatus, PostDeploymentStatus, PostDeploymentEvaluationStatus, PromotionStatus, Status',

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { stringify } from 'yaml'
 import { crdOf, structural, type StructuralSchema } from '../../../api/crd.ts'
 import {
+  Analysis,
+  AnalysisDefinition,
   KeptnAppVersion,
   KeptnConfig,
   KeptnEvaluation,
@@ -59,6 +61,21 @@ beforeAll(async () => {
 }, 300_000)
 
 afterAll(() => server.close())
+
+const totalScore = { passPercentage: 90, warningPercentage: 75 }
+const definition = (failure: Json, other: Json = {}): Json => ({
+  objectives: [{ analysisValueTemplateRef: { name: 'a' }, target: { failure }, ...other }],
+  totalScore,
+})
+const from = '2026-01-01T00:00:00Z'
+const to = '2026-01-01T01:00:00Z'
+const analysis = (spec: Json): Json => ({ analysisDefinition: { name: 'a' }, ...spec })
+const oneSpan = 'set timeframe, or set windows for a backtest, and not both'
+const oneFrame = 'set either recent, or from and to, and not both'
+const wholeFrame = 'set recent to more than zero, or set both from and to'
+const oneOperator =
+  'set exactly one of lessThan, lessThanOrEqual, greaterThan, greaterThanOrEqual, equalTo, inRange and notInRange'
+const bounds = 'set lowBound to a number below highBound'
 
 /** Cases by the sentence that they are refused with. */
 const refusedAtCreation: readonly (readonly [
@@ -126,6 +143,84 @@ const refusedAtCreation: readonly (readonly [
     'spec.timeout',
   ],
   ['an unknown kind of event names', KeptnConfig, { eventNames: 'mine' }, 'Unsupported value'],
+  ['an analysis of no time', Analysis, analysis({}), oneSpan],
+  [
+    'an analysis of a span and of windows',
+    Analysis,
+    analysis({ timeframe: { recent: '5m' }, windows: [{ from, to }] }),
+    oneSpan,
+  ],
+  ['an empty timeframe', Analysis, analysis({ timeframe: {} }), wholeFrame],
+  ['half a timeframe', Analysis, analysis({ timeframe: { from } }), wholeFrame],
+  ['no recent time at all', Analysis, analysis({ timeframe: { recent: '0s' } }), wholeFrame],
+  [
+    'a timeframe that is said twice',
+    Analysis,
+    analysis({ timeframe: { recent: '5m', to } }),
+    oneFrame,
+  ],
+  [
+    'a timeframe that ends where it begins',
+    Analysis,
+    analysis({ timeframe: { from, to: from } }),
+    'spec.timeframe.to: Invalid value',
+  ],
+  [
+    'a window that is turned around',
+    Analysis,
+    analysis({ windows: [{ from: to, to: from }] }),
+    'set to to an instant after from',
+  ],
+  ['a backtest of no windows', Analysis, analysis({ windows: [] }), 'at least 1 items'],
+  ['an operator that is none', AnalysisDefinition, definition({}), oneOperator],
+  [
+    'two operators',
+    AnalysisDefinition,
+    definition({ lessThan: { fixedValue: 1 }, greaterThan: { fixedValue: 2 } }),
+    oneOperator,
+  ],
+  [
+    'bounds the wrong way around',
+    AnalysisDefinition,
+    definition({ inRange: { lowBound: 2, highBound: '1500m' } }),
+    bounds,
+  ],
+  [
+    'bounds that are equal though written differently',
+    AnalysisDefinition,
+    definition({ notInRange: { lowBound: '1k', highBound: 1000 } }),
+    bounds,
+  ],
+  [
+    'a number with a fraction that is no text',
+    AnalysisDefinition,
+    definition({ lessThan: { fixedValue: 0.5 } }),
+    'fixedValue',
+  ],
+  [
+    'a number that is none',
+    AnalysisDefinition,
+    definition({ lessThan: { fixedValue: 'ten' } }),
+    'fixedValue',
+  ],
+  [
+    'less than no weight',
+    AnalysisDefinition,
+    definition({ lessThan: { fixedValue: 1 } }, { weight: -1 }),
+    'weight in body should be greater than or equal to 0',
+  ],
+  [
+    'a warning that needs as much as a pass',
+    AnalysisDefinition,
+    { totalScore: { passPercentage: 75, warningPercentage: 75 } },
+    'set warningPercentage to a number below passPercentage',
+  ],
+  [
+    'more than all',
+    AnalysisDefinition,
+    { totalScore: { passPercentage: 101, warningPercentage: 75 } },
+    'less than or equal to 100',
+  ],
   [
     'a window that ends before it begins',
     KeptnConfig,

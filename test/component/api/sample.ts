@@ -1,12 +1,12 @@
 import { structural, type StructuralSchema } from '../../../api/crd.ts'
-import { KeptnTaskDefinition } from '../../../api/index.ts'
+import { Analysis, AnalysisDefinition, KeptnTaskDefinition } from '../../../api/index.ts'
 import type { AnyResource } from '../../../api/resource.ts'
 
 export type Json = Readonly<Record<string, unknown>>
 
 const text = (schema: StructuralSchema, name: string): unknown => {
   if (Array.isArray(schema['enum'])) return schema['enum'].at(-1)
-  if (schema.format === 'date-time') return '2026-01-02T03:04:05Z'
+  if (schema.format === 'date-time') return `2026-01-02T0${name === 'to' ? 4 : 3}:04:05Z`
   if (schema.format === 'byte') return 'Z2F0ZQ=='
   if (name === 'type' && 'pattern' in schema) return 'prometheus'
   if (name === 'evaluationTarget') return '>=10 <20'
@@ -25,7 +25,9 @@ const object = ({ properties, additionalProperties }: StructuralSchema): unknown
 export const sampleOf = (schema: StructuralSchema, name: string): unknown => {
   if (schema.type === 'object') return object(schema)
   if (schema.items) return [sampleOf(schema.items, name)]
-  if (schema.type === 'integer') return 7
+  if (schema['x-kubernetes-int-or-string'] === true) return name === 'lowBound' ? 7 : '7500m'
+  if (schema.type === 'integer') return name === 'passPercentage' ? 8 : 7
+  if (schema.type === 'number') return 7.5
   return schema.type === 'boolean' ? schema.default !== true : text(schema, name)
 }
 
@@ -44,8 +46,31 @@ export interface Sample {
 export const samplesOf = (type: AnyResource): readonly Sample[] => {
   const spec = sampleOf(structural(type.spec), 'spec') as Json
   const status = sampleOf(structural(type.status), 'status')
-  if (type.kind !== KeptnTaskDefinition.kind) return [{ variant: 'full', spec, status }]
-  return runners.map((variant) => ({ variant, spec: without(spec, variant), status }))
+  const specs = variantsOf[type.kind]?.(spec) ?? { full: spec }
+  return Object.entries(specs).map(([variant, varied]) => ({ variant, spec: varied, status }))
+}
+
+/** The specs that a kind's whole worth of fields is shared out to, where some of them exclude each other. */
+const variantsOf: Readonly<Record<string, (spec: Json) => Readonly<Record<string, Json>>>> = {
+  [KeptnTaskDefinition.kind]: (spec) =>
+    Object.fromEntries(runners.map((runner) => [runner, without(spec, runner)])),
+  [Analysis.kind]: ({ timeframe, windows, ...spec }) => {
+    const { recent, ...span } = timeframe as Json
+    return {
+      span: { ...spec, timeframe: span },
+      recent: { ...spec, timeframe: { recent } },
+      windows: { ...spec, windows },
+    }
+  },
+  [AnalysisDefinition.kind]: (spec) => {
+    const [objective] = spec['objectives'] as readonly Json[]
+    const { failure } = (objective?.['target'] ?? {}) as Json
+    const variants = Object.entries(failure as Json).map(([name, operand]) => {
+      const target = { failure: { [name]: operand }, warning: { [name]: operand } }
+      return [name.toLowerCase(), { ...spec, objectives: [{ ...objective, target }] }]
+    })
+    return Object.fromEntries(variants) as Record<string, Json>
+  },
 }
 
 const without = (spec: Json, runner: string): Json =>

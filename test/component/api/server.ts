@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path'
 import { Pool } from 'undici'
+import { resources } from '../../../api/index.ts'
 import type { AnyResource } from '../../../api/resource.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
 import type { Json } from './sample.ts'
@@ -58,6 +59,9 @@ export const manifestOf = (
 const pathOf = (apiVersion: string, plural: string) =>
   `/apis/${apiVersion}/namespaces/default/${plural}`
 
+const pluralOf = (kind: string): string =>
+  resources.find((type) => type.kind === kind)?.plural ?? `${kind.toLowerCase()}s`
+
 const json = 'application/json'
 
 /** Starts an API server without any kind of ours. */
@@ -83,7 +87,7 @@ export const startServer = async (name: string): Promise<Server> => {
   }
 
   const pathTo = ({ apiVersion, kind, metadata }: Manifest) =>
-    `${pathOf(apiVersion, `${kind.toLowerCase()}s`)}/${metadata.name}`
+    `${pathOf(apiVersion, pluralOf(kind))}/${metadata.name}`
   const put = async (path: string, body: Manifest) =>
     (await request('PUT', `${path}?fieldValidation=Strict`, { body })) as Manifest
   const pathIn = (type: AnyResource, version: string, name: string) =>
@@ -92,7 +96,7 @@ export const startServer = async (name: string): Promise<Server> => {
   return {
     cluster,
     create: async (object) => {
-      const path = pathOf(object.apiVersion, `${object.kind.toLowerCase()}s`)
+      const path = pathOf(object.apiVersion, pluralOf(object.kind))
       return (await request('POST', `${path}?fieldValidation=Strict`, { body: object })) as Manifest
     },
     get: async (type, version, name) =>

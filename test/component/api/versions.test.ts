@@ -65,6 +65,9 @@ test.each(cases)('a %s (%s) that is written in %s keeps every field', async (...
 
 /** What an object is that says as little as its kind allows, apart from what it says. */
 const minimal: Readonly<Record<string, readonly [spec: Json | undefined, defaults: Json]>> = {
+  Analysis: [{ timeframe: { recent: '5m' }, analysisDefinition: { name: 'a' } }, { retries: 5 }],
+  AnalysisDefinition: [{ totalScore: { passPercentage: 1, warningPercentage: 0 } }, {}],
+  AnalysisValueTemplate: [{ provider: { name: 'a' }, query: '' }, {}],
   KeptnApp: [{ version: '1' }, { revision: 1 }],
   KeptnAppContext: [undefined, {}],
   KeptnAppCreationRequest: [{ appName: 'a' }, {}],
@@ -355,6 +358,51 @@ const written: readonly (readonly [what: string, object: Omit<Manifest, 'metadat
         retryCount: 3,
         evaluationStatus: { cpus: { value: '3', status: 'Failed', message: 'value 3 is too low' } },
         overallStatus: 'Failed',
+      },
+    },
+  ],
+  [
+    'an analysis under way',
+    {
+      apiVersion: 'metrics.keptn.sh/v1beta1',
+      kind: 'Analysis',
+      spec: {
+        timeframe: { from: '2023-09-14T07:33:19Z', to: '2023-09-14T08:33:19Z' },
+        args: { ns: 'keptn-system' },
+        analysisDefinition: { name: 'my-project' },
+      },
+      status: {
+        timeframe: { from: '2023-09-14T07:33:19Z', to: '2023-09-14T08:33:19Z', recent: '0s' },
+        state: 'Progressing',
+        storedValues: {
+          ready: {
+            objectiveReference: { name: 'ready' },
+            query: 'sum(up)',
+            value: '',
+            errMsg: 'no such host',
+          },
+        },
+      },
+    },
+  ],
+  [
+    'a definition with numbers of both kinds',
+    {
+      apiVersion: 'metrics.keptn.sh/v1alpha3',
+      kind: 'AnalysisDefinition',
+      spec: {
+        objectives: [
+          {
+            analysisValueTemplateRef: { name: 'ready', namespace: 'shop' },
+            target: {
+              failure: { lessThan: { fixedValue: 2 } },
+              warning: { notInRange: { lowBound: '500m', highBound: '1k' } },
+            },
+            weight: 0,
+            keyObjective: true,
+          },
+        ],
+        totalScore: { passPercentage: 90, warningPercentage: 75 },
       },
     },
   ],

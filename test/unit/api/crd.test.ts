@@ -8,8 +8,10 @@ import { staleFiles } from '../../../manifests/generate.ts'
 type Check = (schema: StructuralSchema, path: string) => boolean
 
 const wrong: Readonly<Record<string, Check>> = {
-  'has no type': ({ type, 'x-kubernetes-preserve-unknown-fields': isAnything }) =>
-    type === undefined && isAnything !== true,
+  'has no type': ({ type, ...keywords }) =>
+    type === undefined &&
+    keywords['x-kubernetes-preserve-unknown-fields'] !== true &&
+    keywords['x-kubernetes-int-or-string'] !== true,
   'has both properties and additionalProperties': ({ properties, additionalProperties }) =>
     properties !== undefined && additionalProperties !== undefined,
   'would lose everything in it': ({ type, properties, additionalProperties }, path) =>

@@ -1,0 +1,388 @@
+/**
+ * Which numbers an analysis needs, and how it stands with each. Pure.
+ *
+ * A number is needed for each AnalysisValueTemplate that the definition names, over each span of time. It is *known*, *due*,
+ * *waiting* for its next try, *lost* after its last one, or *blocked* until a person changes something. What is known or was
+ * tried stands in the status of the analysis, beside the query that it answers: after a change of the query it is due anew.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto'
+import type {
+  Analysis,
+  AnalysisDefinition,
+  AnalysisValueTemplate,
+  Cell,
+  KeptnMetricsProvider,
+  StoredValue,
+  TemplateReference,
+} from '../../api/index.ts'
+import { explain, type Outcome } from '../outcome.ts'
+import { findSource, sourceTypes } from '../sources/index.ts'
+import type { Question } from '../source.ts'
+import { parseDecimal } from './quantity.ts'
+import { fill } from './template.ts'
+
+/** Everything that a decision about an Analysis needs. */
+export interface Seen {
+  readonly now: Date
+  readonly analysis: Analysis
+  readonly definition: AnalysisDefinition | undefined
+  /** Those that the definition names, as far as they exist. */
+  readonly templates: readonly AnalysisValueTemplate[]
+  /** Those that the templates name, as far as they exist. */
+  readonly providers: readonly KeptnMetricsProvider[]
+  /** What sources have answered and the status does not say yet, by the id of the need. */
+  readonly answers: Readonly<Record<string, Outcome>>
+}
+
+/** A span of time, with the arguments that hold for it. */
+export interface Span {
+  readonly from: Date
+  readonly to: Date
+  readonly args: Readonly<Record<string, string>>
+}
+
+/** Nothing can be asked until a person changes something. */
+export interface Blocked {
+  readonly kind: 'blocked'
+  readonly reason:
+    | 'ArgumentMissing'
+    | 'DefinitionInvalid'
+    | 'DefinitionNotFound'
+    | 'ProviderNotFound'
+    | 'ProviderUnsupported'
+    | 'TemplateNotFound'
+    | 'TemplateUnreadable'
+    | 'TooLarge'
+  readonly message: string
+}
+
+/** Something that can be asked. */
+export interface Askable {
+  readonly kind: 'askable'
+  readonly provider: KeptnMetricsProvider
+  readonly question: Question
+}
+
+/** How it stands with a number. */
+export type State =
+  | { readonly kind: 'known'; readonly value: string }
+  | { readonly kind: 'due'; readonly ask: Askable; readonly attempts: number }
+  | (Tried & { readonly kind: 'waiting'; readonly until: Date })
+  | (Tried & { readonly kind: 'lost' })
+  | Blocked
+
+/** What came of asking in vain. */
+export interface Tried {
+  readonly attempts: number
+  readonly lastAttemptTime: string
+  readonly message: string
+}
+
+/** A number that is needed. */
+export interface Need {
+  /** Unlike that of any other need of the analysis. */
+  readonly id: string
+  readonly reference: TemplateReference
+  /** How people call the objective. */
+  readonly name: string
+  /** Position of its span of time. */
+  readonly span: number
+  /** The query with its arguments; empty while there is none. */
+  readonly query: string
+  /** Stands for the query, and for whom it is asked. */
+  readonly question: string
+  readonly state: State
+}
+
+/** What the status says of a need. */
+interface Stored {
+  readonly question: string
+  readonly value?: string | undefined
+  readonly tried?: Tried
+  /** Whether it is not asked for again. */
+  readonly isFinal?: boolean
+}
+
+/** The spans of time of an analysis; `undefined` while it has not been decided which. */
+export const spansOf = ({ spec, status }: Analysis): readonly Span[] | undefined => {
+  const { args = {}, windows } = spec
+  if (windows !== undefined) {
+    return windows.map((window) => spanOf(window, { ...args, ...window.args }))
+  }
+  const { from, to } = status?.timeframe ?? {}
+  return from === undefined || to === undefined ? undefined : [spanOf({ from, to }, args)]
+}
+
+const spanOf = (
+  { from, to }: { readonly from: string; readonly to: string },
+  args: Span['args'],
+): Span => ({ from: new Date(from), to: new Date(to), args })
+
+/** Whether an analysis tries a definition on the past. */
+export const isBacktest = ({ spec }: Analysis): boolean => spec.windows !== undefined
+
+/** How people call a template: with its namespace where the definition names that. */
+export const nameOf = ({ name, namespace = '' }: TemplateReference): string =>
+  namespace === '' ? name : `${namespace}/${name}`
+
+/** The templates that a definition names, each once, in the order of its objectives. */
+export const referencesOf = ({ spec }: AnalysisDefinition): readonly TemplateReference[] => [
+  ...new Map(
+    (spec.objectives ?? []).map(({ analysisValueTemplateRef: reference }) => [
+      nameOf(reference),
+      reference,
+    ]),
+  ).values(),
+]
+
+/** Under which name a value is stored: Keptn's, unless two templates would share it. */
+export const storageKey = (
+  reference: TemplateReference,
+  all: readonly TemplateReference[],
+): string => {
+  const key = keptnKey(reference)
+  const isShared = all.some(
+    (other) => nameOf(other) !== nameOf(reference) && keptnKey(other) === key,
+  )
+  return isShared ? nameOf(reference) : key
+}
+
+const keptnKey = ({ name, namespace = '' }: TemplateReference): string =>
+  namespace === '' ? name : `${name}-${namespace}`
+
+/** All that is needed, each once. */
+export const needsOf = (
+  seen: Seen,
+  definition: AnalysisDefinition,
+  spans: readonly Span[],
+): readonly Need[] => {
+  const references = referencesOf(definition)
+  const storedFor = storedOf(seen.analysis, references)
+  return spans.flatMap((span, at) =>
+    references.map((reference) => {
+      const found = askableOf(seen, { definition, reference, span })
+      const question = fingerprint(found)
+      const id = `${at}/${nameOf(reference)}`
+      const stored = storedFor(at, reference, found)
+      const before = stored?.question === question ? stored : undefined
+      const state = stateOf(seen, found, { before, answer: seen.answers[id] })
+      const query = found.kind === 'askable' ? found.question.query : ''
+      return { id, reference, name: nameOf(reference), span: at, query, question, state }
+    }),
+  )
+}
+
+/** Ten letters that stand for a query and its provider. */
+const fingerprint = (found: Askable | Blocked): string => {
+  if (found.kind === 'blocked') return ''
+  const { namespace = '', name } = found.provider.metadata
+  const text = JSON.stringify([namespace, name, found.question.query, found.question.path ?? ''])
+  return createHash('sha256').update(text).digest('hex').slice(0, 10)
+}
+
+type FindStored = (
+  span: number,
+  reference: TemplateReference,
+  found: Askable | Blocked,
+) => Stored | undefined
+
+/** Where the status says what is known: in the rows of a backtest, else among the stored values. */
+const storedOf = (analysis: Analysis, references: readonly TemplateReference[]): FindStored => {
+  const { windows = [], storedValues = {} } = analysis.status ?? {}
+  if (isBacktest(analysis)) {
+    const rows = windows.map(
+      ({ objectives }) => new Map(objectives.map((cell) => [cell.name, cell])),
+    )
+    return (span, reference) => fromCell(rows[span]?.get(nameOf(reference)))
+  }
+  return (_span, reference, found) => {
+    const stored = storedValues[storageKey(reference, references)]
+    return stored !== undefined && nameOf(stored.objectiveReference) === nameOf(reference)
+      ? fromStoredValue(stored, found)
+      : undefined
+  }
+}
+
+const fromCell = (cell: Cell | undefined): Stored | undefined => {
+  if (cell === undefined) return undefined
+  const { question = '', value, verdict, message } = cell
+  return { question, value, isFinal: verdict === 'unknown', ...triedOf(cell, message) }
+}
+
+/** Keptn stored the words of the query, and texts that are no numbers. */
+const fromStoredValue = (stored: StoredValue, found: Askable | Blocked): Stored => {
+  const { query, value, errMsg = '' } = stored
+  const isSame = found.kind === 'askable' && query === found.question.query
+  const isValue = errMsg === '' && parseDecimal(value) !== undefined
+  return {
+    question: isSame ? fingerprint(found) : '',
+    ...(isValue ? { value } : {}),
+    ...triedOf(stored, errMsg),
+  }
+}
+
+const triedOf = (
+  from: { readonly attempts?: number; readonly lastAttemptTime?: string },
+  message = '',
+): Pick<Stored, 'tried'> => {
+  const { attempts, lastAttemptTime } = from
+  if (attempts === undefined || lastAttemptTime === undefined) return {}
+  return { tried: { attempts, lastAttemptTime, message } }
+}
+
+/** How it stands with a number, by what is stored and what a source has answered since. */
+const stateOf = (
+  seen: Seen,
+  found: Askable | Blocked,
+  { before, answer }: { readonly before: Stored | undefined; readonly answer: Outcome | undefined },
+): State => {
+  const state = found.kind === 'blocked' ? found : storedState(seen, found, before)
+  return state.kind === 'due' && answer !== undefined
+    ? afterAnswer(seen, answer, state.attempts)
+    : state
+}
+
+const storedState = (seen: Seen, ask: Askable, before: Stored = { question: '' }): State => {
+  const { value, tried, isFinal } = before
+  if (value !== undefined) return { kind: 'known', value }
+  if (tried === undefined) return { kind: 'due', ask, attempts: 0 }
+  const next = isFinal === true ? lost(tried) : afterTry(seen.analysis, tried)
+  const isOver = next.kind === 'waiting' && next.until <= seen.now
+  return isOver ? { kind: 'due', ask, attempts: tried.attempts } : next
+}
+
+const lost = (tried: Tried): State => ({ kind: 'lost', ...tried })
+
+const afterAnswer = ({ analysis, now }: Seen, answer: Outcome, attempts: number): State => {
+  if (answer.kind === 'value') return { kind: 'known', value: answer.value }
+  const tried = {
+    attempts: attempts + 1,
+    lastAttemptTime: rfc3339(now),
+    message: explain(answer).message,
+  }
+  // What a source says of the past it will say again.
+  const isFinal = isBacktest(analysis) && answer.kind !== 'error'
+  return isFinal ? lost(tried) : afterTry(analysis, tried)
+}
+
+const afterTry = ({ spec }: Analysis, tried: Tried): State =>
+  tried.attempts > spec.retries
+    ? lost(tried)
+    : {
+        kind: 'waiting',
+        ...tried,
+        until: new Date(Date.parse(tried.lastAttemptTime) + waitMs(tried.attempts)),
+      }
+
+const firstWaitMs = 10_000
+const longestWaitMs = 5 * 60_000
+
+/** How long to wait after so many tries in vain. */
+export const waitMs = (attempts: number): number =>
+  Math.min(firstWaitMs * 2 ** (attempts - 1), longestWaitMs)
+
+/** How long a person has for changing what keeps an analysis from asking: a little longer than tries may take. */
+export const patienceMs = ({ spec }: Analysis): number =>
+  Array.from({ length: spec.retries + 1 }, (_, at) => waitMs(at + 1)).reduce((a, b) => a + b, 0)
+
+/** An instant as Kubernetes writes it: in whole seconds. */
+export const rfc3339 = (instant: Date): string => instant.toISOString().replace(/\.\d+Z$/, 'Z')
+
+interface Asked {
+  readonly definition: AnalysisDefinition
+  readonly reference: TemplateReference
+  readonly span: Span
+}
+
+/** What is asked for an objective over a span of time, or what keeps it from being asked. */
+const askableOf = (seen: Seen, asked: Asked): Askable | Blocked => {
+  const { definition, reference, span } = asked
+  const home = definition.metadata.namespace
+  const template = find(seen.templates, reference, home)
+  if (template === undefined) return templateMissing(asked)
+  const filled = fill(template.spec.query, span.args)
+  const { name } = template.metadata
+  if (filled.kind === 'missing')
+    return argumentMissing(name, filled.names, isBacktest(seen.analysis))
+  if (filled.kind === 'unreadable') return templateUnreadable(name, filled.place)
+  const provider = find(seen.providers, template.spec.provider, home)
+  if (provider === undefined) return providerMissing(template, home)
+  if (findSource(provider.spec.type ?? '') === undefined) return providerUnsupported(provider)
+  return { kind: 'askable', provider, question: questionOf(filled.query, provider, span) }
+}
+
+const find = <T extends AnalysisValueTemplate | KeptnMetricsProvider>(
+  objects: readonly T[],
+  { name, namespace = '' }: TemplateReference,
+  home: string | undefined,
+): T | undefined =>
+  objects.find(
+    ({ metadata }) =>
+      metadata.name === name && metadata.namespace === (namespace === '' ? home : namespace),
+  )
+
+/** More samples than this Prometheus does not answer with. */
+const mostSamples = 11_000
+const stepMs = 60_000
+
+const questionOf = (
+  query: string,
+  { spec: { type = '' } }: KeptnMetricsProvider,
+  { from, to, args }: Span,
+): Question => {
+  // The first sample counts, so the step tells how far from the beginning it may be; Keptn asked Prometheus for minutes.
+  const step = Math.max(stepMs, Math.ceil((to.getTime() - from.getTime()) / mostSamples))
+  const isPrometheus = ['prometheus', 'thanos', 'cortex'].includes(type.toLowerCase())
+  const { metricPath } = args
+  return {
+    query,
+    at: to,
+    range: { from, to, ...(isPrometheus ? { stepMs: step } : {}) },
+    ...(metricPath === undefined ? {} : { path: metricPath }),
+  }
+}
+
+const blocked = (reason: Blocked['reason'], message: string): Blocked => ({
+  kind: 'blocked',
+  reason,
+  message,
+})
+
+const templateMissing = ({ definition, reference }: Asked): Blocked => {
+  const { name, namespace = definition.metadata.namespace ?? '' } = reference
+  return blocked(
+    'TemplateNotFound',
+    `Create the AnalysisValueTemplate "${name}" in namespace "${namespace}", or name another one in the objectives of AnalysisDefinition "${definition.metadata.name}"`,
+  )
+}
+
+const argumentMissing = (template: string, names: readonly string[], backtest: boolean): Blocked =>
+  blocked(
+    'ArgumentMissing',
+    `Set ${names.map((name) => `"${name}"`).join(', ')} in spec.args${backtest ? ', or in the args of each window' : ''}: the query of AnalysisValueTemplate "${template}" has a place for it`,
+  )
+
+const templateUnreadable = (template: string, place: string): Blocked =>
+  blocked(
+    'TemplateUnreadable',
+    `Change the query of AnalysisValueTemplate "${template}": "${place}" is neither {{.name}} nor {{index . "name"}}, and no more of Go's templates is read`,
+  )
+
+const providerMissing = (
+  { metadata, spec }: AnalysisValueTemplate,
+  home: string | undefined,
+): Blocked => {
+  const { name, namespace = home ?? '' } = spec.provider
+  return blocked(
+    'ProviderNotFound',
+    `Create the KeptnMetricsProvider "${name}" in namespace "${namespace}", or name another one in AnalysisValueTemplate "${metadata.name}"`,
+  )
+}
+
+const providerUnsupported = ({ metadata, spec }: KeptnMetricsProvider): Blocked =>
+  blocked(
+    'ProviderUnsupported',
+    `Set spec.type of KeptnMetricsProvider "${metadata.name}" to one of ${sourceTypes.join(', ')}: it is "${spec.type ?? ''}"`,
+  )
