@@ -36,6 +36,11 @@ module.exports = {
       ),
     ),
     only('telemetry', ['api', 'kube'], 'telemetry listens to transitions'),
+    only(
+      'cli',
+      ['api', 'identity', 'kube', 'metrics/convert'],
+      'commands use pure parts of others',
+    ),
     {
       name: 'telemetry-is-for-entry-points',
       severity: 'error',
@@ -64,7 +69,7 @@ module.exports = {
       name: 'pure-files',
       comment: 'a file that decides touches no clock, network, log or process',
       severity: 'error',
-      from: { path: '(^identity/|/decide\\.ts$|/checks/)' },
+      from: { path: '(^identity/|/decide\\.ts$|/checks/|^metrics/convert/)' },
       to: { path: '^(undici|pino|fastify|node:(?!crypto))', dependencyTypesNot: ['type-only'] },
     },
   ],

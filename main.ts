@@ -1,6 +1,6 @@
 /**
- * `gatekept <role>`: one program, a role per process. Roles are loaded when they are asked for, so that the webhook carries
- * nothing of the controller.
+ * `gatekept <role>`: one program, a role per process, and what people call. Each is loaded when it is asked for, so that the
+ * webhook carries nothing of the controller.
  *
  * @module
  */
@@ -12,10 +12,19 @@ const roles: Readonly<Record<string, () => Promise<Run>>> = {
   certs: async () => (await import('./certs/main.ts')).main,
 }
 
-const [role = '', ...args] = process.argv.slice(2)
-const load = roles[role]
+/** What people call. */
+const commands: Readonly<Record<string, () => Promise<Run>>> = {
+  convert: async () => (await import('./cli/main.ts')).convert,
+}
+
+// Keptn's converter was asked by flags of its one program, and scripts still do.
+const isKeptnConversion = process.argv.some((arg) => /^--?convert-sl[io](=|$)/.test(arg))
+const [role = '', ...args] = [...(isKeptnConversion ? ['convert'] : []), ...process.argv.slice(2)]
+const load = roles[role] ?? commands[role]
 if (load === undefined) {
-  process.stderr.write(`Usage: gatekept ${Object.keys(roles).join('|')} [arguments]\n`)
+  process.stderr.write(
+    `Usage: gatekept ${Object.keys({ ...roles, ...commands }).join('|')} [arguments]\n`,
+  )
   process.exitCode = 2
 } else {
   try {
