@@ -382,7 +382,9 @@ const readEnding = async ({ client }: Sources, followed: FollowedJob): Promise<E
     const job = await client.get(Job, { namespace, name })
     if (job?.metadata.uid !== uid) return {}
     const pods = await livePods(client, followed)
-    return pods.length === 0 ? {} : endingOf(pods, await maskingFor(client, job))
+    if (pods.length === 0) return {}
+    const [own] = job.spec.template.spec.containers
+    return endingOf(pods, { container: own?.name ?? '', masking: await maskingFor(client, job) })
   } catch (error) {
     // The same holds for the Job itself.
     if (isForbidden(error)) return {}
