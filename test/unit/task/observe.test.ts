@@ -335,7 +335,9 @@ test('pods that we may not read cost a task its result alone', async () => {
 test.each([
   ['InvalidJson', 'done'],
   ['InvalidJson', 'null'],
+  ['InvalidJson', '1e999'],
   ['TooLarge', '"'.padStart(4096, 'x')],
+  ['TooLarge', '9'.repeat(4096)],
 ])('%s: what is no result is said, and fails no task', async (reason, text) => {
   const { decision } = await completed([endedPod(text)])
   expect(decision?.status?.status).toBe('Succeeded')
