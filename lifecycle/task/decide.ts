@@ -191,7 +191,8 @@ const stop = (seen: Seen, { reason, message }: Abandonment): Decision<Status> =>
     conditions: conditionsOf(seen, { status: 'False', reason, message: cutMessage(message) }),
   }
   const what = { reason: 'ReconcileTask', what: 'Deprecated', message: cutMessage(message) }
-  return { status, actions: [], transitions: [fact(seen, what)] }
+  const actions = job.kind === 'there' ? labelIfMissing(job.job, task) : []
+  return { status, actions, transitions: [fact(seen, what)] }
 }
 
 // Step 1.
