@@ -98,6 +98,7 @@ export interface Pod extends KubeObject {
   readonly status?: {
     readonly phase?: string
     readonly conditions?: readonly PodCondition[]
+    readonly initContainerStatuses?: readonly ContainerStatus[]
     readonly containerStatuses?: readonly ContainerStatus[]
   }
 }

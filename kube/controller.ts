@@ -5,6 +5,7 @@
  * take key → observe (gone? forget) → decide
  *   → apply actions            AlreadyExists and ours: fine; NotFound: fine
  *        AlreadyExists, and nobody controls it: look at the live object, decide again at once
+ *        nothing waits for them, and other keys are ready: those go first, for a few seconds
  *   → patch status             only if different; carries the resourceVersion it was decided on
  *        nothing follows from it, and there was nothing to do: it may wait for a second
  *        conflict: look at the live object, decide again at once; NotFound: the stores forget it
@@ -123,6 +124,8 @@ const immediateRetries = 5
 const maxBackOffAwayMs = 5_000
 /** How long a status may wait from which nothing follows. */
 const pauseMs = 1_000
+/** How long actions may make way that nothing waits for. */
+const longestWayMs = 3_000
 /** A decision that wakes itself in the past must not keep a processor busy. */
 const minWakeMs = 100
 
@@ -166,7 +169,7 @@ interface Loop<Seen, Status> {
   readonly writer: Writer
   /** How often in a row a key met a conflict. */
   readonly conflicts: Map<string, number>
-  /** By when the status of a key is stored from which nothing follows. */
+  /** By when what may wait of a key is done. */
   readonly postponed: Map<string, Date>
   /** The object of a key of which nobody knows whether something was written for it: the answer is missing. */
   readonly doubtful: Map<string, Subject>
@@ -283,15 +286,28 @@ const mayWait = <Seen, Status>(
 }
 
 /**
- * Leaves a status for later, once, that may wait. To tell each step of the parts of something would be a write each; mostly
- * there is more to store a moment later.
+ * How long to leave what was decided for later. To tell each step of the parts of something would be a write each; mostly
+ * there is more to store a moment later. And where many keys are ready, a write that nothing waits for would be one more
+ * before those that something does wait for.
  */
+const pauseFor = <Seen, Status>(
+  { controller, queue }: Loop<Seen, Status>,
+  seen: Seen,
+  planned: Decision<Status>,
+): number => {
+  if (mayWait(controller, seen, planned)) return pauseMs
+  return planned.givesWay === true && queue.size() > 0 ? longestWayMs : 0
+}
+
+/** Leaves a key for later, once: what counts is the earliest moment by which it is to be done. */
 const postpone = <Seen, Status>(
   { queue, postponed }: Loop<Seen, Status>,
   key: string,
-  now: Date,
+  { now, ms }: { readonly now: Date; readonly ms: number },
 ): boolean => {
-  const dueAt = postponed.get(key) ?? new Date(now.getTime() + pauseMs)
+  if (ms === 0) return false
+  const latest = now.getTime() + ms
+  const dueAt = new Date(Math.min(postponed.get(key)?.getTime() ?? latest, latest))
   if (dueAt <= now) return false
   postponed.set(key, dueAt)
   queue.addAt(key, dueAt)
@@ -311,7 +327,7 @@ const decideAndApply = async <Seen, Status>(
     return 'gone'
   }
   const planned = controller.decide(seen)
-  if (mayWait(controller, seen, planned) && postpone(loop, key, now)) return 'done'
+  if (postpone(loop, key, { now, ms: pauseFor(loop, seen, planned) })) return 'done'
   const outcome = await carryOut(loop, { key, now, seen }, planned)
   postponed.delete(key)
   return outcome

@@ -85,6 +85,8 @@ export interface Decision<Status = unknown> {
    * with what has come by then.
    */
   readonly mayWait?: boolean
+  /** Whether nobody waits for the actions: while other keys are ready, those go first, for 3 seconds at most. */
+  readonly givesWay?: boolean
   /** Each safe to repeat; they go out together, before the status. */
   readonly actions: readonly Action[]
   /** Told once the status is stored and every action is done. */

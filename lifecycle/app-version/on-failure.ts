@@ -102,11 +102,19 @@ const heldFacts = (
       }),
     )
 
-/** Whether on-failure tasks have to be run, or looked after. */
-const areDue = (stored: AppVersionStatus, current: AppVersionStatus): boolean => {
-  const isGivenUp = stored.status === 'Deprecated' || current.status === 'Deprecated'
-  return hasFailedCheck(stored) && !isGivenUp && !isTerminal(stored.onFailureStatus)
-}
+/** Whether on-failure tasks have to be run, or looked after, unless the version is given up. */
+const areDue = (stored: AppVersionStatus): boolean =>
+  hasFailedCheck(stored) && stored.status !== 'Deprecated' && !isTerminal(stored.onFailureStatus)
+
+/** Those of a version that is given up are stopped, like all of its tasks. */
+const givenUp = (
+  decision: Decision<AppVersionStatus>,
+  stored: AppVersionStatus,
+  current: AppVersionStatus,
+): Decision<AppVersionStatus> =>
+  stored.onFailureStatus === undefined
+    ? decision
+    : { ...decision, status: { ...current, onFailureStatus: 'Deprecated' } }
 
 /** Adds to a decision what the on-failure tasks of the version need, if they are to be run. */
 export const withFailureTasks = (
@@ -119,7 +127,8 @@ export const withFailureTasks = (
   const listed = namesIn(spec.onFailure)
   if (stored === undefined || listed.length === 0) return decision
   const current = decision.status ?? stored
-  if (!areDue(stored, current)) return decision
+  if (!areDue(stored)) return decision
+  if (current.status === 'Deprecated') return givenUp(decision, stored, current)
   const recorded = stored.onFailureTaskStatus ?? []
   const progress = checkPhase({
     parent: appParent(version, attemptOf(version)),

@@ -5,7 +5,7 @@
  * 2. The Job's name and UID are stored. From here on no Job is ever made for this task: if this one is gone, that is the
  *    outcome.
  * 3. The outcome is stored. It is never left again.
- * 4. The Job is allowed to be deleted.
+ * 4. The Job is allowed to be deleted. That makes way for the outcomes of others.
  *
  * Before the first step the task may wait for what its pod would otherwise hang on: its definition, a Secret, a
  * ConfigMap. It is then Stalled, still Pending, and says what is missing.
@@ -155,16 +155,23 @@ export const nameTaken = 'NameTaken'
 // Step 4.
 const afterEnd = ({ task, job }: Seen): Decision<Status> => {
   const { status, jobUid } = task.status ?? {}
-  if (status === 'Deprecated') return removeJob(job)
-  if (job.kind !== 'there' || jobUid === undefined) return settled
+  if (job.kind !== 'there' || isLeaving(job.job)) return settled
+  const isStopped = status === 'Deprecated'
+  if (jobUid === undefined && !isStopped) return settled
   // Nobody waits for another one: a request that was on its way for long has made it.
-  return job.job.metadata.uid === jobUid ? expire(job.job) : removeJob(job)
+  const isUnwanted = isStopped || job.job.metadata.uid !== jobUid
+  // One that has ended keeps its output for as long as any other.
+  return isUnwanted && !hasEnded(job.job)
+    ? { ...settled, actions: [removal(Job, job.job)] }
+    : expire(job.job)
 }
 
 const expire = (job: FollowedJob): Decision<Status> => {
   if (job.spec.ttlSecondsAfterFinished !== undefined) return settled
   const ttlSeconds = Number.parseInt(job.metadata.annotations?.[ttlAnnotation] ?? '', 10)
-  return ttlSeconds >= 0 ? { ...settled, actions: [expireJob(job, ttlSeconds)] } : settled
+  return ttlSeconds >= 0
+    ? { ...settled, givesWay: true, actions: [expireJob(job, ttlSeconds)] }
+    : settled
 }
 
 /** Instead of an outcome. Nothing is deleted before it is stored that nobody waits for it. */
@@ -184,12 +191,8 @@ const stop = (seen: Seen, { reason, message }: Abandonment): Decision<Status> =>
     conditions: conditionsOf(seen, { status: 'False', reason, message: cutMessage(message) }),
   }
   const what = { reason: 'ReconcileTask', what: 'Deprecated', message: cutMessage(message) }
-  return { status, actions: [], transitions: [fact(seen, what)] }
-}
-
-const removeJob = (job: SeenJob): Decision<Status> => {
-  if (job.kind !== 'there' || hasEnded(job.job) || isLeaving(job.job)) return settled
-  return { ...settled, actions: [removal(Job, job.job)] }
+  const actions = job.kind === 'there' ? labelIfMissing(job.job, task) : []
+  return { status, actions, transitions: [fact(seen, what)] }
 }
 
 // Step 1.

@@ -29,11 +29,19 @@ const maxOutputLines = 80
 /** What masking has added to the message of a container is more than it had. */
 const maxMessageBytes = 16_384
 
+/** How the pods of a Job are read. */
+export interface Reading {
+  /** The task's own container: others that were put beside it say nothing about the task. */
+  readonly container: string
+  readonly masking: Masking
+}
+
 /** Reads the last try of a task from the pods of its Job. */
-export const endingOf = (pods: readonly Pod[], masking: Masking): Ending => {
-  const [last] = [...pods].sort((a, b) => lastInstant(b).localeCompare(lastInstant(a)))
+export const endingOf = (pods: readonly Pod[], { container, masking }: Reading): Ending => {
+  const instantOf = (pod: Pod): string => lastInstant(pod, container)
+  const [last] = [...pods].sort((a, b) => instantOf(b).localeCompare(instantOf(a)))
   if (last === undefined) return {}
-  const { exitCode, cause, message } = tellingOf(last)
+  const { exitCode, cause, message } = tellingOf(last, container)
   return {
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(cause === undefined ? {} : { cause }),
@@ -56,11 +64,12 @@ const outputOf = (message: string, masking: Masking): Ending => {
 const lastLines = (text: string): string =>
   tail(text.split('\n').slice(-maxOutputLines).join('\n'), maxOutputBytes)
 
-const statusOf = (pod: Pod): ContainerStatus | undefined => pod.status?.containerStatuses?.[0]
+const statusOf = ({ status }: Pod, container: string): ContainerStatus | undefined =>
+  status?.containerStatuses?.find(({ name }) => name === container)
 
 /** Tries follow each other: the one that ended or began last is the last. */
-const lastInstant = (pod: Pod): string =>
-  statusOf(pod)?.state?.terminated?.finishedAt ?? pod.metadata.creationTimestamp
+const lastInstant = (pod: Pod, container: string): string =>
+  statusOf(pod, container)?.state?.terminated?.finishedAt ?? pod.metadata.creationTimestamp
 
 interface Telling extends Pick<Ending, 'exitCode' | 'cause'> {
   readonly message?: string
@@ -77,8 +86,8 @@ const endOf = ({ exitCode, reason = 'Error', message }: Terminated): Telling => 
   ...(message === undefined ? {} : { message }),
 })
 
-const tellingOf = (pod: Pod): Telling => {
-  const { terminated, waiting } = statusOf(pod)?.state ?? {}
+const tellingOf = (pod: Pod, container: string): Telling => {
+  const { terminated, waiting } = statusOf(pod, container)?.state ?? {}
   if (terminated !== undefined) return endOf(terminated)
   if (waiting !== undefined) return sentence(waiting.reason, waiting.message)
   const unscheduled = pod.status?.conditions?.find(

@@ -100,7 +100,8 @@ export const observe = (from: Sources) => {
     }
     const abandonment = abandonmentOf(parentOf(sources, cached), cached)
     if (abandonment !== undefined) {
-      return { now, settings, task: cached, job: there(followed), abandonment }
+      const job = await jobToStop(sources, cached, followed)
+      return { now, settings, task: cached, job, abandonment }
     }
     if (followed !== undefined) return follow(sources, { now, settings, task: cached }, followed)
     if (hasJob(cached)) return findJob(sources, { now, settings, task: cached })
@@ -223,15 +224,30 @@ const livePods = async (
 
 /** The store doesn't have the Job that the task names: it is gone, or lost its label, or Keptn made it. */
 const findJob = async (sources: Sources, about: About): Promise<Seen> => {
-  const { namespace = '', uid } = about.task.metadata
-  const { jobName: name = '', jobUid } = about.task.status ?? {}
-  const job = await sources.client.get(Job, { namespace, name })
+  const job = await liveJob(sources, about.task)
+  return job.kind === 'there' ? follow(sources, about, job.job) : { ...about, job }
+}
+
+/** One that Keptn has made, or whose label somebody has taken away, is stopped like any other. */
+const jobToStop = async (
+  sources: Sources,
+  task: KeptnTask,
+  followed: FollowedJob | undefined,
+): Promise<SeenJob> =>
+  followed === undefined && hasJob(task) ? liveJob(sources, task) : there(followed)
+
+/** The Job that the task names, as the API server has it. */
+const liveJob = async (
+  { client }: Sources,
+  { metadata: { namespace = '', uid }, status }: KeptnTask,
+): Promise<SeenJob> => {
+  const { jobName: name = '', jobUid } = status ?? {}
+  const job = await client.get(Job, { namespace, name })
   const isOurs =
     jobUid === undefined
       ? job !== undefined && controllerOf(job)?.uid === uid
       : job?.metadata.uid === jobUid
-  if (job === undefined || !isOurs) return { ...about, job: { kind: 'gone' } }
-  return follow(sources, about, taskJobs.project(job))
+  return job === undefined || !isOurs ? { kind: 'gone' } : there(taskJobs.project(job))
 }
 
 /** Reads what has to be there before a Job is made, as soon as nothing else is in its way. */
@@ -382,7 +398,9 @@ const readEnding = async ({ client }: Sources, followed: FollowedJob): Promise<E
     const job = await client.get(Job, { namespace, name })
     if (job?.metadata.uid !== uid) return {}
     const pods = await livePods(client, followed)
-    return pods.length === 0 ? {} : endingOf(pods, await maskingFor(client, job))
+    if (pods.length === 0) return {}
+    const [own] = job.spec.template.spec.containers
+    return endingOf(pods, { container: own?.name ?? '', masking: await maskingFor(client, job) })
   } catch (error) {
     // The same holds for the Job itself.
     if (isForbidden(error)) return {}

@@ -71,7 +71,8 @@ interface Saying {
 const usual: readonly string[] = ['ContainerCreating', 'PodInitializing', '']
 
 const sayingOf = ({ status }: Pod): Saying | undefined => {
-  const waiting = (status?.containerStatuses ?? [])
+  // What was put into the pod may have to begin before the task.
+  const waiting = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]
     .map(({ state }) => saying(state?.waiting ?? {}))
     .find(({ reason }) => !usual.includes(reason))
   const unscheduled = status?.conditions?.find(

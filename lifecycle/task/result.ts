@@ -50,10 +50,14 @@ export const objectIn = (text: string): object | undefined => {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
 }
 
-/** A merge patch takes `null` for the wish to remove a member: where one is missing, nothing is lost. */
+/**
+ * A merge patch takes `null` for the wish to remove a member: where one is missing, nothing is lost. A number that is too
+ * large to be one would be written as `null`.
+ */
 const withoutNulls = (value: unknown): unknown => {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(withoutNulls)
-  const kept = Object.entries(value).filter(([, member]) => member !== null)
-  return Object.fromEntries(kept.map(([name, member]) => [name, withoutNulls(member)]))
+  const kept = Object.entries(value).map(([name, member]) => [name, withoutNulls(member)] as const)
+  return Object.fromEntries(kept.filter(([, member]) => member !== null))
 }

@@ -37,6 +37,7 @@ const shown = (decision: Decision): unknown => ({
   ...(decision.actions.length === 0 ? {} : { actions: decision.actions.map(namedType) }),
   ...(decision.transitions.length === 0 ? {} : { transitions: decision.transitions }),
   ...(decision.mayWait === true ? { mayWait: true } : {}),
+  ...(decision.givesWay === true ? { givesWay: true } : {}),
   ...(decision.wakeAt === undefined ? {} : { wakeAt: decision.wakeAt }),
 })
 

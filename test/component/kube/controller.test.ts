@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { ownedBy, type KubeObject } from '../../../api/object.ts'
 import type { Client } from '../../../kube/client.ts'
@@ -224,6 +225,63 @@ describe('the loop', () => {
       expect(stored?.status?.phase).toBe('size 3')
     })
     expect(writesSeen()).toBe(1)
+  })
+
+  /** Widgets beside `a`, whose only action is one that nobody waits for. */
+  const others = ['b', 'c', 'd']
+
+  const isMarked = async (): Promise<void> =>
+    eventually(
+      async () => {
+        const a = await world.direct.get(widgets, { namespace, name: 'a' })
+        expect(a?.metadata).toMatchObject({ annotations: { mark: 'set' } })
+      },
+      { timeoutMs: 10_000 },
+    )
+
+  const mark = (widget: Widget): Decision<Status> => {
+    const isSet = widget.metadata.annotations?.['mark'] === 'set'
+    const patch = { metadata: { annotations: { mark: 'set' } } }
+    const { name } = widget.metadata
+    const action: Action = {
+      ...{ kind: 'patch', type: widgets, namespace, name, patchType: 'merge', patch },
+    }
+    return { actions: isSet ? [] : [action], transitions: [], givesWay: true }
+  }
+
+  test('what nobody waits for makes way for other keys that are ready', async () => {
+    for (const name of ['a', ...others]) await make(name, 1)
+    const setup = setUp()
+    start(
+      { ...setup, runtime: { ...setup.runtime, workers: 1 } },
+      { decide: (seen) => (seen.widget.metadata.name === 'a' ? mark(seen.widget) : decide(seen)) },
+    )
+    await isMarked()
+    const writes = world.proxy.seen
+      .filter(({ method, path }) => method !== 'GET' && path.includes(`/${namespace}/`))
+      .map(({ method, path }) => `${method} ${path.split('?')[0]?.split('/').at(-1) ?? ''}`)
+    // For each of the others its part, the status "Building" and the status "Complete".
+    expect(writes.indexOf('PATCH a')).toBe(3 * others.length)
+  })
+
+  test('what nobody waits for is done though other keys are always ready', async () => {
+    for (const name of ['a', ...others]) await make(name, 1)
+    const setup = setUp()
+    start(
+      { ...setup, runtime: { ...setup.runtime, workers: 1 } },
+      {
+        observe: async (key, now) => {
+          // With one worker, the others are due again before the last of them was looked at.
+          await delay(60)
+          return setup.controller.observe(key, now)
+        },
+        decide: ({ widget }) =>
+          widget.metadata.name === 'a'
+            ? mark(widget)
+            : { actions: [], transitions: [], wakeAt: new Date(0) },
+      },
+    )
+    await isMarked()
   })
 
   test('what was written without an answer is read before it is decided on again', async () => {

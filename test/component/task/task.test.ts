@@ -99,6 +99,34 @@ describe('a task', () => {
     expect(told.at(-1)).toMatchObject({ reason: 'ReconcileTask', severity: 'Warning' })
   })
 
+  test('has its outcome and its result stored, however odd the result', async () => {
+    const namespace = await aNamespace()
+    start()
+    await makeDefinition(world, { namespace, name: 'check' })
+    const left: Readonly<Record<string, string>> = {
+      deep: `${'['.repeat(2000)}${']'.repeat(2000)}`,
+      nested: `${'{"a":'.repeat(680)}1${'}'.repeat(680)}`,
+      inherited: '{"__proto__":{"x":1},"constructor":2}',
+      named: '{"":1,"\\u0000":2," ":3,"a.b/c~d":4}',
+      boolean: 'false',
+      text: '"\\u0000\u{1F600}"',
+      nulls: '[null,{"a":null},[null]]',
+    }
+    const tasks = await Promise.all(
+      Object.keys(left).map((name) => makeTask(world, { namespace, name })),
+    )
+    for (const task of tasks) {
+      await reaches(task, { status: 'Progressing' })
+      await endPod(world, task, { exitCode: 0, message: left[task.metadata.name] ?? '' })
+    }
+    for (const task of tasks) {
+      const { status } = await reaches(task, { status: 'Succeeded' })
+      const text = left[task.metadata.name] ?? ''
+      const expected = JSON.parse(text.replace('"a":null', '')) as unknown
+      expect(JSON.stringify(status?.result)).toBe(JSON.stringify(expected))
+    }
+  })
+
   test('shows no output when its Secret changed while it ran', async () => {
     const namespace = await aNamespace()
     const { told } = start()

@@ -1,15 +1,20 @@
 import { expect, test } from '@jest/globals'
 import type { ContainerStatus, Pod } from '../../../api/kubernetes.ts'
-import { endingOf, type Masking } from '../../../lifecycle/task/ending.ts'
+import { endingOf, type Reading } from '../../../lifecycle/task/ending.ts'
 import { tracesOf } from '../../../lifecycle/task/masking.ts'
 
-const shown: Masking = { kind: 'traces', traces: tracesOf([]) }
+const container = 'c'
+const shown: Reading = { container, masking: { kind: 'traces', traces: tracesOf([]) } }
+const without = (...secrets: readonly string[]): Reading => ({
+  container,
+  masking: { kind: 'traces', traces: tracesOf(secrets) },
+})
 
 const aPod = (created: string, state?: ContainerStatus['state'], conditions?: object[]): Pod =>
   ({
     metadata: { creationTimestamp: `2026-01-01T${created}Z` },
     status: {
-      ...(state === undefined ? {} : { containerStatuses: [{ name: 'c', state }] }),
+      ...(state === undefined ? {} : { containerStatuses: [{ name: container, state }] }),
       ...(conditions === undefined ? {} : { conditions }),
     },
   }) as unknown as Pod
@@ -29,6 +34,19 @@ test('tells the exit code and the output of the try that ended last', () => {
   ]
   expect(endingOf(pods, shown)).toEqual({ exitCode: 2, output: 'second' })
   expect(endingOf(pods.toReversed(), shown)).toEqual({ exitCode: 2, output: 'second' })
+})
+
+test('tells of the task alone, whatever was put beside it', () => {
+  const alone = aPod('10:00:00', terminated(3, '10:00:10', 'own'))
+  const { terminated: other } = terminated(0, '10:00:20', 'of the proxy')
+  const proxy = { name: 'a-proxy', state: { terminated: other } }
+  const beside = {
+    ...alone,
+    status: { containerStatuses: [proxy, ...(alone.status?.containerStatuses ?? [])] },
+  } as Pod
+  expect(endingOf([beside], shown)).toEqual({ exitCode: 3, output: 'own' })
+  const later = aPod('10:00:05', terminated(4, '10:00:15', 'last'))
+  expect(endingOf([beside, later], shown)).toEqual({ exitCode: 4, output: 'last' })
 })
 
 test.each([
@@ -60,11 +78,14 @@ test('tells why a pod was not scheduled', () => {
 
 test('masks secrets, and shows nothing where they cannot be told', () => {
   const pods = [aPod('10:00:00', terminated(1, '10:00:10', 'token hunter2'))]
-  expect(endingOf(pods, { kind: 'traces', traces: tracesOf(['hunter2']) })).toEqual({
+  expect(endingOf(pods, without('hunter2'))).toEqual({
     exitCode: 1,
     output: 'token ***',
   })
-  const hidden = endingOf(pods, { kind: 'withheld', because: 'nobody knows' })
+  const hidden = endingOf(pods, {
+    container,
+    masking: { kind: 'withheld', because: 'nobody knows' },
+  })
   expect(hidden.exitCode).toBe(1)
   expect(hidden.output).toBe('Output withheld: nobody knows')
 })
@@ -80,7 +101,7 @@ test.each([
 test('takes an object that a failed task has left as its result, masked like all of it', () => {
   const text = '{"failed":["hunter2"],"where":"cart"}'
   const pods = [aPod('10:00:00', terminated(1, '10:00:10', text))]
-  const { result } = endingOf(pods, { kind: 'traces', traces: tracesOf(['hunter2']) })
+  const { result } = endingOf(pods, without('hunter2'))
   expect(result).toEqual({ failed: ['***'], where: 'cart' })
   const log = [aPod('10:00:00', terminated(1, '10:00:10', '42'))]
   expect(endingOf(log, shown)).toEqual({ exitCode: 1, output: '42' })

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import type { KeptnTask, KeptnTaskDefinition } from '../../../api/index.ts'
+import type { KeptnAppVersion, KeptnTask, KeptnTaskDefinition } from '../../../api/index.ts'
 import type { Pod } from '../../../api/kubernetes.ts'
 import type { KubeObject } from '../../../api/object.ts'
 import { ApiError } from '../../../kube/errors.ts'
@@ -20,6 +20,7 @@ interface Cluster {
   readonly definition?: KeptnTaskDefinition
   readonly job?: FollowedJob
   readonly pods?: readonly Pod[]
+  readonly appVersion?: KeptnAppVersion
   /** The version of the cluster when the term began; the task is older, unless another is named. */
   readonly termBeganAt?: string
 }
@@ -28,7 +29,7 @@ const podsOf = (...pods: readonly Pod[]): Sources['pods'] =>
   filledStore(pods.map(projectTaskPod), taskPods.indexes)
 
 const look = async (cluster: Cluster) => {
-  const { task, live = {}, definition, job, pods = [], termBeganAt = '1000' } = cluster
+  const { task, live = {}, definition, job, pods = [], termBeganAt = '1000', appVersion } = cluster
   const asked: string[] = []
   const answer = (kind: string): unknown => {
     asked.push(kind)
@@ -50,7 +51,7 @@ const look = async (cluster: Cluster) => {
     pods: podsOf(...pods),
     configMaps: storeOf(),
     namespaces: storeOf(),
-    appVersions: storeOf(),
+    appVersions: appVersion === undefined ? storeOf() : storeOf(appVersion),
     workloadVersions: storeOf(),
     client,
     settings,
@@ -93,6 +94,32 @@ test.each([
   ['without a definition', { task: aTask() }],
 ])('a task %s costs no request', async (_, cluster) => {
   expect((await look(cluster)).asked).toEqual([])
+})
+
+test('a task whose version is given up is stopped, though its Job has no label of ours', async () => {
+  const given = recorded()
+  const owner = {
+    apiVersion: 'lifecycle.keptn.sh/v1',
+    ...{ kind: 'KeptnAppVersion', name: 'shop-1', uid: 'version-1', controller: true },
+  }
+  const task = { ...given, metadata: { ...given.metadata, ownerReferences: [owner] } }
+  const appVersion = {
+    kind: 'KeptnAppVersion',
+    metadata: { name: 'shop-1', namespace: 'shop', uid: 'version-1', resourceVersion: '5' },
+    status: { status: 'Deprecated' },
+  } as unknown as KeptnAppVersion
+  const job = aJob(task)
+  const unseen = { ...job, metadata: { ...job.metadata, labels: {} } }
+  const stopped = await look({ task, appVersion, live: { Job: unseen } })
+  expect(stopped.decision?.status).toMatchObject({ status: 'Deprecated', jobUid: 'job-1' })
+  // With its label it is seen, and deleted.
+  const labels = { metadata: { uid: 'job-1', labels: { 'gatekept.dev/task-uid': 'task-1' } } }
+  expect(stopped.decision?.actions).toMatchObject([{ kind: 'patch', patch: labels }])
+  const gone = await look({ task, appVersion })
+  expect(gone.decision).toMatchObject({ status: { status: 'Deprecated' }, actions: [] })
+  const done = { ...unseen, status: { conditions: [{ type: 'Complete', status: 'True' }] } }
+  const ended = await look({ task, appVersion, live: { Job: done } })
+  expect(ended.decision?.status?.status).toBe('Succeeded')
 })
 
 const createsJob = [{ kind: 'create', type: { kind: 'Job' } }]
@@ -335,7 +362,9 @@ test('pods that we may not read cost a task its result alone', async () => {
 test.each([
   ['InvalidJson', 'done'],
   ['InvalidJson', 'null'],
+  ['InvalidJson', '1e999'],
   ['TooLarge', '"'.padStart(4096, 'x')],
+  ['TooLarge', '9'.repeat(4096)],
 ])('%s: what is no result is said, and fails no task', async (reason, text) => {
   const { decision } = await completed([endedPod(text)])
   expect(decision?.status?.status).toBe('Succeeded')

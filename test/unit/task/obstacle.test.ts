@@ -83,6 +83,17 @@ test.each([
   expect(obstacleOf(waiting(reason, words))).toEqual({ reason: expected, message })
 })
 
+test('a container that has to begin before the task is said', () => {
+  const image = { reason: 'ErrImagePull', message: 'not found' }
+  const held = pod({
+    phase: 'Pending',
+    initContainerStatuses: [{ name: 'proxy-init', state: { waiting: image } }],
+    containerStatuses: [{ name: 'main', state: { waiting: { reason: 'PodInitializing' } } }],
+  })
+  expect(isSilent(held)).toBe(false)
+  expect(obstacleOf(held)?.reason).toBe('ImagePullBackOff')
+})
+
 test('a pod that no node can take is said', () => {
   const unscheduled = pod({
     phase: 'Pending',
