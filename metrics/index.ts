@@ -81,7 +81,6 @@ export const metricsControllers = (options: {
     createMeasure({ client, fetch, now, ...(timeoutMs === undefined ? {} : { timeoutMs }) }),
   )
   signal.addEventListener('abort', () => void close(), { once: true })
-  const measure = createMeasure({ client, fetch })
   return [
     keptnMetricController({
       metrics: stores.metrics,
