@@ -131,6 +131,7 @@ export const startMetrics = (process: Process): Started => {
       stores,
       settings: {
         allowedRanges: settings.allowedSourceRanges,
+        allowedSources: settings.allowedSources,
         apiServer: apiServerAddress === undefined ? [] : [{ address: apiServerAddress }],
       },
       signal: term.signal,
