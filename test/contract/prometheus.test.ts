@@ -188,6 +188,7 @@ describe('replies that are no value', () => {
     ['429', 429, canary, 'The source answered with status 429'],
     ['500', 500, canary, 'The source answered with status 500'],
     ['500 with a value in it', 500, four, 'The source answered with status 500'],
+    ['400 with a value in it', 400, four, 'The source answered with status 400'],
     ['503 with JSON', 503, bad('unavailable', canary), 'The source answered with status 503'],
     [
       '400 for a bad query',
