@@ -1,10 +1,14 @@
 /** What each source is sent. */
 import { afterEach, describe, expect, test } from '@jest/globals'
 import type { KeptnMetricsProvider } from '../../api/index.ts'
+import { refusal } from '../../metrics/addresses.ts'
+import { createMeasure } from '../../metrics/ask.ts'
+import { createFetch } from '../../metrics/fetch.ts'
 import type { Outcome } from '../../metrics/outcome.ts'
 import type { Question } from '../../metrics/source.ts'
 import {
   aProvider,
+  clientWithSecret,
   measureOnce,
   startSource,
   type Received,
@@ -122,6 +126,27 @@ describe('dql', () => {
       defaultTimeframeStart: '2025-12-30T10:00:00.000Z',
       defaultTimeframeEnd: '2025-12-30T11:00:00.000Z',
     })
+  })
+
+  test('the token is kept for the next query, and asked for again once it was refused', async () => {
+    let refuses = false
+    source = await startSource(({ path }, response) => {
+      const name = path === oauthPath ? 'token' : refuses ? '401' : 'value'
+      replay(response, recorded('dql', name))
+    })
+    const { spec, secret } = protocols['dql'] ?? {}
+    const provider = aProvider({ ...spec, targetServer: source.url })
+    const fetching = createFetch({ refuse: refusal({ allowed: ['127.0.0.0/8'] }) })
+    const client = clientWithSecret(secret?.(source.url))
+    const measure = createMeasure({ client, fetch: fetching.fetch })
+    const asked = async (): Promise<number> => {
+      await measure(provider, { query: 'timeseries avg(x)', at }, new AbortController().signal)
+      return source?.received.filter(({ path }) => path === oauthPath).length ?? 0
+    }
+    expect([await asked(), await asked()]).toEqual([1, 1])
+    refuses = true
+    expect([await asked(), await asked()]).toEqual([1, 2])
+    await fetching.close()
   })
 
   test('a query that takes its time is looked at again', async () => {
