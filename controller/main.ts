@@ -134,6 +134,7 @@ export const startMetrics = (process: Process): Started => {
         allowedSources: settings.allowedSources,
         apiServer: apiServerAddress === undefined ? [] : [{ address: apiServerAddress }],
       },
+      log: process.log,
       signal: term.signal,
     })
     const own: Runtime = { ...runtime, signal: term.signal, mayWrite: term.stillLeading }

@@ -246,6 +246,20 @@ describe.each(Object.keys(protocols))('%s', (protocol) => {
     expect(asked).toBe(2)
   })
 
+  test('a reply that cannot be read is logged in the words of Keptn', async () => {
+    const lines: unknown[] = []
+    const log = { warn: (...line: readonly unknown[]) => lines.push(line) }
+    await measure(
+      protocol,
+      (response) => {
+        replay(response, recorded(protocol, 'not-json'))
+      },
+      { log },
+    )
+    const fields = { provider: 'shop/prom', status: 200 }
+    expect(lines).toEqual([[fields, 'Error while parsing response']])
+  })
+
   test('500 is no reason to ask again', async () => {
     await measure(protocol, (response) => {
       replay(response, recorded(protocol, '500'))

@@ -109,6 +109,7 @@ export const clientWithSecret = (
 export interface AskedWith extends Partial<FetchOptions> {
   readonly timeoutMs?: number
   readonly secret?: Readonly<Record<string, string>>
+  readonly log?: NonNullable<AskOptions['log']>
 }
 
 /** Asks with loopback allowed, and without waiting between tries; everything else as in the product. */
@@ -130,7 +131,7 @@ export const measureOnce = async (
   )
 
 const withFetch = async <T>(
-  { secret, timeoutMs, ...fetchOptions }: AskedWith,
+  { secret, timeoutMs, log, ...fetchOptions }: AskedWith,
   use: (options: AskOptions) => Promise<T>,
 ): Promise<T> => {
   const wait = () => Promise.resolve()
@@ -141,7 +142,8 @@ const withFetch = async <T>(
   })
   try {
     const limit = timeoutMs === undefined ? {} : { timeoutMs }
-    return await use({ client: clientWithSecret(secret), fetch, wait, ...limit })
+    const logs = log === undefined ? {} : { log }
+    return await use({ client: clientWithSecret(secret), fetch, wait, ...limit, ...logs })
   } finally {
     await close()
   }
