@@ -3,10 +3,13 @@
  *
  * @module
  */
+import type { Logger } from 'pino'
+import { parseDuration } from '../api/duration.ts'
 import type { KeptnMetricsProvider } from '../api/index.ts'
 import { Secret } from '../api/kubernetes.ts'
 import { ApiError } from '../kube/errors.ts'
 import type { Client } from '../kube/client.ts'
+import { keyOf } from '../kube/keys.ts'
 import { waitFor, type Fetch, type Wait } from './fetch.ts'
 import { outcomeOf, type Outcome } from './outcome.ts'
 import {
@@ -36,6 +39,7 @@ export interface AskOptions {
   readonly timeoutMs?: number
   readonly now?: () => Date
   readonly wait?: Wait
+  readonly log?: Pick<Logger, 'warn'>
 }
 
 /** Asks through `fetch`; Secrets are read by name, each time anew, and kept nowhere. */
@@ -55,7 +59,8 @@ export const createAsk = (options: AskOptions): Ask => {
       const failure = error instanceof ProviderError ? error : (deadline.reason() ?? error)
       if (!(failure instanceof ProviderError)) throw failure
       // Without its cause: that may hold the reply.
-      throw new ProviderError(redact(failure.message, concealed), { status: failure.status })
+      const { status, isUnreadable } = failure
+      throw new ProviderError(redact(failure.message, concealed), { status, isUnreadable })
     } finally {
       deadline.end()
     }
@@ -156,31 +161,36 @@ export type Measure = (
 /** Measures through {@link createAsk}; how samples become one number is told by the kind of source. */
 export const createMeasure = (options: AskOptions): Measure => {
   const ask = createAsk(options)
+  /** The providers that last answered with what nobody can read: said once, not at every query. */
+  const unreadable = new Set<string>()
+  const tell = (provider: KeptnMetricsProvider, error: ProviderError): void => {
+    const key = keyOf(provider)
+    if (!error.isUnreadable || unreadable.has(key)) return
+    unreadable.add(key)
+    // Keptn's words: a test of its users waits for them.
+    options.log?.warn({ provider: key, status: error.status }, 'Error while parsing response')
+  }
   return async (provider, { aggregation, ...request }, signal) => {
     try {
       const samples = await ask(provider, request, signal)
-      const found = findSource(provider.spec.type ?? '')
-      return outcomeOf(
-        samples,
-        aggregation,
-        found?.reading,
-        notBefore(request, found?.lookBackMs ?? 0),
-      )
+      unreadable.delete(keyOf(provider))
+      const reading = findSource(provider.spec.type ?? '')?.reading
+      return outcomeOf(samples, aggregation, reading, notBefore(provider, request))
     } catch (error) {
-      if (error instanceof ProviderError) return { kind: 'error', message: error.message }
-      throw error
+      if (!(error instanceof ProviderError)) throw error
+      tell(provider, error)
+      return { kind: 'error', message: error.message }
     }
   }
 }
 
-/** For clocks that differ, and for samples that are told by the begin of the time that they are about. */
-const staleAfterMs = 5 * 60_000
-
-/** Older than this, a sample has nothing to do with what was asked. */
-const notBefore = ({ at, range }: MetricRequest, lookBackMs: number): Date => {
-  if (range === undefined) return new Date(at.getTime() - lookBackMs - staleAfterMs)
-  const slackMs = Math.max(staleAfterMs, range.stepMs ?? 0)
-  return new Date(range.from.getTime() - slackMs)
+/** Older than this, what a source has is stale; nothing is where the provider sets no limit. */
+const notBefore = (
+  { spec }: KeptnMetricsProvider,
+  { at, range }: MetricRequest,
+): Date | undefined => {
+  const ageMs = parseDuration(spec.maxSampleAge ?? '')
+  return ageMs === undefined ? undefined : new Date((range?.from ?? at).getTime() - ageMs)
 }
 
 /** Where a provider is, and the login that its address may hold. */

@@ -16,7 +16,7 @@ import type { Controller } from '../kube/controller.ts'
 import type { Store } from '../kube/store.ts'
 import { analysisController, analysisIndexes } from './analysis/index.ts'
 import { refusal, type Endpoint } from './addresses.ts'
-import { createMeasure } from './ask.ts'
+import { createMeasure, type AskOptions } from './ask.ts'
 import { createFetch } from './fetch.ts'
 import { keptnMetricController, metricIndexes } from './keptn-metric/index.ts'
 import { createMeasurements } from './measurements.ts'
@@ -65,10 +65,11 @@ export const metricsControllers = (options: {
   readonly stores: MetricsStores
   readonly settings: MetricsSettings
   readonly now?: () => Date
+  readonly log?: AskOptions['log']
   readonly signal: AbortSignal
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- they differ in what they see
 }): readonly Controller<any, any>[] => {
-  const { client, stores, settings, now = () => new Date(), signal } = options
+  const { client, stores, settings, now = () => new Date(), log, signal } = options
   const { fetch, close } = createFetch({
     refuse: refusal({
       allowed: settings.allowedRanges ?? [],
@@ -78,7 +79,13 @@ export const metricsControllers = (options: {
   })
   const timeoutMs = settings.queryTimeoutMs
   const measure = askedOnce(
-    createMeasure({ client, fetch, now, ...(timeoutMs === undefined ? {} : { timeoutMs }) }),
+    createMeasure({
+      client,
+      fetch,
+      now,
+      ...(log === undefined ? {} : { log }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    }),
   )
   signal.addEventListener('abort', () => void close(), { once: true })
   return [

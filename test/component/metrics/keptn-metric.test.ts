@@ -163,7 +163,10 @@ test('sources that hang delay no other', async () => {
   await createProvider(client, shop, { type: 'prometheus', targetServer: answering.url })
   const names = Array.from({ length: 100 }, (_, i) => `hangs-${i}`)
   await Promise.all(
-    names.map((name) => createMetric(client, shop, name, { provider: { name: 'hangs' } })),
+    // Each with a query of its own: equal ones would be asked once.
+    names.map((name) =>
+      createMetric(client, shop, name, { query: name, provider: { name: 'hangs' } }),
+    ),
   )
   await eventually(() => {
     expect(hanging.received).toHaveLength(4)

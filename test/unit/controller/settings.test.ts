@@ -20,6 +20,7 @@ test('what is not set has its default, and what is empty counts as not set', () 
     promotes: false,
     metricsPort: 2222,
     allowedSourceRanges: [],
+    allowedSources: [],
   }
   expect(readSettings(lifecycle, environment)).toEqual(wanted)
   const empty = {
@@ -28,6 +29,7 @@ test('what is not set has its default, and what is empty counts as not set', () 
     PROBE_PORT: '',
     KEPTN_DORA_METRICS_PORT: '',
     ALLOWED_SOURCE_RANGES: '',
+    ALLOWED_SOURCES: '',
   }
   expect(readSettings(lifecycle, { ...environment, ...empty })).toEqual(wanted)
 })
@@ -40,6 +42,7 @@ test('what is set counts', () => {
     PROBE_PORT: '9000',
     KEPTN_DORA_METRICS_PORT: '0',
     ALLOWED_SOURCE_RANGES: ' 10.0.0.0/8, ,192.168.0.0/16 ',
+    ALLOWED_SOURCES: 'prometheus.monitoring.svc, *.example.com,fd00::/8',
   })
   expect(settings).toEqual({
     parts: new Set(['metrics']),
@@ -52,6 +55,7 @@ test('what is set counts', () => {
     promotes: false,
     metricsPort: 0,
     allowedSourceRanges: ['10.0.0.0/8', '192.168.0.0/16'],
+    allowedSources: ['prometheus.monitoring.svc', '*.example.com', 'fd00::/8'],
   })
 })
 
