@@ -7,13 +7,19 @@
  *
  * @module
  */
-import { conditionTypes, type Condition, type KeptnMetric, type StatusOf } from '../../api/index.ts'
+import {
+  conditionTypes,
+  fetchIntervalMs,
+  type Condition,
+  type KeptnMetric,
+  type StatusOf,
+} from '../../api/index.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
 import { settled, type Decision, type Transition } from '../../kube/decision.ts'
 import type { Measurement } from '../measurements.ts'
 import { explain } from '../outcome.ts'
 import type { Seen } from './observe.ts'
-import { dueAt, intervalMsOf, questionOf, type Unanswerable } from './question.ts'
+import { dueAt, questionOf, type Unanswerable } from './question.ts'
 
 type Status = StatusOf<KeptnMetric>
 
@@ -27,7 +33,7 @@ export const decide = (seen: Seen): Decision<Status> => {
   return {
     ...settled,
     status: afterMeasurement(seen, measured),
-    wakeAt: new Date(measured.at.getTime() + intervalMsOf(metric)),
+    wakeAt: new Date(measured.at.getTime() + fetchIntervalMs(metric.spec)),
   }
 }
 
