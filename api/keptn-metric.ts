@@ -73,6 +73,13 @@ export const KeptnMetric = defineResource({
       { description: 'Whom to ask.' },
     ),
     query: Type.String({ description: "What to ask, in the provider's own language." }),
+    path: Type.Optional(
+      Type.String({
+        maxLength: 512,
+        description:
+          'Where the number is in the reply, for providers of the type `elastic` (names with dots between, such as `aggregations.latency.value`), and of the type `http` without a `valuePath` (a JSONPath).',
+      }),
+    ),
     fetchIntervalSeconds: Type.Integer({
       description: 'How often to ask, in seconds. Zero and less are taken for 10.',
     }),

@@ -14,6 +14,7 @@ import { createFetch } from './fetch.ts'
 import { keptnMetricController, metricIndexes } from './keptn-metric/index.ts'
 import type { Seen } from './keptn-metric/observe.ts'
 import { createMeasurements } from './measurements.ts'
+import { askedOnce } from './once.ts'
 
 /** What a reflector has to be started with for each store that the controllers read. */
 export const metricsReflections = {
@@ -38,6 +39,8 @@ export interface MetricsStores {
 export interface MetricsSettings {
   /** Ranges (CIDR) that sources may have although they are refused by default: loopback in tests. */
   readonly allowedRanges?: readonly string[]
+  /** The only names and ranges that sources may have; empty: any that is not refused. */
+  readonly allowedSources?: readonly string[]
   /** Where this process reaches the API server: its Service's address. */
   readonly apiServer?: readonly Endpoint[]
   /** How long a query may take. */
@@ -56,17 +59,21 @@ export const metricsControllers = (options: {
   const { fetch, close } = createFetch({
     refuse: refusal({
       allowed: settings.allowedRanges ?? [],
+      only: settings.allowedSources ?? [],
       apiServer: () => [...(settings.apiServer ?? []), ...endpointsIn(stores.apiServer)],
     }),
-    ...(settings.queryTimeoutMs === undefined ? {} : { timeoutMs: settings.queryTimeoutMs }),
   })
+  const timeoutMs = settings.queryTimeoutMs
+  const measure = askedOnce(
+    createMeasure({ client, fetch, now, ...(timeoutMs === undefined ? {} : { timeoutMs }) }),
+  )
   signal.addEventListener('abort', () => void close(), { once: true })
   return [
     keptnMetricController({
       metrics: stores.metrics,
       providers: stores.providers,
       measurements: createMeasurements({ now, signal }),
-      measure: createMeasure({ client, fetch }),
+      measure,
     }),
   ]
 }

@@ -36,7 +36,7 @@ export const questionOf = (
   const span = spanOf(metric)
   if (typeof span === 'string')
     return { kind: 'unanswerable', reason: 'RangeInvalid', message: span }
-  const { query, range } = metric.spec
+  const { query, path, range } = metric.spec
   const aggregation = span?.stepMs === undefined ? undefined : range?.aggregation
   return {
     kind: 'question',
@@ -47,6 +47,7 @@ export const questionOf = (
     at: (at) => ({
       query,
       at,
+      ...(path === undefined ? {} : { path }),
       ...(span === undefined ? {} : { range: rangeAt(span, at) }),
       ...(aggregation === undefined ? {} : { aggregation }),
     }),
