@@ -55,7 +55,8 @@ export const createAsk = (options: AskOptions): Ask => {
       const failure = error instanceof ProviderError ? error : (deadline.reason() ?? error)
       if (!(failure instanceof ProviderError)) throw failure
       // Without its cause: that may hold the reply.
-      throw new ProviderError(redact(failure.message, concealed), { status: failure.status })
+      const { status, lacksSecret } = failure
+      throw new ProviderError(redact(failure.message, concealed), { status, lacksSecret })
     } finally {
       deadline.end()
     }
@@ -167,11 +168,17 @@ export const createMeasure = (options: AskOptions): Measure => {
         notBefore(request, found?.lookBackMs ?? 0),
       )
     } catch (error) {
-      if (error instanceof ProviderError) return { kind: 'error', message: error.message }
+      if (error instanceof ProviderError) return failureOf(error)
       throw error
     }
   }
 }
+
+const failureOf = ({ message, lacksSecret }: ProviderError): Outcome => ({
+  kind: 'error',
+  message,
+  ...(lacksSecret ? { lacksSecret } : {}),
+})
 
 /** For clocks that differ, and for samples that are told by the begin of the time that they are about. */
 const staleAfterMs = 5 * 60_000
@@ -232,11 +239,14 @@ const readSecret = async (
     .get(Secret, { namespace, name }, { signal })
     .catch((error: unknown) => {
       if (!(error instanceof ApiError)) throw error
-      throw new ProviderError(`Cannot read Secret "${of}": ${error.message}`, { cause: error })
+      throw new ProviderError(`Cannot read Secret "${of}": ${error.message}`, {
+        cause: error,
+        lacksSecret: true,
+      })
     })
   if (secret === undefined) {
     if (mayLackSecret) return undefined
-    throw new ProviderError(`Cannot read Secret "${of}": it does not exist`)
+    throw new ProviderError(`Cannot read Secret "${of}": it does not exist`, { lacksSecret: true })
   }
   const values = Object.entries(secret.data ?? {}).map(
     ([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')] as const,
@@ -250,7 +260,9 @@ const secretOf = ({ of, values }: Entries): SecretEntries => ({
   get: (key) => {
     const value = values.get(key)
     if (value === undefined) {
-      throw new ProviderError(`Cannot read Secret "${of}": key "${key}" is missing`)
+      throw new ProviderError(`Cannot read Secret "${of}": key "${key}" is missing`, {
+        lacksSecret: true,
+      })
     }
     return value
   },

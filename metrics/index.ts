@@ -11,15 +11,23 @@ import type { Store } from '../kube/store.ts'
 import { refusal, type Endpoint } from './addresses.ts'
 import { createMeasure } from './ask.ts'
 import { createFetch } from './fetch.ts'
-import { keptnMetricController, metricIndexes } from './keptn-metric/index.ts'
+import {
+  awaitingEvaluations,
+  keptnMetricController,
+  metricIndexes,
+  type AwaitingEvaluation,
+} from './keptn-metric/index.ts'
 import type { Seen } from './keptn-metric/observe.ts'
 import { createMeasurements } from './measurements.ts'
 import { askedOnce } from './once.ts'
+
+export type { AwaitingEvaluation } from './keptn-metric/index.ts'
 
 /** What a reflector has to be started with for each store that the controllers read. */
 export const metricsReflections = {
   metrics: { type: KeptnMetric, indexes: metricIndexes },
   providers: { type: KeptnMetricsProvider },
+  evaluations: awaitingEvaluations,
   /** Where the API server is: no provider may name it. */
   apiServer: {
     type: EndpointSlice,
@@ -32,6 +40,7 @@ export const metricsReflections = {
 export interface MetricsStores {
   readonly metrics: Store<KeptnMetric>
   readonly providers: Store<KeptnMetricsProvider>
+  readonly evaluations: Store<AwaitingEvaluation>
   readonly apiServer: Store<EndpointSlice>
 }
 
@@ -72,6 +81,7 @@ export const metricsControllers = (options: {
     keptnMetricController({
       metrics: stores.metrics,
       providers: stores.providers,
+      evaluations: stores.evaluations,
       measurements: createMeasurements({ now, signal }),
       measure,
     }),
