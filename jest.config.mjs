@@ -18,6 +18,7 @@ export default {
   projects: [
     project('unit', ['<rootDir>/test/unit/**/*.test.ts', '<rootDir>/test/architecture.test.ts']),
     project('golden', ['<rootDir>/test/golden/**/*.test.ts']),
+    project('contract', ['<rootDir>/test/contract/**/*.test.ts']),
     project('component', ['<rootDir>/test/component/**/*.test.ts']),
     project('simulation', ['<rootDir>/test/simulation/**/*.test.ts']),
     project('e2e', ['<rootDir>/test/e2e/**/*.test.ts']),

@@ -47,7 +47,7 @@ export {
   type IntervalResult,
   type MetricRange,
 } from './keptn-metric.ts'
-export { valuePathPattern, type HttpTemplate } from './keptn-metrics-provider.ts'
+export { ownHeaders, valuePathPattern, type HttpTemplate } from './keptn-metrics-provider.ts'
 export type { TaskContext } from './keptn-task.ts'
 export type { TaskPods } from './keptn-config.ts'
 export type { RuntimeSpec } from './keptn-task-definition.ts'

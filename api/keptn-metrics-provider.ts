@@ -22,7 +22,7 @@ const headerName = (description: string) =>
   Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", maxLength: 128, description })
 
 /** Headers that tell where a request ends and whom it is for: nobody else may set them. */
-const ownHeaders = [
+export const ownHeaders: readonly string[] = [
   'connection',
   'content-length',
   'expect',
@@ -121,7 +121,7 @@ const http = withRules(
         Type.String({
           maxLength: 65_536,
           description:
-            'What to send with `POST`. What is filled in is encoded for a JSON string, or for a form if the header `Content-Type` says so; a body that is `{{query}}` alone is the query as it is.',
+            'What to send with `POST`. What is filled in is encoded as the header `Content-Type` says: for a JSON string (also without that header), for a form, or else not at all; a body that is `{{query}}` alone is the query as it is.',
         }),
       ),
       auth: Type.Optional(auth),

@@ -136,8 +136,10 @@ export const startMetrics = (process: Process): Started => {
       stores,
       settings: {
         allowedRanges: settings.allowedSourceRanges,
+        allowedSources: settings.allowedSources,
         apiServer: apiServerAddress === undefined ? [] : [{ address: apiServerAddress }],
       },
+      log: process.log,
       signal: term.signal,
     })
     const own: Runtime = { ...runtime, signal: term.signal, mayWrite: term.stillLeading }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isRange, isSourceEntry } from '../metrics/addresses.ts'
 
 /** The parts that a controller process can have. */
 export const parts = ['lifecycle', 'gate', 'certs', 'metrics'] as const
@@ -34,6 +35,8 @@ export interface ControllerSettings {
   readonly apiServerAddress?: string
   /** Ranges (CIDR) that metric sources may have although they are refused by default. */
   readonly allowedSourceRanges: readonly string[]
+  /** The only names and ranges that metric sources may have; empty: any that is not refused. */
+  readonly allowedSources: readonly string[]
 }
 
 const isPart = (name: string): name is Part => (parts as readonly string[]).includes(name)
@@ -67,6 +70,23 @@ const flag = (read: Read, name: string, missing = 'false'): boolean => {
   const text = read(name, missing)
   if (text === 'true' || text === 'false') return text === 'true'
   throw new SettingsError(`Cannot start: ${name} is "${text}", and must be true or false`)
+}
+
+const list = (
+  read: Read,
+  name: string,
+  isEntry: (entry: string) => boolean,
+  what: string,
+): readonly string[] => {
+  const entries = read(name, '')
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+  const wrong = entries.find((entry) => !isEntry(entry))
+  if (wrong === undefined) return entries
+  throw new SettingsError(
+    `Cannot start: ${name} holds "${wrong}", and must be a list of ${what}, separated by commas`,
+  )
 }
 
 const logLevels: readonly string[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
@@ -125,9 +145,12 @@ export const readSettings = (
     metricsPort: port(read, 'KEPTN_DORA_METRICS_PORT', '2222'),
     exposesMetrics: flag(read, 'EXPOSE_KEPTN_METRICS', 'true'),
     exposedMetricsPort: port(read, 'KEPTN_METRICS_PORT', '9999'),
-    allowedSourceRanges: read('ALLOWED_SOURCE_RANGES', '')
-      .split(',')
-      .map((range) => range.trim())
-      .filter((range) => range !== ''),
+    allowedSourceRanges: list(read, 'ALLOWED_SOURCE_RANGES', isRange, 'address ranges (CIDR)'),
+    allowedSources: list(
+      read,
+      'ALLOWED_SOURCES',
+      isSourceEntry,
+      'names, *.names and address ranges (CIDR)',
+    ),
   }
 }

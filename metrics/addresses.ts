@@ -65,7 +65,8 @@ export const refusal = (rules: {
   }
 }
 
-const isRange = (entry: string): boolean => {
+/** Whether this is an address, or a range of them (CIDR). */
+export const isRange = (entry: string): boolean => {
   const [net = '', bits, ...rest] = entry.split('/')
   const family = isIP(net)
   if (family === 0 || rest.length > 0) return false

@@ -3,10 +3,12 @@
  *
  * @module
  */
+import type { Logger } from 'pino'
 import type { KeptnMetricsProvider } from '../api/index.ts'
 import { Secret } from '../api/kubernetes.ts'
 import { ApiError } from '../kube/errors.ts'
 import type { Client } from '../kube/client.ts'
+import { keyOf } from '../kube/keys.ts'
 import { waitFor, type Fetch, type Wait } from './fetch.ts'
 import { outcomeOf, type Outcome } from './outcome.ts'
 import {
@@ -36,6 +38,7 @@ export interface AskOptions {
   readonly timeoutMs?: number
   readonly now?: () => Date
   readonly wait?: Wait
+  readonly log?: Pick<Logger, 'warn'>
 }
 
 /** Asks through `fetch`; Secrets are read by name, each time anew, and kept nowhere. */
@@ -55,8 +58,9 @@ export const createAsk = (options: AskOptions): Ask => {
       const failure = error instanceof ProviderError ? error : (deadline.reason() ?? error)
       if (!(failure instanceof ProviderError)) throw failure
       // Without its cause: that may hold the reply.
-      const { status, lacksSecret } = failure
-      throw new ProviderError(redact(failure.message, concealed), { status, lacksSecret })
+      const { status, isUnreadable, lacksSecret } = failure
+      const message = redact(failure.message, concealed)
+      throw new ProviderError(message, { status, isUnreadable, lacksSecret })
     } finally {
       deadline.end()
     }
@@ -157,9 +161,19 @@ export type Measure = (
 /** Measures through {@link createAsk}; how samples become one number is told by the kind of source. */
 export const createMeasure = (options: AskOptions): Measure => {
   const ask = createAsk(options)
+  /** The providers that last answered with what nobody can read: said once, not at every query. */
+  const unreadable = new Set<string>()
+  const tell = (provider: KeptnMetricsProvider, error: ProviderError): void => {
+    const key = keyOf(provider)
+    if (!error.isUnreadable || unreadable.has(key)) return
+    unreadable.add(key)
+    // Keptn's words: a test of its users waits for them.
+    options.log?.warn({ provider: key, status: error.status }, 'Error while parsing response')
+  }
   return async (provider, { aggregation, ...request }, signal) => {
     try {
       const samples = await ask(provider, request, signal)
+      unreadable.delete(keyOf(provider))
       const found = findSource(provider.spec.type ?? '')
       return outcomeOf(
         samples,
@@ -168,8 +182,9 @@ export const createMeasure = (options: AskOptions): Measure => {
         notBefore(request, found?.lookBackMs ?? 0),
       )
     } catch (error) {
-      if (error instanceof ProviderError) return failureOf(error)
-      throw error
+      if (!(error instanceof ProviderError)) throw error
+      tell(provider, error)
+      return failureOf(error)
     }
   }
 }

@@ -9,7 +9,7 @@ import type { Client } from '../kube/client.ts'
 import type { Controller } from '../kube/controller.ts'
 import type { Store } from '../kube/store.ts'
 import { refusal, type Endpoint } from './addresses.ts'
-import { createMeasure } from './ask.ts'
+import { createMeasure, type AskOptions } from './ask.ts'
 import { createFetch } from './fetch.ts'
 import {
   awaitingEvaluations,
@@ -62,9 +62,10 @@ export const metricsControllers = (options: {
   readonly stores: MetricsStores
   readonly settings: MetricsSettings
   readonly now?: () => Date
+  readonly log?: AskOptions['log']
   readonly signal: AbortSignal
 }): readonly Controller<Seen, StatusOf<KeptnMetric>>[] => {
-  const { client, stores, settings, now = () => new Date(), signal } = options
+  const { client, stores, settings, now = () => new Date(), log, signal } = options
   const { fetch, close } = createFetch({
     refuse: refusal({
       allowed: settings.allowedRanges ?? [],
@@ -74,7 +75,13 @@ export const metricsControllers = (options: {
   })
   const timeoutMs = settings.queryTimeoutMs
   const measure = askedOnce(
-    createMeasure({ client, fetch, now, ...(timeoutMs === undefined ? {} : { timeoutMs }) }),
+    createMeasure({
+      client,
+      fetch,
+      now,
+      ...(log === undefined ? {} : { log }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    }),
   )
   signal.addEventListener('abort', () => void close(), { once: true })
   return [

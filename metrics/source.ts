@@ -48,6 +48,8 @@ export class ProviderError extends Error {
   override readonly name = 'ProviderError'
   /** Status code of the reply, if there was one. */
   readonly status: number | undefined
+  /** Whether there was a reply, and nothing could be made of it. */
+  readonly isUnreadable: boolean
   /** Nothing was asked: the credentials for it are missing. */
   readonly lacksSecret: boolean
 
@@ -55,12 +57,14 @@ export class ProviderError extends Error {
     message: string,
     options: {
       readonly status?: number | undefined
+      readonly isUnreadable?: boolean
       readonly lacksSecret?: boolean
       readonly cause?: unknown
     } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.status = options.status
+    this.isUnreadable = options.isUnreadable ?? false
     this.lacksSecret = options.lacksSecret ?? false
   }
 }

@@ -136,7 +136,8 @@ const progressOf = (reply: Reply, { quote }: SourceAccess): Progress => {
   const json = isSuccess(status) ? jsonOf(reply) : explanationOf(reply)
   if (Value.Check(failure, json)) throw refusedFor(quote(json.error.message), status)
   if (!isSuccess(status)) throw refusedWith(status)
-  if (!Value.Check(progress, json)) throw unlike('Grail query API', status)
+  const isKnown = Value.Check(progress, json) && (json.state ?? json.requestToken) !== undefined
+  if (!isKnown) throw unlike('Grail query API', status)
   return json
 }
 

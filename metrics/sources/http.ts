@@ -4,7 +4,7 @@
  * @module
  */
 import { query as find, JSONPathError, type JSONValue } from 'json-p3'
-import { valuePathPattern, type HttpTemplate } from '../../api/index.ts'
+import { ownHeaders, valuePathPattern, type HttpTemplate } from '../../api/index.ts'
 import type { FetchRequest } from '../fetch.ts'
 import { ProviderError, type MetricRequest, type Sample } from '../source.ts'
 import { basic, type OpenSource, type SourceAccess } from './access.ts'
@@ -48,6 +48,7 @@ const callOf = (template: HttpTemplate, request: MetricRequest, access: SourceAc
   const values = valuesFor(request)
   const headers: Record<string, string> = { accept: 'application/json' }
   for (const { name, value } of template.headers ?? []) {
+    if (ownHeaders.includes(name.toLowerCase())) throw notOurs(name)
     headers[name.toLowerCase()] = filled(value, values, inHeader(name))
   }
   Object.assign(headers, authorization(template, access))
@@ -57,6 +58,9 @@ const callOf = (template: HttpTemplate, request: MetricRequest, access: SourceAc
   headers['content-type'] ??= 'application/json'
   return { ...call, headers, body: bodyOf(body, headers['content-type'], values) }
 }
+
+const notOurs = (name: string): ProviderError =>
+  new ProviderError(`Cannot send the header "${name}": it belongs to the connection`)
 
 /** What placeholders stand for. */
 const valuesFor = ({ query, at, range }: MetricRequest): ReadonlyMap<string, string> => {
@@ -147,6 +151,7 @@ const authorization = (
     throw new ProviderError('Cannot log in: name a Secret in spec.secretKeyRef of the provider')
   }
   const { type, header = '' } = auth
+  if (ownHeaders.includes(header.toLowerCase())) throw notOurs(header)
   if (type === 'basic') return basic(secret.get('user'), secret.get('password'))
   const value = secret.get(secretKey).trim()
   if (value === '' || !headerText.test(value)) {

@@ -84,6 +84,7 @@ const samplesOf = (reply: Reply, quote: Quote): readonly Sample[] => {
     const { errorType = 'error', error = 'no reason given' } = json
     throw refusedFor(quote(`${errorType}: ${error}`), status)
   }
+  if (!isSuccess(status)) throw refusedWith(status)
   if (!Value.Check(success, json)) throw unlike('Prometheus API', status)
   return seriesOf(json.data, status, quote)
 }

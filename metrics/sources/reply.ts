@@ -19,7 +19,10 @@ export const refusedFor = (quoted: string, status: number): ProviderError =>
 
 /** For JSON of another shape than the API of the source has. */
 export const unlike = (api: string, status: number): ProviderError =>
-  new ProviderError(`The source answered with JSON that is not of the ${api}`, { status })
+  new ProviderError(`The source answered with JSON that is not of the ${api}`, {
+    status,
+    isUnreadable: true,
+  })
 
 /** The JSON in a reply. Throws a `ProviderError` for anything else. */
 export const jsonOf = ({ body, status }: Reply): unknown => {
@@ -29,6 +32,7 @@ export const jsonOf = ({ body, status }: Reply): unknown => {
     // The parser's message quotes the body, so it goes no further than the cause.
     throw new ProviderError('The source answered with something that is not JSON', {
       status,
+      isUnreadable: true,
       cause,
     })
   }

@@ -22,6 +22,7 @@ test('what is not set has its default, and what is empty counts as not set', () 
     exposesMetrics: true,
     exposedMetricsPort: 9999,
     allowedSourceRanges: [],
+    allowedSources: [],
   }
   expect(readSettings(lifecycle, environment)).toEqual(wanted)
   const empty = {
@@ -32,6 +33,7 @@ test('what is not set has its default, and what is empty counts as not set', () 
     EXPOSE_KEPTN_METRICS: '',
     KEPTN_METRICS_PORT: '',
     ALLOWED_SOURCE_RANGES: '',
+    ALLOWED_SOURCES: '',
   }
   expect(readSettings(lifecycle, { ...environment, ...empty })).toEqual(wanted)
 })
@@ -46,6 +48,7 @@ test('what is set counts', () => {
     EXPOSE_KEPTN_METRICS: 'false',
     KEPTN_METRICS_PORT: '9998',
     ALLOWED_SOURCE_RANGES: ' 10.0.0.0/8, ,192.168.0.0/16 ',
+    ALLOWED_SOURCES: 'prometheus.monitoring.svc, *.example.com,fd00::/8',
   })
   expect(settings).toEqual({
     parts: new Set(['metrics']),
@@ -60,6 +63,7 @@ test('what is set counts', () => {
     exposesMetrics: false,
     exposedMetricsPort: 9998,
     allowedSourceRanges: ['10.0.0.0/8', '192.168.0.0/16'],
+    allowedSources: ['prometheus.monitoring.svc', '*.example.com', 'fd00::/8'],
   })
 })
 

@@ -1,5 +1,5 @@
-import { expect, test } from '@jest/globals'
-import { refusal } from '../../../metrics/addresses.ts'
+import { describe, expect, test } from '@jest/globals'
+import { isSourceEntry, refusal } from '../../../metrics/addresses.ts'
 import { ProviderError } from '../../../metrics/source.ts'
 import { aProvider, askOnce, startSource } from './source-server.ts'
 
@@ -63,6 +63,77 @@ test('what an installation allows is allowed, but never the API server', () => {
   expect(lax('::1', 80)).toBeUndefined()
   expect(lax('169.254.169.254', 80)).toBeDefined()
   expect(lax('127.0.0.2', 80)).toBeDefined()
+})
+
+describe('where the administrator lists the only sources', () => {
+  const listed = refusal({
+    only: ['10.96.0.0/16', '203.0.113.9', 'fd00:10::/32', 'prom.monitoring.svc', '*.Example.com'],
+    apiServer: () => apiServer,
+  })
+  const reason = 'it is not among the sources that the administrator of the cluster allows'
+  test.each<[string, string, string, string | undefined]>([
+    ['an address in a range', '10.96.3.4', '10.96.3.4', undefined],
+    ['a name that leads into a range', '10.96.3.4', 'any.name', undefined],
+    ['the same in IPv6', '::ffff:10.96.3.4', 'any.name', undefined],
+    ['a single address', '203.0.113.9', 'any.name', undefined],
+    ['an IPv6 range', 'fd00:10::7', 'any.name', undefined],
+    ['a name, wherever it leads', '198.51.100.1', 'prom.monitoring.svc', undefined],
+    ['a name, in other letters and with a dot', '198.51.100.1', 'Prom.Monitoring.SVC.', undefined],
+    ['the end of a name', '198.51.100.1', 'eu.api.example.com', undefined],
+    ['another address', '203.0.113.10', '203.0.113.10', reason],
+    ['another name', '198.51.100.1', 'prom.monitoring.svc.evil.test', reason],
+    ['a name that ends alike', '198.51.100.1', 'evilexample.com', reason],
+    ['the end itself, which is no name below it', '198.51.100.1', 'example.com', reason],
+    [
+      'a listed name that leads to metadata',
+      '169.254.169.254',
+      'prom.monitoring.svc',
+      'loopback, link-local and metadata addresses are refused',
+    ],
+    [
+      'a listed name that leads to the API server',
+      '10.96.0.1',
+      'prom.monitoring.svc',
+      'it is an address of the Kubernetes API server',
+    ],
+  ])('%s', (_name, address, name, expected) => {
+    expect(listed(address, 9090, name)).toBe(expected)
+  })
+
+  test.each([
+    ['prometheus', true],
+    ['*.svc', true],
+    ['10.0.0.0/8', true],
+    ['10.0.0.1', true],
+    ['fd00::/8', true],
+    ['10.0.0.0/33', false],
+    ['10.0.0/8', false],
+    ['10.0.0', false],
+    ['http://prometheus', false],
+    ['prometheus:9090', false],
+    ['*', false],
+    ['a*.svc', false],
+    ['', false],
+  ])('"%s" may be in the list: %s', (entry, isAllowed) => {
+    expect(isSourceEntry(entry)).toBe(isAllowed)
+  })
+
+  test('a source that is not in it gets no connection, and one that is gets one', async () => {
+    const source = await startSource((_received, response) => response.end(reply))
+    const allowed = ['127.0.0.0/8']
+    const resolve = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }])
+    const provider = aProvider({ targetServer: source.url.replace('127.0.0.1', 'prom.test') })
+    const asked = (only: readonly string[]) =>
+      askOnce(provider, undefined, { refuse: refusal({ allowed, only }), resolve })
+    expect(await failureOf(asked(['other.test', '10.0.0.0/8']))).toBe(
+      `Cannot connect to "prom.test": ${reason}`,
+    )
+    expect(source.received).toEqual([])
+    await asked(['other.test', 'prom.test'])
+    await asked(['127.0.0.1'])
+    expect(source.received).toHaveLength(2)
+    await source.close()
+  })
 })
 
 const reply = '{"status":"success","data":{"resultType":"vector","result":[]}}'

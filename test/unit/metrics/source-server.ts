@@ -2,9 +2,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { refusal } from '../../../metrics/addresses.ts'
-import { createAsk } from '../../../metrics/ask.ts'
+import { createAsk, createMeasure, type AskOptions } from '../../../metrics/ask.ts'
 import { createFetch, type FetchOptions } from '../../../metrics/fetch.ts'
-import type { MetricRequest, Sample } from '../../../metrics/source.ts'
+import type { Outcome } from '../../../metrics/outcome.ts'
+import type { MetricRequest, Question, Sample } from '../../../metrics/source.ts'
 import type { KeptnMetricsProvider } from '../../../api/index.ts'
 import type { Secret } from '../../../api/kubernetes.ts'
 import type { Client } from '../../../kube/client.ts'
@@ -15,6 +16,8 @@ export interface Received {
   readonly path: string
   readonly parameters: Readonly<Record<string, string>>
   readonly authorization: string | undefined
+  readonly headers: IncomingMessage['headers']
+  readonly body: string
 }
 
 /** A source of metrics on loopback that answers as it is told, and what it was asked. */
@@ -39,6 +42,8 @@ export const startSource = async (
         path: url.pathname,
         parameters: Object.fromEntries(parameters),
         authorization: request.headers.authorization,
+        headers: request.headers,
+        body,
       }
       received.push(one)
       answer(one, response)
@@ -104,6 +109,7 @@ export const clientWithSecret = (
 export interface AskedWith extends Partial<FetchOptions> {
   readonly timeoutMs?: number
   readonly secret?: Readonly<Record<string, string>>
+  readonly log?: NonNullable<AskOptions['log']>
 }
 
 /** Asks with loopback allowed, and without waiting between tries; everything else as in the product. */
@@ -111,17 +117,33 @@ export const askOnce = async (
   provider: KeptnMetricsProvider,
   request: MetricRequest = { query: 'up', at: new Date('2026-01-01T00:00:00.5Z') },
   options: AskedWith = {},
-): Promise<readonly Sample[]> => {
-  const { secret, timeoutMs, ...fetchOptions } = options
+): Promise<readonly Sample[]> =>
+  withFetch(options, (asked) => createAsk(asked)(provider, request, new AbortController().signal))
+
+/** As {@link askOnce}, to one outcome. */
+export const measureOnce = async (
+  provider: KeptnMetricsProvider,
+  question: Question,
+  options: AskedWith = {},
+): Promise<Outcome> =>
+  withFetch(options, (asked) =>
+    createMeasure(asked)(provider, question, new AbortController().signal),
+  )
+
+const withFetch = async <T>(
+  { secret, timeoutMs, log, ...fetchOptions }: AskedWith,
+  use: (options: AskOptions) => Promise<T>,
+): Promise<T> => {
+  const wait = () => Promise.resolve()
   const { fetch, close } = createFetch({
     refuse: refusal({ allowed: ['127.0.0.0/8'] }),
-    wait: () => Promise.resolve(),
+    wait,
     ...fetchOptions,
   })
   try {
     const limit = timeoutMs === undefined ? {} : { timeoutMs }
-    const ask = createAsk({ client: clientWithSecret(secret), fetch, ...limit })
-    return await ask(provider, request, new AbortController().signal)
+    const logs = log === undefined ? {} : { log }
+    return await use({ client: clientWithSecret(secret), fetch, wait, ...limit, ...logs })
   } finally {
     await close()
   }

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from '@jest/globals'
-import type { KeptnMetricsProvider } from '../../../../api/index.ts'
-import { createAuthority, issueServerCertificate } from '../../../../certs/authority.ts'
-import { outcomeOf } from '../../../../metrics/outcome.ts'
-import { ProviderError, type MetricRequest } from '../../../../metrics/source.ts'
+import type { KeptnMetricsProvider } from '../../api/index.ts'
+import { createAuthority, issueServerCertificate } from '../../certs/authority.ts'
+import { outcomeOf } from '../../metrics/outcome.ts'
+import { ProviderError, type MetricRequest } from '../../metrics/source.ts'
 import {
   aProvider,
   askOnce,
@@ -11,7 +11,7 @@ import {
   type AskedWith,
   type Received,
   type SourceServer,
-} from '../source-server.ts'
+} from '../unit/metrics/source-server.ts'
 
 let source: SourceServer | undefined
 afterEach(async () => {
@@ -59,7 +59,7 @@ const four = vector({ metric: { instance: 'a' }, value: [1767225600.5, '4.0'] })
 describe('what is sent', () => {
   test('an instant query is a form in a POST, and leaves the instant to the source', async () => {
     await ask(replying(200, four), { spec: {} })
-    expect(source?.received).toEqual([
+    expect(source?.received).toMatchObject([
       {
         method: 'POST',
         path: '/api/v1/query',
@@ -188,6 +188,7 @@ describe('replies that are no value', () => {
     ['429', 429, canary, 'The source answered with status 429'],
     ['500', 500, canary, 'The source answered with status 500'],
     ['500 with a value in it', 500, four, 'The source answered with status 500'],
+    ['400 with a value in it', 400, four, 'The source answered with status 400'],
     ['503 with JSON', 503, bad('unavailable', canary), 'The source answered with status 503'],
     [
       '400 for a bad query',
