@@ -54,10 +54,11 @@ export {
 export type { AnalysisObjective, Operator, TemplateReference } from './analysis-definition.ts'
 export type { ItemStatus, WorkloadReference } from './checks.ts'
 export { conditionTypes, type Condition } from './condition.ts'
-export type { EvaluationStatusItem, ObjectiveStatus } from './keptn-evaluation.ts'
+export type { Awaited, EvaluationStatusItem, ObjectiveStatus } from './keptn-evaluation.ts'
 export { targetForm, type Objective } from './keptn-evaluation-definition.ts'
 export {
   aggregations,
+  fetchIntervalMs,
   type Aggregation,
   type IntervalResult,
   type MetricRange,

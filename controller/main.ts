@@ -7,7 +7,10 @@
  * @module
  */
 import closeWithGrace from 'close-with-grace'
+import { once } from 'node:events'
+import { networkInterfaces } from 'node:os'
 import { pino, type Logger } from 'pino'
+import { Registry } from 'prom-client'
 import { startCertificates } from '../certs/index.ts'
 import { gateControllers } from '../gate/index.ts'
 import { createClient, type Client } from '../kube/client.ts'
@@ -32,6 +35,8 @@ export interface Process {
   readonly log: Logger
   readonly signal: AbortSignal
   readonly onPass?: Runtime['onPass']
+  /** Figures of the process, for who serves them along with others. */
+  readonly figures?: Registry
 }
 
 /** A part that was started. */
@@ -143,11 +148,38 @@ export const startMetrics = (process: Process): Started => {
       own,
     )
   }
+  const isReady = (): boolean => reflectors.every((reflector) => reflector.isSynced())
   return {
-    isReady: () => reflectors.every((reflector) => reflector.isSynced()),
-    ended: lead(process, leases.metrics, leading),
+    isReady,
+    ended: Promise.all([
+      lead(process, leases.metrics, leading),
+      ...(settings.exposesMetrics ? [serveMetrics(process, { stores, isReady })] : []),
+    ]).then(() => undefined),
   }
 }
+
+/** Serves KeptnMetrics until the signal is aborted; rejects where its port can't be had. */
+const serveMetrics = async (
+  { settings, figures = new Registry(), signal, log }: Process,
+  from: {
+    readonly stores: ReturnType<typeof reflectMetrics>['stores']
+    readonly isReady: () => boolean
+  },
+): Promise<void> => {
+  const { buildMetricsServer } = await import('../metrics/serving/server.ts')
+  const app = buildMetricsServer({ metrics: from.stores.metrics, figures, isReady: from.isReady })
+  const address = await app.listen({ host: anyAddress(), port: settings.exposedMetricsPort })
+  log.info({ address }, 'Metrics are served')
+  if (!signal.aborted) await once(signal, 'abort')
+  await app.close()
+}
+
+const anyAddress = (): string =>
+  Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ family }) => family === 'IPv6'),
+  )
+    ? '::'
+    : '0.0.0.0'
 
 /** Starts the parts that the settings name. */
 export const startParts = (process: Process): readonly Started[] => {
@@ -180,6 +212,7 @@ export const main = (
     log,
     signal: stopping.signal,
     onPass: metrics.onPass,
+    figures: metrics.registry,
   })
   const probes = buildProbes(() => started.every(({ isReady }) => isReady()))
   probes.listen(settings.probePort)

@@ -35,7 +35,7 @@ import {
   taskJobs,
   taskPods,
 } from '../lifecycle/index.ts'
-import { metricsReflections } from '../metrics/index.ts'
+import { metricsReflections, type AwaitingEvaluation } from '../metrics/index.ts'
 
 /** Keys of Kubernetes' own and of Argo Rollouts that are read on owners of pods. */
 const ownerKeys: readonly string[] = [
@@ -218,13 +218,17 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
 
 /** What the part metrics looks at. */
 export const reflectMetrics = (options: Parameters<typeof starter>[0]) => {
-  const { reflectors, start, ours } = starter(options)
+  const { reflectors, start, startOptional, ours } = starter(options)
   const stores = {
     metrics: ours(metricsReflections.metrics.type, metricsReflections.metrics.indexes),
     providers: ours(metricsReflections.providers.type),
     analyses: ours(metricsReflections.analyses.type, metricsReflections.analyses.indexes),
     definitions: ours(metricsReflections.definitions.type),
     templates: ours(metricsReflections.templates.type),
+    evaluations: startOptional<AwaitingEvaluation>({
+      ...metricsReflections.evaluations,
+      project: metricsReflections.evaluations.project as (object: KubeObject) => AwaitingEvaluation,
+    }),
     apiServer: start(metricsReflections.apiServer),
   }
   return { reflectors, stores }

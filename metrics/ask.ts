@@ -59,8 +59,9 @@ export const createAsk = (options: AskOptions): Ask => {
       const failure = error instanceof ProviderError ? error : (deadline.reason() ?? error)
       if (!(failure instanceof ProviderError)) throw failure
       // Without its cause: that may hold the reply.
-      const { status, isUnreadable } = failure
-      throw new ProviderError(redact(failure.message, concealed), { status, isUnreadable })
+      const { status, isUnreadable, lacksSecret } = failure
+      const message = redact(failure.message, concealed)
+      throw new ProviderError(message, { status, isUnreadable, lacksSecret })
     } finally {
       deadline.end()
     }
@@ -179,10 +180,16 @@ export const createMeasure = (options: AskOptions): Measure => {
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error
       tell(provider, error)
-      return { kind: 'error', message: error.message }
+      return failureOf(error)
     }
   }
 }
+
+const failureOf = ({ message, lacksSecret }: ProviderError): Outcome => ({
+  kind: 'error',
+  message,
+  ...(lacksSecret ? { lacksSecret } : {}),
+})
 
 /** Older than this, what a source has is stale; nothing is where the provider sets no limit. */
 const notBefore = (
@@ -242,11 +249,14 @@ const readSecret = async (
     .get(Secret, { namespace, name }, { signal })
     .catch((error: unknown) => {
       if (!(error instanceof ApiError)) throw error
-      throw new ProviderError(`Cannot read Secret "${of}": ${error.message}`, { cause: error })
+      throw new ProviderError(`Cannot read Secret "${of}": ${error.message}`, {
+        cause: error,
+        lacksSecret: true,
+      })
     })
   if (secret === undefined) {
     if (mayLackSecret) return undefined
-    throw new ProviderError(`Cannot read Secret "${of}": it does not exist`)
+    throw new ProviderError(`Cannot read Secret "${of}": it does not exist`, { lacksSecret: true })
   }
   const values = Object.entries(secret.data ?? {}).map(
     ([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')] as const,
@@ -260,7 +270,9 @@ const secretOf = ({ of, values }: Entries): SecretEntries => ({
   get: (key) => {
     const value = values.get(key)
     if (value === undefined) {
-      throw new ProviderError(`Cannot read Secret "${of}": key "${key}" is missing`)
+      throw new ProviderError(`Cannot read Secret "${of}": key "${key}" is missing`, {
+        lacksSecret: true,
+      })
     }
     return value
   },

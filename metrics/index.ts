@@ -18,14 +18,22 @@ import { analysisController, analysisIndexes } from './analysis/index.ts'
 import { refusal, type Endpoint } from './addresses.ts'
 import { createMeasure, type AskOptions } from './ask.ts'
 import { createFetch } from './fetch.ts'
-import { keptnMetricController, metricIndexes } from './keptn-metric/index.ts'
+import {
+  awaitingEvaluations,
+  keptnMetricController,
+  metricIndexes,
+  type AwaitingEvaluation,
+} from './keptn-metric/index.ts'
 import { createMeasurements } from './measurements.ts'
 import { askedOnce } from './once.ts'
+
+export type { AwaitingEvaluation } from './keptn-metric/index.ts'
 
 /** What a reflector has to be started with for each store that the controllers read. */
 export const metricsReflections = {
   metrics: { type: KeptnMetric, indexes: metricIndexes },
   providers: { type: KeptnMetricsProvider },
+  evaluations: awaitingEvaluations,
   analyses: { type: Analysis, indexes: analysisIndexes },
   definitions: { type: AnalysisDefinition },
   templates: { type: AnalysisValueTemplate },
@@ -41,6 +49,7 @@ export const metricsReflections = {
 export interface MetricsStores {
   readonly metrics: Store<KeptnMetric>
   readonly providers: Store<KeptnMetricsProvider>
+  readonly evaluations: Store<AwaitingEvaluation>
   readonly analyses: Store<Analysis>
   readonly definitions: Store<AnalysisDefinition>
   readonly templates: Store<AnalysisValueTemplate>
@@ -92,6 +101,7 @@ export const metricsControllers = (options: {
     keptnMetricController({
       metrics: stores.metrics,
       providers: stores.providers,
+      evaluations: stores.evaluations,
       measurements: createMeasurements({ now, signal }),
       measure,
     }),

@@ -50,18 +50,22 @@ export class ProviderError extends Error {
   readonly status: number | undefined
   /** Whether there was a reply, and nothing could be made of it. */
   readonly isUnreadable: boolean
+  /** Nothing was asked: the credentials for it are missing. */
+  readonly lacksSecret: boolean
 
   constructor(
     message: string,
     options: {
       readonly status?: number | undefined
       readonly isUnreadable?: boolean
+      readonly lacksSecret?: boolean
       readonly cause?: unknown
     } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.status = options.status
     this.isUnreadable = options.isUnreadable ?? false
+    this.lacksSecret = options.lacksSecret ?? false
   }
 }
 

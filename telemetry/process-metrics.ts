@@ -16,6 +16,8 @@ export interface MeasuredPass {
 /** Counts passes, and serves all figures. */
 export interface ProcessMetrics {
   readonly onPass: (pass: MeasuredPass) => void
+  /** All figures, for whoever serves them along with others. */
+  readonly registry: Registry
   /** Serves `GET /metrics`. */
   readonly server: Server
 }
@@ -52,6 +54,7 @@ export const buildProcessMetrics = (): ProcessMetrics => {
     onPass: ({ controller, ms, outcome }) => {
       passes.observe({ controller, outcome }, ms / 1000)
     },
+    registry,
     server,
   }
 }
