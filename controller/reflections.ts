@@ -6,6 +6,7 @@
  */
 import type { Logger } from 'pino'
 import {
+  type Analysis,
   KeptnApp,
   KeptnAppContext,
   KeptnAppCreationRequest,
@@ -35,6 +36,7 @@ import {
   taskJobs,
   taskPods,
 } from '../lifecycle/index.ts'
+import { keepAnalysis, type KeptAnalysis } from '../metrics/analysis/gauges.ts'
 import { metricsReflections } from '../metrics/index.ts'
 
 /** Keys of Kubernetes' own and of Argo Rollouts that are read on owners of pods. */
@@ -222,7 +224,10 @@ export const reflectMetrics = (options: Parameters<typeof starter>[0]) => {
   const stores = {
     metrics: ours(metricsReflections.metrics.type, metricsReflections.metrics.indexes),
     providers: ours(metricsReflections.providers.type),
-    analyses: ours(metricsReflections.analyses.type, metricsReflections.analyses.indexes),
+    analyses: start<KeptAnalysis>({
+      ...metricsReflections.analyses,
+      project: (object) => keepAnalysis(cutOurs(object as Analysis)),
+    }),
     definitions: ours(metricsReflections.definitions.type),
     templates: ours(metricsReflections.templates.type),
     apiServer: start(metricsReflections.apiServer),
