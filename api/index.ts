@@ -54,14 +54,16 @@ export {
 export type { AnalysisObjective, Operator, TemplateReference } from './analysis-definition.ts'
 export type { ItemStatus, WorkloadReference } from './checks.ts'
 export { conditionTypes, type Condition } from './condition.ts'
-export type { EvaluationStatusItem, ObjectiveStatus } from './keptn-evaluation.ts'
-export type { Objective } from './keptn-evaluation-definition.ts'
+export type { Awaited, EvaluationStatusItem, ObjectiveStatus } from './keptn-evaluation.ts'
+export { targetForm, type Objective } from './keptn-evaluation-definition.ts'
 export {
   aggregations,
+  fetchIntervalMs,
   type Aggregation,
   type IntervalResult,
   type MetricRange,
 } from './keptn-metric.ts'
+export { valuePathPattern, type HttpTemplate } from './keptn-metrics-provider.ts'
 export type { TaskContext } from './keptn-task.ts'
 export type { TaskPods } from './keptn-config.ts'
 export type { RuntimeSpec } from './keptn-task-definition.ts'

@@ -1,6 +1,16 @@
 import { Type } from 'typebox'
 import { defineResource, type ResourceOf } from './resource.ts'
-import { duration, withDefault, type Read } from './schema.ts'
+import { duration, withDefault, type Read, type Rule } from './schema.ts'
+
+// Written without backslashes, so that CEL and JavaScript read the same.
+const exponent = '([eE][+-]?[0-9]+)?'
+const number = `[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)${exponent}`
+// An end of a range has digits around its dot: `1..2` must not be read in two ways.
+const end = `[+-]?[0-9]+([.][0-9]+)?${exponent}`
+const bound = `(<=?|>=?|==?|!=) *${number}`
+
+/** The form of a target: what does not match it can't be understood. */
+export const targetForm = `^ *(${bound}( +${bound})?|${end} *[.][.] *${end}) *$`
 
 /** A metric and the bound that its value has to keep. */
 export const objective = Type.Object({
@@ -14,7 +24,16 @@ export const objective = Type.Object({
     { description: 'The metric to look at.' },
   ),
   evaluationTarget: Type.String({
-    description: 'The bound that its value has to keep, such as `<4` or `>1.5`.',
+    maxLength: 200,
+    description:
+      'What its value has to keep to: one of `<` `<=` `>` `>=` `=` `!=` and a number (`<4`), two of these that both hold (`>=10 <20`), or a range with both its ends (`10..20`). Blanks may stand between.',
+    'x-kubernetes-validations': [
+      {
+        rule: `self.matches('${targetForm}')`,
+        message:
+          'write one of < <= > >= = != and a number, two of these, or a range, such as <4, >=10 <20 or 10..20',
+      },
+    ] satisfies Rule[],
   }),
 })
 export type Objective = Read<typeof objective>
@@ -41,7 +60,11 @@ export const KeptnEvaluationDefinition = defineResource({
   shortNames: ['ked'],
   description: 'Objectives that have to be met before or after a deployment.',
   spec: Type.Object({
-    objectives: Type.Array(objective, { description: 'All of these have to be met.' }),
+    // Without a limit the API server can't tell what the rule about targets costs.
+    objectives: Type.Array(objective, {
+      maxItems: 1000,
+      description: 'All of these have to be met.',
+    }),
     ...evaluationTries,
   }),
   status: Type.String({ description: 'Not used.' }),

@@ -23,9 +23,32 @@ const objectiveStatus = Type.Object({
   status: state('Whether the objective was met.'),
   message: Type.String({ description: 'Why, for people.' }),
   measuredAt: Type.Optional(time('When the value was measured.')),
+  ageSeconds: Type.Optional(
+    Type.Integer({ description: 'How old the value was when it was looked at.' }),
+  ),
+  attempt: Type.Optional(Type.Integer({ description: 'The try in which this was found.' })),
 })
 /** The outcome for one objective. */
 export type ObjectiveStatus = Read<typeof objectiveStatus>
+
+const awaited = Type.Object(
+  {
+    since: time('When this was first wanted: what was measured before is not enough.'),
+    metrics: Type.Array(
+      Type.Object({
+        name: Type.String({ description: 'Name of the KeptnMetric.' }),
+        namespace: Type.String({ description: 'Namespace of the KeptnMetric.' }),
+      }),
+      { description: 'The KeptnMetrics.' },
+    ),
+  },
+  {
+    description:
+      'KeptnMetrics whose values are too old for the next try, while it waits for new ones: they are asked at once.',
+  },
+)
+/** Metrics that an evaluation wants to be asked, and since when. */
+export type Awaited = Read<typeof awaited>
 
 /** One run of a KeptnEvaluationDefinition. */
 export const KeptnEvaluation = defineResource({
@@ -68,7 +91,10 @@ export const KeptnEvaluation = defineResource({
   status: Type.Object({
     retryCount: withDefault(Type.Integer({ description: 'How many tries there were.' }), 0),
     evaluationStatus: withDefault(
-      mapOf(evaluationStatusItem, { description: 'The outcome for each metric, by its name.' }),
+      mapOf(evaluationStatusItem, {
+        description:
+          'The outcome for each objective, by the name of its metric. By `namespace/name` where metrics of several namespaces have that name; with the target behind a blank where objectives share a metric.',
+      }),
       {},
     ),
     objectives: Type.Optional(
@@ -76,6 +102,7 @@ export const KeptnEvaluation = defineResource({
         description: 'The outcome for each objective, in the order of the definition.',
       }),
     ),
+    awaits: Type.Optional(awaited),
     overallStatus: stateFromPending('State of the evaluation as a whole.'),
     startTime: Type.Optional(time('When the evaluation began.')),
     lastAttemptTime: Type.Optional(

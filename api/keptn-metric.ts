@@ -73,7 +73,16 @@ export const KeptnMetric = defineResource({
       { description: 'Whom to ask.' },
     ),
     query: Type.String({ description: "What to ask, in the provider's own language." }),
-    fetchIntervalSeconds: Type.Integer({ description: 'How often to ask, in seconds.' }),
+    path: Type.Optional(
+      Type.String({
+        maxLength: 512,
+        description:
+          'Where the number is in the reply, for providers of the type `elastic` (names with dots between, such as `aggregations.latency.value`), and of the type `http` without a `valuePath` (a JSONPath).',
+      }),
+    ),
+    fetchIntervalSeconds: Type.Integer({
+      description: 'How often to ask, in seconds. Zero and less are taken for 10.',
+    }),
     range: Type.Optional(
       withRules(range, [
         {
@@ -105,3 +114,14 @@ export const KeptnMetric = defineResource({
   }),
 })
 export type KeptnMetric = ResourceOf<typeof KeptnMetric>
+
+/** Keptn looked at its metrics every 10 seconds, and so asked this often where no interval is set. */
+const defaultIntervalMs = 10_000
+/** Clocks and timers end somewhere. Nobody waits this long. */
+const longestIntervalMs = 366 * 24 * 3_600_000
+
+/** Time from one query to the next. Zero and less can't be meant: 10 seconds are taken in their place. */
+export const fetchIntervalMs = ({ fetchIntervalSeconds }: KeptnMetric['spec']): number =>
+  fetchIntervalSeconds > 0
+    ? Math.min(fetchIntervalSeconds * 1000, longestIntervalMs)
+    : defaultIntervalMs

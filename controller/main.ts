@@ -7,7 +7,10 @@
  * @module
  */
 import closeWithGrace from 'close-with-grace'
+import { once } from 'node:events'
+import { networkInterfaces } from 'node:os'
 import { pino, type Logger } from 'pino'
+import { Registry } from 'prom-client'
 import { startCertificates } from '../certs/index.ts'
 import { gateControllers } from '../gate/index.ts'
 import { createClient, type Client } from '../kube/client.ts'
@@ -17,9 +20,8 @@ import { runController, type Controller, type Runtime } from '../kube/controller
 import { holdLease, type Term } from '../kube/lease.ts'
 import { lifecycleControllers } from '../lifecycle/index.ts'
 import { createEventSender } from '../telemetry/events.ts'
-import { analysisGauges } from '../metrics/analysis/gauges.ts'
 import { buildProbes } from '../telemetry/probes.ts'
-import { buildProcessMetrics, type ProcessMetrics } from '../telemetry/process-metrics.ts'
+import { buildProcessMetrics } from '../telemetry/process-metrics.ts'
 import { reflectLifecycle, reflectMetrics } from './reflections.ts'
 import { readSettings, type ControllerSettings } from './settings.ts'
 
@@ -33,7 +35,8 @@ export interface Process {
   readonly log: Logger
   readonly signal: AbortSignal
   readonly onPass?: Runtime['onPass']
-  readonly show?: ProcessMetrics['show']
+  /** Figures of the process, for who serves them along with others. */
+  readonly figures?: Registry
 }
 
 /** A part that was started. */
@@ -124,7 +127,6 @@ export const startMetrics = (process: Process): Started => {
   const { client, settings } = process
   const { apiServerAddress } = settings
   const { reflectors, stores } = reflectMetrics(process)
-  process.show?.(analysisGauges(stores.analyses))
   const runtime = runtimeOf(process, reflectors, 'metrics-operator')
   const leading = async (term: Term): Promise<void> => {
     // Loaded where it runs: a process without this part need not carry it.
@@ -144,11 +146,44 @@ export const startMetrics = (process: Process): Started => {
       own,
     )
   }
+  const isReady = (): boolean => reflectors.every((reflector) => reflector.isSynced())
   return {
-    isReady: () => reflectors.every((reflector) => reflector.isSynced()),
-    ended: lead(process, leases.metrics, leading),
+    isReady,
+    ended: Promise.all([
+      lead(process, leases.metrics, leading),
+      ...(settings.exposesMetrics ? [serveMetrics(process, { stores, isReady })] : []),
+    ]).then(() => undefined),
   }
 }
+
+/** Serves KeptnMetrics until the signal is aborted; rejects where its port can't be had. */
+const serveMetrics = async (
+  { settings, figures = new Registry(), signal, log }: Process,
+  from: {
+    readonly stores: ReturnType<typeof reflectMetrics>['stores']
+    readonly isReady: () => boolean
+  },
+): Promise<void> => {
+  const { buildMetricsServer } = await import('../metrics/serving/server.ts')
+  const { analysisGauges } = await import('../metrics/analysis/gauges.ts')
+  const app = buildMetricsServer({
+    metrics: from.stores.metrics,
+    figures,
+    gauges: [() => analysisGauges(from.stores.analyses.all())],
+    isReady: from.isReady,
+  })
+  const address = await app.listen({ host: anyAddress(), port: settings.exposedMetricsPort })
+  log.info({ address }, 'Metrics are served')
+  if (!signal.aborted) await once(signal, 'abort')
+  await app.close()
+}
+
+const anyAddress = (): string =>
+  Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ family }) => family === 'IPv6'),
+  )
+    ? '::'
+    : '0.0.0.0'
 
 /** Starts the parts that the settings name. */
 export const startParts = (process: Process): readonly Started[] => {
@@ -181,7 +216,7 @@ export const main = (
     log,
     signal: stopping.signal,
     onPass: metrics.onPass,
-    show: metrics.show,
+    figures: metrics.registry,
   })
   const probes = buildProbes(() => started.every(({ isReady }) => isReady()))
   probes.listen(settings.probePort)

@@ -36,8 +36,8 @@ import {
   taskJobs,
   taskPods,
 } from '../lifecycle/index.ts'
+import { metricsReflections, type AwaitingEvaluation } from '../metrics/index.ts'
 import { keepAnalysis, type KeptAnalysis } from '../metrics/analysis/gauges.ts'
-import { metricsReflections } from '../metrics/index.ts'
 
 /** Keys of Kubernetes' own and of Argo Rollouts that are read on owners of pods. */
 const ownerKeys: readonly string[] = [
@@ -220,10 +220,14 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
 
 /** What the part metrics looks at. */
 export const reflectMetrics = (options: Parameters<typeof starter>[0]) => {
-  const { reflectors, start, ours } = starter(options)
+  const { reflectors, start, startOptional, ours } = starter(options)
   const stores = {
     metrics: ours(metricsReflections.metrics.type, metricsReflections.metrics.indexes),
     providers: ours(metricsReflections.providers.type),
+    evaluations: startOptional<AwaitingEvaluation>({
+      ...metricsReflections.evaluations,
+      project: metricsReflections.evaluations.project as (object: KubeObject) => AwaitingEvaluation,
+    }),
     analyses: start<KeptAnalysis>({
       ...metricsReflections.analyses,
       project: (object) => keepAnalysis(cutOurs(object as Analysis)),

@@ -27,6 +27,9 @@ export interface ControllerSettings {
   readonly logLevel: string
   readonly probePort: number
   readonly metricsPort: number
+  /** Whether KeptnMetrics are served to others than the API server. */
+  readonly exposesMetrics: boolean
+  readonly exposedMetricsPort: number
   /** Where this process reaches the API server: no metric source may name it. */
   readonly apiServerAddress?: string
   /** Ranges (CIDR) that metric sources may have although they are refused by default. */
@@ -60,8 +63,8 @@ const port = (read: Read, name: string, missing: string): number => {
   throw new SettingsError(`Cannot start: ${name} is "${text}", and must be a port number`)
 }
 
-const flag = (read: Read, name: string): boolean => {
-  const text = read(name, 'false')
+const flag = (read: Read, name: string, missing = 'false'): boolean => {
+  const text = read(name, missing)
   if (text === 'true' || text === 'false') return text === 'true'
   throw new SettingsError(`Cannot start: ${name} is "${text}", and must be true or false`)
 }
@@ -120,6 +123,8 @@ export const readSettings = (
     logLevel: logLevel(read),
     probePort: port(read, 'PROBE_PORT', '8081'),
     metricsPort: port(read, 'KEPTN_DORA_METRICS_PORT', '2222'),
+    exposesMetrics: flag(read, 'EXPOSE_KEPTN_METRICS', 'true'),
+    exposedMetricsPort: port(read, 'KEPTN_METRICS_PORT', '9999'),
     allowedSourceRanges: read('ALLOWED_SOURCE_RANGES', '')
       .split(',')
       .map((range) => range.trim())

@@ -150,6 +150,8 @@ export const lifecycleIndexes = {
     definition: (evaluation: KeptnEvaluation): readonly string[] => [
       evaluation.spec.evaluationDefinition,
     ],
+    awaits: ({ status }: KeptnEvaluation): readonly string[] =>
+      (status?.awaits?.metrics ?? []).map(({ namespace, name }) => within(namespace, name)),
   },
   configs: {
     namespace: (config: KeptnConfig): readonly string[] => [config.metadata.namespace ?? ''],

@@ -12,8 +12,8 @@ export interface Endpoint {
   readonly port?: number
 }
 
-/** Says why an address must not be connected to; `undefined`: it may. */
-export type Refuse = (address: string, port: number) => string | undefined
+/** Says why an address must not be connected to, found under this name if it was; `undefined`: it may. */
+export type Refuse = (address: string, port: number, name?: string) => string | undefined
 
 /** Ranges that nobody may name as a source: this process's own machine, and what clouds tell machines about themselves. */
 export const refusedRanges: readonly string[] = [
@@ -37,26 +37,63 @@ export const refusedRanges: readonly string[] = [
  * Decides by address, never by name: a name may stand for another address at the next look.
  *
  * Ranges of pods and services are allowed: that is where sources live. What is in `allowed` is never refused, except
- * for the API server's own addresses, which are told by `apiServer` each time since they may change.
+ * for the API server's own addresses, which are told by `apiServer` each time since they may change. Where `only` lists
+ * names or ranges, all else is refused, too; a name in it lifts no other rule.
  */
 export const refusal = (rules: {
   readonly refused?: readonly string[]
   readonly allowed?: readonly string[]
   readonly apiServer?: () => Iterable<Endpoint>
+  readonly only?: readonly string[]
 }): Refuse => {
   const refused = blockListOf(rules.refused ?? refusedRanges)
   const allowed = blockListOf(rules.allowed ?? [])
-  return (address, port) => {
-    const family = isIP(address)
-    if (family === 0) return `"${address}" is not an address`
-    for (const own of rules.apiServer?.() ?? []) {
-      if (isSame(own, address, port)) return 'it is an address of the Kubernetes API server'
-    }
+  const isListed = listOf(rules.only ?? [])
+  const isApiServer = (address: string, port: number): boolean => {
+    for (const own of rules.apiServer?.() ?? []) if (isSame(own, address, port)) return true
+    return false
+  }
+  return (address, port, name = address) => {
+    if (isIP(address) === 0) return `"${address}" is not an address`
+    if (isApiServer(address, port)) return 'it is an address of the Kubernetes API server'
     const seen = embeddedIPv4(address) ?? address
-    if (contains(allowed, seen) || !contains(refused, seen)) return undefined
-    return 'loopback, link-local and metadata addresses are refused'
+    if (contains(refused, seen) && !contains(allowed, seen)) {
+      return 'loopback, link-local and metadata addresses are refused'
+    }
+    if (isListed(seen, name)) return undefined
+    return 'it is not among the sources that the administrator of the cluster allows'
   }
 }
+
+const isRange = (entry: string): boolean => {
+  const [net = '', bits, ...rest] = entry.split('/')
+  const family = isIP(net)
+  if (family === 0 || rest.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 6 ? 128 : 32))
+}
+
+const namePattern = /^(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i
+
+/** Whether a list of allowed sources may hold this: a range or an address, a name, or `*.` and the end of names. */
+export const isSourceEntry = (entry: string): boolean =>
+  isRange(entry) || (namePattern.test(entry) && !/(^|\.)[\d.]+$/.test(entry))
+
+/** Tells whether an address or the name that it was found under is in a list; with an empty list, every one is. */
+const listOf = (entries: readonly string[]): ((address: string, name: string) => boolean) => {
+  if (entries.length === 0) return () => true
+  const ranges = blockListOf(entries.filter(isRange))
+  const names = entries.filter((entry) => !isRange(entry)).map(plain)
+  return (address, name) => {
+    const asked = plain(name)
+    const isNamed = names.some((entry) =>
+      entry.startsWith('*.') ? asked.endsWith(entry.slice(1)) : asked === entry,
+    )
+    return isNamed || contains(ranges, address)
+  }
+}
+
+/** A name as names are compared. */
+const plain = (name: string): string => name.toLowerCase().replace(/\.$/, '')
 
 const blockListOf = (ranges: readonly string[]): BlockList => {
   const list = new BlockList()

@@ -7,11 +7,19 @@ import type { KeptnMetricsProvider } from '../api/index.ts'
 import { Secret } from '../api/kubernetes.ts'
 import { ApiError } from '../kube/errors.ts'
 import type { Client } from '../kube/client.ts'
-import type { Fetch } from './fetch.ts'
+import { waitFor, type Fetch, type Wait } from './fetch.ts'
 import { outcomeOf, type Outcome } from './outcome.ts'
-import { ProviderError, redact, type MetricRequest, type Question, type Sample } from './source.ts'
+import {
+  ProviderError,
+  quote,
+  redact,
+  type MetricRequest,
+  type Question,
+  type Sample,
+} from './source.ts'
 import type { SecretEntries, SourceAccess } from './sources/access.ts'
-import { findSource } from './sources/index.ts'
+import { findSource, type SourceType } from './sources/index.ts'
+import { createTokens } from './tokens.ts'
 
 /** Asks a provider once. Throws a {@link ProviderError} that holds no entry of its Secret. */
 export type Ask = (
@@ -20,35 +28,124 @@ export type Ask = (
   signal: AbortSignal,
 ) => Promise<readonly Sample[]>
 
+/** What is needed to ask. */
+export interface AskOptions {
+  readonly client: Pick<Client, 'get'>
+  readonly fetch: Fetch
+  /** How long a query may take, from its Secret to the last byte of its last reply; where a kind of source needs longer, that. */
+  readonly timeoutMs?: number
+  readonly now?: () => Date
+  readonly wait?: Wait
+}
+
 /** Asks through `fetch`; Secrets are read by name, each time anew, and kept nowhere. */
-export const createAsk =
-  ({ client, fetch }: { client: Pick<Client, 'get'>; fetch: Fetch }): Ask =>
-  async (provider, request, signal) => {
-    const { type = '', targetServer, insecureSkipTlsVerify } = provider.spec
+export const createAsk = (options: AskOptions): Ask => {
+  const tokensOf = createTokens(options.now ?? (() => new Date()))
+  return async (provider, request, signal) => {
+    const { type = '' } = provider.spec
     const found = findSource(type)
     if (found === undefined) throw new ProviderError(`There is no source of type "${type}"`)
-    const { url, login } = placeOf(targetServer)
-    const entries = await readSecret(client, provider, signal)
-    const sent = new Set<string>()
-    const source = found.open({
-      url,
-      login,
-      secret: entries === undefined ? undefined : accessTo(entries),
-      fetch: (call, callSignal) => {
-        sent.add(call.headers['authorization']?.split(' ')[1] ?? '')
-        return fetch({ ...call, insecureSkipTlsVerify }, callSignal)
-      },
-    })
+    const deadline = startDeadline(options.timeoutMs ?? found.timeoutMs, signal)
+    const concealed = new Set<string>()
     try {
-      return await source.query(request, signal)
+      const access = await accessTo(provider, { ...options, found, deadline, concealed })
+      const source = found.open({ ...access, tokens: tokensOf(provider.metadata.uid) })
+      return await source.query(request, deadline.signal)
     } catch (error) {
-      if (!(error instanceof ProviderError)) throw error
-      const secrets = [...(entries?.values.values() ?? []), login?.password ?? '']
+      const failure = error instanceof ProviderError ? error : (deadline.reason() ?? error)
+      if (!(failure instanceof ProviderError)) throw failure
       // Without its cause: that may hold the reply.
-      const message = redact(error.message, [...sent, ...secrets.flatMap(formsOf)])
-      throw new ProviderError(message, { status: error.status })
+      const { status, lacksSecret } = failure
+      throw new ProviderError(redact(failure.message, concealed), { status, lacksSecret })
+    } finally {
+      deadline.end()
     }
   }
+}
+
+const accessTo = async (
+  provider: KeptnMetricsProvider,
+  options: AskOptions & {
+    readonly found: SourceType
+    readonly deadline: Deadline
+    readonly concealed: Set<string>
+  },
+): Promise<Omit<SourceAccess, 'tokens'>> => {
+  const { client, fetch, found, deadline, concealed, wait = waitFor } = options
+  const { targetServer, secretKeyRef, http } = provider.spec
+  const { url, login } = placeOf(targetServer)
+  conceal(concealed, login?.password ?? '')
+  const entries = await readSecret(client, provider, found, deadline.signal)
+  for (const value of entries?.values.values() ?? []) conceal(concealed, value)
+  return {
+    url,
+    login,
+    secret: entries === undefined ? undefined : secretOf(entries),
+    secretKey: secretKeyRef?.key ?? '',
+    template: http,
+    quote: (text) => quote(redact(text, concealed)),
+    conceal: (value) => {
+      conceal(concealed, value)
+    },
+    fetch: fetchFor(fetch, provider, deadline, concealed),
+    wait,
+  }
+}
+
+const conceal = (concealed: Set<string>, secret: string): void => {
+  for (const form of formsOf(secret)) concealed.add(form)
+}
+
+/** What is sent as credentials may come back in a reply. */
+const fetchFor =
+  (
+    fetch: Fetch,
+    { spec }: KeptnMetricsProvider,
+    { leftMs }: Deadline,
+    concealed: Set<string>,
+  ): SourceAccess['fetch'] =>
+  (call, signal) => {
+    const { authorization = '' } = call.headers
+    conceal(concealed, authorization.slice(authorization.indexOf(' ') + 1))
+    return fetch({ ...call, insecureSkipTlsVerify: spec.insecureSkipTlsVerify, leftMs }, signal)
+  }
+
+interface Deadline {
+  readonly signal: AbortSignal
+  readonly leftMs: () => number
+  /** What to say if it is over. */
+  readonly reason: () => ProviderError | undefined
+  readonly end: () => void
+}
+
+/** A signal for one query: aborted after a while, or by another signal. Leaves nothing behind on the other one. */
+const startDeadline = (timeoutMs: number, outer: AbortSignal): Deadline => {
+  // Not AbortSignal.any: what it makes stays known to its sources, and slows them down, long after the request.
+  const own = new AbortController()
+  const endsAt = performance.now() + timeoutMs
+  const timer = setTimeout(() => {
+    own.abort(new ProviderError(`no complete reply within ${timeoutMs / 1000} s`))
+  }, timeoutMs)
+  const giveUp = (): void => {
+    own.abort(outer.reason)
+  }
+  if (outer.aborted) giveUp()
+  outer.addEventListener('abort', giveUp, { once: true })
+  return {
+    signal: own.signal,
+    leftMs: () => endsAt - performance.now(),
+    reason: () => {
+      const { reason } = own.signal as { readonly reason: unknown }
+      return reason instanceof ProviderError
+        ? new ProviderError(`Cannot ask the provider: ${reason.message}`)
+        : undefined
+    },
+    end: () => {
+      clearTimeout(timer)
+      outer.removeEventListener('abort', giveUp)
+    },
+  }
+}
 
 /** Asks a provider one number. Rejects only for what is neither the provider's fault nor the question's. */
 export type Measure = (
@@ -58,7 +155,7 @@ export type Measure = (
 ) => Promise<Outcome>
 
 /** Measures through {@link createAsk}; how samples become one number is told by the kind of source. */
-export const createMeasure = (options: Parameters<typeof createAsk>[0]): Measure => {
+export const createMeasure = (options: AskOptions): Measure => {
   const ask = createAsk(options)
   return async (provider, { aggregation, ...request }, signal) => {
     try {
@@ -71,11 +168,17 @@ export const createMeasure = (options: Parameters<typeof createAsk>[0]): Measure
         notBefore(request, found?.lookBackMs ?? 0),
       )
     } catch (error) {
-      if (error instanceof ProviderError) return { kind: 'error', message: error.message }
+      if (error instanceof ProviderError) return failureOf(error)
       throw error
     }
   }
 }
+
+const failureOf = ({ message, lacksSecret }: ProviderError): Outcome => ({
+  kind: 'error',
+  message,
+  ...(lacksSecret ? { lacksSecret } : {}),
+})
 
 /** For clocks that differ, and for samples that are told by the begin of the time that they are about. */
 const staleAfterMs = 5 * 60_000
@@ -125,6 +228,7 @@ interface Entries {
 const readSecret = async (
   client: Pick<Client, 'get'>,
   provider: KeptnMetricsProvider,
+  { mayLackSecret = false }: SourceType,
   signal: AbortSignal,
 ): Promise<Entries | undefined> => {
   const name = provider.spec.secretKeyRef?.name?.trim() ?? ''
@@ -135,21 +239,30 @@ const readSecret = async (
     .get(Secret, { namespace, name }, { signal })
     .catch((error: unknown) => {
       if (!(error instanceof ApiError)) throw error
-      throw new ProviderError(`Cannot read Secret "${of}": ${error.message}`, { cause: error })
+      throw new ProviderError(`Cannot read Secret "${of}": ${error.message}`, {
+        cause: error,
+        lacksSecret: true,
+      })
     })
-  if (secret === undefined) throw new ProviderError(`Cannot read Secret "${of}": it does not exist`)
+  if (secret === undefined) {
+    if (mayLackSecret) return undefined
+    throw new ProviderError(`Cannot read Secret "${of}": it does not exist`, { lacksSecret: true })
+  }
   const values = Object.entries(secret.data ?? {}).map(
     ([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')] as const,
   )
   return { of, values: new Map(values) }
 }
 
-const accessTo = ({ of, values }: Entries): SecretEntries => ({
+const secretOf = ({ of, values }: Entries): SecretEntries => ({
+  of,
   find: (key) => values.get(key),
   get: (key) => {
     const value = values.get(key)
     if (value === undefined) {
-      throw new ProviderError(`Cannot read Secret "${of}": key "${key}" is missing`)
+      throw new ProviderError(`Cannot read Secret "${of}": key "${key}" is missing`, {
+        lacksSecret: true,
+      })
     }
     return value
   },
@@ -159,5 +272,14 @@ const accessTo = ({ of, values }: Entries): SecretEntries => ({
 const formsOf = (secret: string): readonly string[] => {
   const trimmed = secret.trim()
   if (trimmed.length < 4) return []
-  return [trimmed, encodeURIComponent(trimmed), Buffer.from(trimmed).toString('base64')]
+  const base64 = Buffer.from(trimmed).toString('base64')
+  return [
+    trimmed,
+    encodeURIComponent(trimmed),
+    new URLSearchParams({ '': trimmed }).toString().slice(1),
+    JSON.stringify(trimmed).slice(1, -1),
+    base64,
+    base64.replace(/=+$/, ''),
+    Buffer.from(trimmed).toString('base64url'),
+  ]
 }

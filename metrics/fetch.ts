@@ -1,6 +1,6 @@
 /**
- * HTTP to sources of metrics, with everything that must hold for all of them: a deadline, a limit of size, addresses that
- * are refused, redirects that stay on their host.
+ * HTTP to sources of metrics, with everything that must hold for all of them: a limit of size, addresses that are refused,
+ * redirects that stay on their host, a few new tries where a source is busy or a connection breaks.
  *
  * @module
  */
@@ -17,6 +17,8 @@ export interface FetchRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
   readonly insecureSkipTlsVerify: boolean
+  /** How much time is left for all of it, in milliseconds. */
+  readonly leftMs: () => number
 }
 
 /** What a source replied, whatever its status. */
@@ -25,7 +27,11 @@ export interface Reply {
   readonly body: string
 }
 
-/** Asks a source once. Throws a {@link ProviderError} when there is no complete reply. */
+/**
+ * Asks a source. Throws a {@link ProviderError} when there is no complete reply.
+ *
+ * A signal that is aborted with a `ProviderError` as its reason has that one's message told.
+ */
 export type Fetch = (request: FetchRequest, signal: AbortSignal) => Promise<Reply>
 
 /** Finds the addresses of a name. */
@@ -35,23 +41,38 @@ export type Resolve = (
 
 export interface FetchOptions {
   readonly refuse: Refuse
-  /** From the first byte sent to the last byte received, redirects and name resolution included. */
-  readonly timeoutMs?: number
   readonly maxBytes?: number
   readonly resolve?: Resolve
+  /** How to let time pass between two tries; ends early when the signal is aborted. */
+  readonly wait?: Wait
 }
 
+/** Resolves after a while, or as soon as the signal is aborted. */
+export type Wait = (ms: number, signal: AbortSignal) => Promise<void>
+
 const maxRedirects = 3
+
+/** Waits before the second and the third try, each made up to twice as long at random. */
+const retryAfterMs: readonly number[] = [200, 800]
+
+/** What a busy source, or a proxy in front of it, answers; the same question may be answered a moment later. */
+const busyStatuses: ReadonlySet<number> = new Set([429, 502, 503, 504])
+
+interface Answer extends Reply {
+  readonly location: string | undefined
+  /** What the source asks us to wait, if it does. */
+  readonly retryAfterMs: number | undefined
+}
 
 /** Connects sources with their limits. Close it when nothing will be asked any more. */
 export const createFetch = (
   options: FetchOptions,
 ): { readonly fetch: Fetch; readonly close: () => Promise<void> } => {
-  const { timeoutMs = 20_000, maxBytes = 1024 * 1024 } = options
+  const { maxBytes = 1024 * 1024, wait = waitFor } = options
   const strict = agentFor(options, true)
   const insecure = agentFor(options, false)
 
-  const once = async (request: FetchRequest, signal: AbortSignal) => {
+  const once = async (request: FetchRequest, signal: AbortSignal): Promise<Answer> => {
     const { statusCode, headers, body } = await send(request.url, {
       dispatcher: request.insecureSkipTlsVerify ? insecure : strict,
       method: request.method,
@@ -59,31 +80,51 @@ export const createFetch = (
       body: request.body ?? null,
       signal,
     })
-    return { status: statusCode, location: headers['location'], body: await read(body, maxBytes) }
+    return {
+      status: statusCode,
+      location: firstOf(headers['location']),
+      retryAfterMs: readRetryAfter(firstOf(headers['retry-after'])),
+      body: await read(body, Number(headers['content-length'] ?? 0), maxBytes),
+    }
   }
 
-  const follow = async (first: FetchRequest, signal: AbortSignal): Promise<Reply> => {
+  const follow = async (first: FetchRequest, signal: AbortSignal): Promise<Answer> => {
     let request = first
     for (let redirects = 0; redirects <= maxRedirects; redirects++) {
-      const { status, location, body } = await once(request, signal)
-      if (![301, 302, 303, 307, 308].includes(status)) return { status, body }
-      request = redirected(request, status, location)
+      const answer = await once(request, signal)
+      if (![301, 302, 303, 307, 308].includes(answer.status)) return answer
+      request = redirected(request, answer)
     }
     throw new ProviderError(`Cannot query ${first.url.origin}: more than 3 redirects`)
   }
 
+  /** Whether there is time for another try; if so, it is waited for. */
+  const mayTryAgain = async (
+    tries: number,
+    { leftMs }: FetchRequest,
+    asked: number | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> => {
+    const least = retryAfterMs[tries]
+    if (least === undefined || signal.aborted) return false
+    const ms = Math.max(asked ?? 0, least * (1 + Math.random()))
+    if (ms >= leftMs()) return false
+    await wait(ms, signal)
+    return !signal.aborted
+  }
+
   const fetch: Fetch = async (request, signal) => {
-    const deadline = startDeadline(timeoutMs, signal)
-    try {
-      return await follow(request, deadline.signal)
-    } catch (error) {
-      if (error instanceof ProviderError) throw error
-      const reason = deadline.isOver()
-        ? `no complete reply within ${timeoutMs / 1000} s`
-        : reasonOf(error)
-      throw new ProviderError(`Cannot reach ${request.url.origin}: ${reason}`, { cause: error })
-    } finally {
-      deadline.end()
+    for (let tries = 0; ; tries++) {
+      try {
+        const { status, body, retryAfterMs: asked } = await follow(request, signal)
+        if (!busyStatuses.has(status)) return { status, body }
+        if (!(await mayTryAgain(tries, request, asked, signal))) return { status, body }
+      } catch (error) {
+        if (isConnectionError(error) && (await mayTryAgain(tries, request, undefined, signal))) {
+          continue
+        }
+        throw failureOf(request, error, signal)
+      }
     }
   }
 
@@ -95,37 +136,52 @@ export const createFetch = (
   }
 }
 
-/** A signal for one request: aborted after a while, or by another signal. Leaves nothing behind on the other one. */
-const startDeadline = (timeoutMs: number, outer: AbortSignal) => {
-  // Not AbortSignal.any: what it makes stays known to its sources, and slows them down, long after the request.
-  const own = new AbortController()
-  let isOver = false
-  const timer = setTimeout(() => {
-    isOver = true
-    own.abort()
-  }, timeoutMs)
-  const giveUp = (): void => {
-    own.abort()
-  }
-  if (outer.aborted) giveUp()
-  outer.addEventListener('abort', giveUp, { once: true })
-  return {
-    signal: own.signal,
-    isOver: () => isOver,
-    end: () => {
-      clearTimeout(timer)
-      outer.removeEventListener('abort', giveUp)
-    },
-  }
+const failureOf = ({ url }: FetchRequest, error: unknown, signal: AbortSignal): ProviderError => {
+  const { reason } = signal as { readonly reason: unknown }
+  const isOver = signal.aborted && reason instanceof ProviderError
+  if (error instanceof ProviderError && error !== reason) return error
+  const why = isOver ? reason.message : reasonOf(error)
+  return new ProviderError(`Cannot reach ${url.origin}: ${why}`, { cause: error })
 }
 
-/** Reads a whole body, or stops and closes the connection as soon as it is larger than allowed. */
-const read = async (body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> => {
+/** Lets time pass. */
+export const waitFor: Wait = (ms, signal) =>
+  new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve()
+      return
+    }
+    const end = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    signal.addEventListener('abort', end, { once: true })
+  })
+
+const firstOf = (value: string | string[] | undefined): string | undefined =>
+  Array.isArray(value) ? value[0] : value
+
+/** Seconds, or an instant (RFC 9110). */
+const readRetryAfter = (text: string | undefined): number | undefined => {
+  if (text === undefined) return undefined
+  if (/^\d+$/.test(text)) return Number(text) * 1000
+  const instant = Date.parse(text)
+  return Number.isNaN(instant) ? undefined : instant - Date.now()
+}
+
+/** Reads a whole body, or closes the connection as soon as it says or shows that it is larger than allowed. */
+const read = async (
+  body: AsyncIterable<Uint8Array>,
+  announced: number,
+  maxBytes: number,
+): Promise<string> => {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body) {
     size += chunk.byteLength
-    if (size > maxBytes) {
+    if (size > maxBytes || announced > maxBytes) {
       throw new ProviderError(`The reply is larger than ${maxBytes} bytes`)
     }
     chunks.push(chunk)
@@ -134,14 +190,11 @@ const read = async (body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<
 }
 
 /** The request that a redirect asks for: only on the same host, and never from https to http. */
-const redirected = (
-  from: FetchRequest,
-  status: number,
-  location: string | string[] | undefined,
-): FetchRequest => {
-  const text = Array.isArray(location) ? location[0] : location
+const redirected = (from: FetchRequest, { status, location }: Answer): FetchRequest => {
   const url =
-    text !== undefined && URL.canParse(text, from.url.href) ? new URL(text, from.url) : undefined
+    location !== undefined && URL.canParse(location, from.url.href)
+      ? new URL(location, from.url)
+      : undefined
   if (url === undefined || !staysOnHost(from.url, url)) {
     throw new ProviderError(
       `Cannot query ${from.url.origin}: it answers with a redirect to another place, which is not followed`,
@@ -149,8 +202,8 @@ const redirected = (
     )
   }
   if (status !== 303) return { ...from, url }
-  const { headers, insecureSkipTlsVerify } = from
-  return { url, method: 'GET', headers, insecureSkipTlsVerify }
+  const { headers, insecureSkipTlsVerify, leftMs } = from
+  return { url, method: 'GET', headers, insecureSkipTlsVerify, leftMs }
 }
 
 const staysOnHost = (from: URL, to: URL): boolean =>
@@ -187,7 +240,7 @@ const addressesOf = async (
   const family = isIP(host)
   const addresses = family === 0 ? await resolve(host) : [{ address: host, family }]
   for (const { address } of addresses) {
-    const reason = refuse(address, port)
+    const reason = refuse(address, port, host)
     if (reason !== undefined) {
       throw new ProviderError(`Cannot connect to "${host}": ${reason}`)
     }
@@ -202,6 +255,24 @@ const answering =
     if (options.all === true) callback(null, [...addresses])
     else callback(null, first?.address ?? '', first?.family ?? 4)
   }
+
+/** Whether a connection could not be made or broke, and another may fare better. */
+const isConnectionError = (error: unknown): boolean => {
+  const { code } = error as { readonly code?: unknown }
+  return (
+    error instanceof errors.SocketError || (typeof code === 'string' && passingErrors.has(code))
+  )
+}
+
+const passingErrors: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EAI_AGAIN',
+])
 
 /** Why there is no reply, in words that say nothing of what the reply held. */
 const reasonOf = (error: unknown): string => {
@@ -224,4 +295,5 @@ const reasons: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'its certificate has expired',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
   UND_ERR_ABORTED: 'the query was given up',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection could be made within 10 s',
 }

@@ -18,13 +18,22 @@ import { analysisController, analysisIndexes } from './analysis/index.ts'
 import { refusal, type Endpoint } from './addresses.ts'
 import { createMeasure } from './ask.ts'
 import { createFetch } from './fetch.ts'
-import { keptnMetricController, metricIndexes } from './keptn-metric/index.ts'
+import {
+  awaitingEvaluations,
+  keptnMetricController,
+  metricIndexes,
+  type AwaitingEvaluation,
+} from './keptn-metric/index.ts'
 import { createMeasurements } from './measurements.ts'
+import { askedOnce } from './once.ts'
+
+export type { AwaitingEvaluation } from './keptn-metric/index.ts'
 
 /** What a reflector has to be started with for each store that the controllers read. */
 export const metricsReflections = {
   metrics: { type: KeptnMetric, indexes: metricIndexes },
   providers: { type: KeptnMetricsProvider },
+  evaluations: awaitingEvaluations,
   analyses: { type: Analysis, indexes: analysisIndexes },
   definitions: { type: AnalysisDefinition },
   templates: { type: AnalysisValueTemplate },
@@ -40,6 +49,7 @@ export const metricsReflections = {
 export interface MetricsStores {
   readonly metrics: Store<KeptnMetric>
   readonly providers: Store<KeptnMetricsProvider>
+  readonly evaluations: Store<AwaitingEvaluation>
   readonly analyses: Store<Analysis>
   readonly definitions: Store<AnalysisDefinition>
   readonly templates: Store<AnalysisValueTemplate>
@@ -50,6 +60,8 @@ export interface MetricsStores {
 export interface MetricsSettings {
   /** Ranges (CIDR) that sources may have although they are refused by default: loopback in tests. */
   readonly allowedRanges?: readonly string[]
+  /** The only names and ranges that sources may have; empty: any that is not refused. */
+  readonly allowedSources?: readonly string[]
   /** Where this process reaches the API server: its Service's address. */
   readonly apiServer?: readonly Endpoint[]
   /** How long a query may take. */
@@ -69,16 +81,20 @@ export const metricsControllers = (options: {
   const { fetch, close } = createFetch({
     refuse: refusal({
       allowed: settings.allowedRanges ?? [],
+      only: settings.allowedSources ?? [],
       apiServer: () => [...(settings.apiServer ?? []), ...endpointsIn(stores.apiServer)],
     }),
-    ...(settings.queryTimeoutMs === undefined ? {} : { timeoutMs: settings.queryTimeoutMs }),
   })
+  const timeoutMs = settings.queryTimeoutMs
+  const measure = askedOnce(
+    createMeasure({ client, fetch, now, ...(timeoutMs === undefined ? {} : { timeoutMs }) }),
+  )
   signal.addEventListener('abort', () => void close(), { once: true })
-  const measure = createMeasure({ client, fetch })
   return [
     keptnMetricController({
       metrics: stores.metrics,
       providers: stores.providers,
+      evaluations: stores.evaluations,
       measurements: createMeasurements({ now, signal }),
       measure,
     }),

@@ -23,7 +23,12 @@ export type Outcome =
   | { readonly kind: 'not-a-number'; readonly text: string }
   /** All that the source has is from long before what was asked about. */
   | { readonly kind: 'stale'; readonly newest: Date }
-  | { readonly kind: 'error'; readonly message: string }
+  | {
+      readonly kind: 'error'
+      readonly message: string
+      /** Nothing was asked: the credentials for it are missing. */
+      readonly lacksSecret?: boolean
+    }
 
 /** An outcome that is not a value. */
 export type Failure = Exclude<Outcome, { kind: 'value' }>
@@ -106,6 +111,9 @@ const aggregated = (
   return { kind: 'value', value: shortest(total), raw: JSON.stringify(written) }
 }
 
+/** The reason while a Secret keeps a metric from being asked. */
+export const secretUnreadable = 'SecretUnreadable'
+
 /** Why there is no value, in one word for programs and a sentence for people. */
 export const explain = (
   failure: Failure,
@@ -126,7 +134,10 @@ export const explain = (
         message: `the newest value in the query result is of ${failure.newest.toISOString()}, long before what was asked about`,
       }
     case 'error':
-      return { reason: 'QueryFailed', message: failure.message }
+      return {
+        reason: failure.lacksSecret === true ? secretUnreadable : 'QueryFailed',
+        message: failure.message,
+      }
   }
 }
 

@@ -48,13 +48,20 @@ export class ProviderError extends Error {
   override readonly name = 'ProviderError'
   /** Status code of the reply, if there was one. */
   readonly status: number | undefined
+  /** Nothing was asked: the credentials for it are missing. */
+  readonly lacksSecret: boolean
 
   constructor(
     message: string,
-    options: { readonly status?: number | undefined; readonly cause?: unknown } = {},
+    options: {
+      readonly status?: number | undefined
+      readonly lacksSecret?: boolean
+      readonly cause?: unknown
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.status = options.status
+    this.lacksSecret = options.lacksSecret ?? false
   }
 }
 

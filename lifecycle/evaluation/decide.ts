@@ -2,6 +2,8 @@
  * How an evaluation goes on. Pure.
  *
  * - **Pending**: nothing was tried. It stays so, `Stalled`, while its definition doesn't exist.
+ * - **Measuring**: the next attempt is due, and the value of a metric is too old for it. `awaits` names such metrics, so that
+ *   they are asked at once; the attempt is made when all of them were, or 30 seconds later with what there is.
  * - **Progressing**: tried, and not all objectives were met. The next attempt is due one `retryInterval` after the last one:
  *   attempts are counted by instants, so being woken early costs none, and time in which nobody looked costs none.
  * - **Succeeded**: every objective was met in some attempt. An objective that was met is not measured again.
@@ -16,6 +18,7 @@
 import { parseDuration } from '../../api/duration.ts'
 import {
   conditionTypes,
+  type Awaited,
   type Condition,
   type EvaluationStatusItem,
   type KeptnEvaluation,
@@ -31,7 +34,9 @@ import { isTerminal } from '../checks/roll-up.ts'
 import { timeOf } from '../progress.ts'
 import { factTransition, type EventNames } from '../transitions.ts'
 import { describeEvaluation } from './describe.ts'
-import { badTarget, judge, type Placed } from './objective.ts'
+import { isAwaited } from './freshness.ts'
+import { outcomeKeyOf } from './label.ts'
+import { badTarget, findMetric, judge, type Placed } from './objective.ts'
 
 export type Status = StatusOf<KeptnEvaluation>
 
@@ -60,7 +65,7 @@ export const decide = (seen: Seen): Decision<Status> => {
   if (definition === undefined) return waitForDefinition(seen)
   const dueAt = nextAttemptAt(evaluation)
   if (dueAt > now) return { ...settled, wakeAt: dueAt }
-  return attempt(seen, definition)
+  return waitForValues(seen, definition) ?? attempt(seen, definition)
 }
 
 /** The namespaces in which the metric of an objective may be: where it says, else that of the evaluation, else ours. */
@@ -89,19 +94,77 @@ const nextAttemptAt = (evaluation: KeptnEvaluation): Date => {
   return new Date(last === undefined ? 0 : Date.parse(last) + intervalMsOf(evaluation))
 }
 
+/** How long an attempt waits for new values: longer than a query takes that is given up, and its turn. */
+const longestWaitMs = 30_000
+
+/** The wait for values that are recent enough; `undefined`: there is nothing to wait for any more. */
+const waitForValues = (
+  seen: Seen,
+  { spec }: KeptnEvaluationDefinition,
+): Decision<Status> | undefined => {
+  const { evaluation, now, metrics } = seen
+  const since = awaitedSince(seen) ?? now
+  const deadline = new Date(since.getTime() + longestWaitMs)
+  if (now >= deadline) return undefined
+  const awaited = placesOf(spec, evaluation, seen.namespace)
+    .filter((placed, index) => metBefore(evaluation, placed, index) === undefined)
+    .filter((placed) => badTarget(placed) === undefined)
+    .map((placed) => findMetric(placed, metrics))
+    .filter((metric) => metric !== undefined)
+    .filter((metric) => isAwaited(metric, { now, since }))
+  if (awaited.length === 0) return undefined
+  const named = merged(
+    evaluation.status?.awaits?.metrics ?? [],
+    awaited.map(({ metadata: { name, namespace = '' } }) => ({ name, namespace })),
+  )
+  const message = `waits for a new value of ${named.map(({ namespace, name }) => `KeptnMetric '${namespace}/${name}'`).join(', ')}`
+  const status: Status = {
+    ...begun(seen),
+    awaits: { since: since.toISOString(), metrics: named },
+    conditions: measuring(seen, message),
+  }
+  return { ...settled, status, wakeAt: deadline }
+}
+
+/** The conditions of a wait. What is wrong with a target stays said: the next attempt would tell it anew. */
+const measuring = (seen: Seen, message: string): readonly Condition[] => {
+  const conditions = ready(seen, 'Unknown', 'Measuring', message)
+  const before = findCondition(seen.evaluation.status?.conditions, conditionTypes.stalled)
+  return before?.reason === targetInvalid ? [...conditions, before] : conditions
+}
+
+/** Those that were named stay: what is written while one waits is written once. */
+const merged = (before: Awaited['metrics'], now: Awaited['metrics']): Awaited['metrics'] => {
+  const known = new Set(before.map(({ namespace, name }) => `${namespace}/${name}`))
+  const more = new Map(now.map((one) => [`${one.namespace}/${one.name}`, one]))
+  return [...before, ...[...more].flatMap(([key, one]) => (known.has(key) ? [] : [one]))]
+}
+
+/** Since when newer values are waited for; `undefined`: they aren't, or nobody has looked for long after the wait was over. */
+const awaitedSince = ({ evaluation, now }: Seen): Date | undefined => {
+  const since = Date.parse(evaluation.status?.awaits?.since ?? '')
+  return now.getTime() - since < 2 * longestWaitMs ? new Date(since) : undefined
+}
+
 const attempt = (seen: Seen, { spec }: KeptnEvaluationDefinition): Decision<Status> => {
   const { evaluation, now } = seen
   const places = placesOf(spec, evaluation, seen.namespace)
-  const objectives = places.map(
-    (placed, index) => metBefore(evaluation, placed, index) ?? judge(placed, seen.metrics, now),
-  )
   const retryCount = (evaluation.status?.retryCount ?? 0) + 1
+  const since = awaitedSince(seen)
+  const moment = { now, ...(since === undefined ? {} : { since }) }
+  const objectives = places.map(
+    (placed, index) =>
+      metBefore(evaluation, placed, index) ?? {
+        ...judge(placed, seen.metrics, moment),
+        attempt: retryCount,
+      },
+  )
   const isMet = objectives.every(({ status }) => status === 'Succeeded')
   const status: Status = {
     ...begun(seen),
     retryCount,
     objectives,
-    evaluationStatus: byMetric(objectives),
+    evaluationStatus: byKey(objectives),
     overallStatus: isMet ? 'Succeeded' : 'Progressing',
     lastAttemptTime: now.toISOString(),
   }
@@ -124,17 +187,16 @@ const metBefore = (
   return isSame && before.status === 'Succeeded' ? before : undefined
 }
 
-/** Keptn's map by the name of the metric: where objectives share one, the entry is of one that isn't met, if there is one. */
-const byMetric = (
+/** Keptn's map, with an entry for each objective. */
+const byKey = (
   objectives: readonly ObjectiveStatus[],
-): Readonly<Record<string, EvaluationStatusItem>> => {
-  const entries = new Map<string, EvaluationStatusItem>()
-  for (const { name, value = '', status, message } of objectives) {
-    if (entries.get(name)?.status === 'Failed') continue
-    entries.set(name, { value, status, message })
-  }
-  return Object.fromEntries(entries)
-}
+): Readonly<Record<string, EvaluationStatusItem>> =>
+  Object.fromEntries(
+    objectives.map((objective) => {
+      const { value = '', status, message } = objective
+      return [outcomeKeyOf(objective, objectives), { value, status, message }]
+    }),
+  )
 
 /** The status so far, begun if it wasn't. */
 const begun = ({ evaluation, now }: Seen): Status => ({
@@ -142,8 +204,14 @@ const begun = ({ evaluation, now }: Seen): Status => ({
   evaluationStatus: {},
   overallStatus: 'Pending',
   startTime: timeOf(now),
-  ...evaluation.status,
+  ...withoutWait(evaluation.status),
 })
+
+const withoutWait = (status: KeptnEvaluation['status']): Partial<Status> =>
+  Object.fromEntries(Object.entries(status ?? {}).filter(([field]) => field !== 'awaits'))
+
+/** The reason of `Stalled` while a target can't be understood. */
+const targetInvalid = 'TargetInvalid'
 
 const tryAgain = (seen: Seen, status: Status, places: readonly Placed[]): Decision<Status> => {
   const { evaluation, now } = seen
@@ -153,7 +221,7 @@ const tryAgain = (seen: Seen, status: Status, places: readonly Placed[]): Decisi
   const wakeAt = new Date(now.getTime() + intervalMsOf(evaluation))
   return problem === undefined
     ? { ...settled, status: next, wakeAt }
-    : { ...stalled(seen, next, { reason: 'TargetInvalid', message: problem }), wakeAt }
+    : { ...stalled(seen, next, { reason: targetInvalid, message: problem }), wakeAt }
 }
 
 const end = (seen: Seen, before: Status, outcome: 'Succeeded' | 'Failed'): Decision<Status> => {

@@ -1,8 +1,10 @@
 import type { KeptnEvaluation, ObjectiveStatus } from '../../api/index.ts'
+import { labelOf } from './label.ts'
 import { parseTarget, showTarget } from './target.ts'
 
 /**
- * How an evaluation stands, in a sentence for people: `available-cpus is 3, wanted > 4 (attempt 10 of 10)`.
+ * How an evaluation stands, in a sentence for people:
+ * `available-cpus is 3, wanted > 4, measured 7 s ago (attempt 10 of 10)`.
  *
  * It is about the objectives that are not met; when all are, about all. Pure.
  */
@@ -27,7 +29,9 @@ const linesOf = (
 ): readonly string[] => {
   const objectives = status?.objectives
   if (objectives !== undefined) {
-    return objectives.filter((objective) => objective.status === wanted).map(line)
+    return objectives
+      .filter((objective) => objective.status === wanted)
+      .map((objective) => line(objective, labelOf(objective, objectives)))
   }
   // Keptn's own evaluations have the map alone.
   return Object.entries(status?.evaluationStatus ?? {})
@@ -35,9 +39,11 @@ const linesOf = (
     .map(([name, { message = '' }]) => `${name}: ${message}`)
 }
 
-const line = ({ name, value, target, message }: ObjectiveStatus): string => {
+const line = ({ value, target, message, ageSeconds }: ObjectiveStatus, label: string): string => {
   if (parseTarget(target) === undefined) return message
-  return value === undefined
-    ? `${name} has no value that counts, wanted ${showTarget(target)}: ${message}`
-    : `${name} is ${value}, wanted ${showTarget(target)}`
+  if (value === undefined) {
+    return `${label} has no value that counts, wanted ${showTarget(target)}: ${message}`
+  }
+  const age = ageSeconds === undefined ? '' : `, measured ${String(ageSeconds)} s ago`
+  return `${label} is ${value}, wanted ${showTarget(target)}${age}`
 }

@@ -12,17 +12,19 @@ import {
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
 import { endingOf } from '../checks/ending.ts'
+import { within } from '../stores.ts'
 import { decide, type Seen, type Status } from './decide.ts'
 import { mayUse, observe, type Reader } from './observe.ts'
 
 export { describeEvaluation } from './describe.ts'
 
 /**
- * Woken by the evaluation and by its definition. A metric wakes nobody: its value counts at the next attempt, whose
- * instant is known.
+ * Woken by the evaluation and by its definition, and by a metric whose new value it awaits. Other metrics wake nobody: their
+ * values count at the next attempt, whose instant is known.
  */
 export const evaluationController = (reader: Reader): Controller<Seen, Status> => {
-  const { evaluations, evaluationDefinitions, appVersions, workloadVersions } = reader.stores
+  const { evaluations, evaluationDefinitions, metrics, appVersions, workloadVersions } =
+    reader.stores
   /** The evaluations of a version that has ended before its time. */
   const ofEnded = (version: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] =>
     endingOf(version) === undefined
@@ -32,6 +34,9 @@ export const evaluationController = (reader: Reader): Controller<Seen, Status> =
     name: 'evaluation',
     wakes: [
       wake(evaluations, (evaluation) => [keyOf(evaluation)]),
+      wake(metrics, ({ metadata: { namespace, name } }) =>
+        evaluations.by('awaits', within(namespace, name)).map(keyOf),
+      ),
       wake(appVersions, ofEnded),
       wake(workloadVersions, ofEnded),
       wake(evaluationDefinitions, ({ metadata }: KeptnEvaluationDefinition) =>

@@ -6,14 +6,9 @@
  *
  * @module
  */
-import {
-  conditionTypes,
-  type KeptnMetric,
-  type Objective,
-  type ObjectiveStatus,
-} from '../../api/index.ts'
-import { findCondition } from '../../kube/conditions.ts'
-import { meets, parseTarget, readNumber } from './target.ts'
+import type { KeptnMetric, Objective, ObjectiveStatus } from '../../api/index.ts'
+import { doubtOf, type Moment } from './freshness.ts'
+import { meets, parseTarget, problemOf, readNumber } from './target.ts'
 
 /** An objective with the places where its metric may be, the first one first. */
 export interface Placed {
@@ -23,13 +18,14 @@ export interface Placed {
 
 /** The state of an objective at this instant. */
 export const judge = (
-  { objective, namespaces }: Placed,
+  placed: Placed,
   metrics: readonly KeptnMetric[],
-  now: Date,
+  moment: Moment,
 ): ObjectiveStatus => {
+  const { objective, namespaces } = placed
   const { name } = objective.keptnMetricRef
   const target = objective.evaluationTarget
-  const metric = findMetric(name, namespaces, metrics)
+  const metric = findMetric(placed, metrics)
   const namespace = metric?.metadata.namespace ?? namespaces[0] ?? ''
   const failed = (message: string): ObjectiveStatus => ({
     name,
@@ -38,19 +34,20 @@ export const judge = (
     status: 'Failed',
     message,
   })
-  const bound = parseTarget(target)
-  if (bound === undefined) return failed(targetProblem(name, target))
+  const bounds = parseTarget(target)
+  if (bounds === undefined) return failed(targetProblem(name, target, problemOf(target) ?? ''))
   if (metric === undefined) return failed(notFound(name, namespaces))
-  const reading = read(metric, now)
+  const reading = read(metric, moment)
   if (typeof reading === 'string') return failed(reading)
   const { value, number, measuredAt } = reading
-  const isMet = meets(number, bound)
+  const isMet = meets(number, bounds)
   return {
     name,
     namespace,
     target,
     value,
     measuredAt,
+    ageSeconds: ageOf(measuredAt, moment),
     status: isMet ? 'Succeeded' : 'Failed',
     message: `value '${value}' ${isMet ? 'met' : 'did not meet'} objective '${target}'`,
   }
@@ -59,22 +56,24 @@ export const judge = (
 /** What a person has to change in a target; `undefined` when it is one. */
 export const badTarget = ({ objective }: Placed): string | undefined => {
   const { keptnMetricRef, evaluationTarget } = objective
-  return parseTarget(evaluationTarget) === undefined
-    ? targetProblem(keptnMetricRef.name, evaluationTarget)
-    : undefined
+  const problem = problemOf(evaluationTarget)
+  return problem && targetProblem(keptnMetricRef.name, evaluationTarget, problem)
 }
 
-const targetProblem = (name: string, target: string): string =>
-  `invalid evaluationTarget '${target}' for KeptnMetric '${name}': write one of < <= > >= = != and a number, such as >4`
+const targetProblem = (name: string, target: string, problem: string): string =>
+  `invalid evaluationTarget '${target}' for KeptnMetric '${name}': ${problem}`
 
-const findMetric = (
-  name: string,
-  namespaces: readonly string[],
+/** The metric of an objective: of the first namespace that has it. */
+export const findMetric = (
+  { objective, namespaces }: Placed,
   metrics: readonly KeptnMetric[],
 ): KeptnMetric | undefined =>
   namespaces
     .map((namespace) =>
-      metrics.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace),
+      metrics.find(
+        ({ metadata }) =>
+          metadata.name === objective.keptnMetricRef.name && metadata.namespace === namespace,
+      ),
     )
     .find((metric) => metric !== undefined)
 
@@ -88,12 +87,12 @@ interface Reading {
 }
 
 /** The value of a metric, or why it has none that counts. */
-const read = (metric: KeptnMetric, now: Date): Reading | string => {
+const read = (metric: KeptnMetric, moment: Moment): Reading | string => {
   const { value = '', rawValue = '', lastUpdated = '' } = metric.status ?? {}
   const { name } = metric.metadata
   if (value === '') return `empty value for: ${name}${because(metric)}`
   if (rawValue === '') return `empty rawValue for: ${name}`
-  const doubt = doubtOf(metric, now)
+  const doubt = doubtOf(metric, moment)
   if (doubt !== undefined)
     return `value '${value}' of KeptnMetric '${name}' is out of date: ${doubt}`
   const number = readNumber(value)
@@ -101,27 +100,11 @@ const read = (metric: KeptnMetric, now: Date): Reading | string => {
   return { value, number, measuredAt: lastUpdated }
 }
 
+/** In whole seconds; clocks that differ make no value younger than just measured. */
+const ageOf = (measuredAt: string, { now }: Moment): number =>
+  Math.max(0, Math.floor((now.getTime() - Date.parse(measuredAt)) / 1000))
+
 const because = ({ status }: KeptnMetric): string => {
   const { errMsg = '' } = status ?? {}
   return errMsg === '' ? ' (it has not been measured yet)' : `: ${errMsg}`
 }
-
-/** Why the value in the status may not be the present one. */
-const doubtOf = (metric: KeptnMetric, now: Date): string | undefined => {
-  const { errMsg = '', lastUpdated = '', conditions } = metric.status ?? {}
-  if (errMsg !== '') return `the last query gave no value: ${errMsg}`
-  const ready = findCondition(conditions, conditionTypes.ready)
-  const { generation } = metric.metadata
-  if ((ready?.observedGeneration ?? generation) !== generation) {
-    return 'its spec has changed since it was measured'
-  }
-  const ageMs = now.getTime() - Date.parse(lastUpdated)
-  if (Number.isNaN(ageMs)) return 'nothing says when it was measured'
-  // Clocks differ a little, and `lastUpdated` has lost its fraction of a second.
-  if (Math.abs(ageMs) <= 2 * intervalMsOf(metric) + 1000) return undefined
-  return `it was measured at ${lastUpdated}, and should be every ${intervalMsOf(metric) / 1000} s`
-}
-
-/** How long until the next value; without an interval, metrics are asked every 10 seconds. */
-const intervalMsOf = ({ spec }: KeptnMetric): number =>
-  (spec.fetchIntervalSeconds > 0 ? spec.fetchIntervalSeconds : 10) * 1000

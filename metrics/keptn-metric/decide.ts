@@ -7,13 +7,19 @@
  *
  * @module
  */
-import { conditionTypes, type Condition, type KeptnMetric, type StatusOf } from '../../api/index.ts'
+import {
+  conditionTypes,
+  fetchIntervalMs,
+  type Condition,
+  type KeptnMetric,
+  type StatusOf,
+} from '../../api/index.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
 import { settled, type Decision, type Transition } from '../../kube/decision.ts'
 import type { Measurement } from '../measurements.ts'
 import { explain } from '../outcome.ts'
 import type { Seen } from './observe.ts'
-import { dueAt, intervalMsOf, questionOf, type Unanswerable } from './question.ts'
+import { dueAt, questionOf, type Unanswerable } from './question.ts'
 
 type Status = StatusOf<KeptnMetric>
 
@@ -23,12 +29,11 @@ export const decide = (seen: Seen): Decision<Status> => {
   const question = questionOf(metric, seen.provider)
   if (question.kind === 'unanswerable') return stalled(seen, question)
   if (measured === 'under-way') return settled
-  if (measured === 'not-due') return { ...settled, wakeAt: dueAt(metric, seen.now) }
-  return {
-    ...settled,
-    status: afterMeasurement(seen, measured),
-    wakeAt: new Date(measured.at.getTime() + intervalMsOf(metric)),
+  if (measured === 'not-due') {
+    return { ...settled, wakeAt: dueAt(metric, seen.now, seen.wantedAt) }
   }
+  const status = afterMeasurement(seen, measured)
+  return { ...settled, status, wakeAt: dueAt({ ...metric, status }, seen.now, seen.wantedAt) }
 }
 
 const afterMeasurement = (seen: Seen, { at, outcome }: Measurement): Status => {
@@ -42,35 +47,59 @@ const afterMeasurement = (seen: Seen, { at, outcome }: Measurement): Status => {
       value,
       rawValue: base64(raw),
       lastUpdated,
-      ...history(metric, lastUpdated, { value }),
+      ...history(metric, { value, lastUpdated }),
       conditions: ready(seen, others, {
         status: 'True',
         reason: 'Measured',
-        message: 'The provider answered with a value',
+        message: `The provider answered with a value${paceOf(metric)}`,
       }),
     }
   }
   const { reason, message } = explain(outcome)
   return {
-    ...metric.status,
+    ...lastValue(metric),
     errMsg: message,
     lastUpdated,
-    ...history(metric, lastUpdated, { value: '', errMsg: message }),
-    conditions: ready(seen, others, { status: 'False', reason, message }),
+    ...history(metric, { value: '', errMsg: message, lastUpdated }),
+    conditions: ready(seen, others, {
+      status: 'False',
+      reason,
+      message: `${message}${paceOf(metric)}`,
+    }),
   }
 }
 
-/** The past results with this one, if the spec wants them kept; the same result is never there twice. */
+/** What is left of the last value when there is no new one. */
+const lastValue = ({ status }: KeptnMetric): Pick<Status, 'value' | 'rawValue'> => {
+  const { value, rawValue } = status ?? {}
+  return {
+    ...(value === undefined ? {} : { value }),
+    ...(rawValue === undefined ? {} : { rawValue }),
+  }
+}
+
+/** What there is to say of an interval that can't be meant. */
+const paceOf = ({ spec }: KeptnMetric): string =>
+  spec.fetchIntervalSeconds > 0
+    ? ''
+    : `; fetchIntervalSeconds is ${String(spec.fetchIntervalSeconds)}, so it is asked every ${String(fetchIntervalMs(spec) / 1000)} s`
+
+type Result = Omit<NonNullable<Status['intervalResults']>[number], 'range'>
+
+/** The past results with this one, as many as the spec wants; the same result is never there twice. */
 const history = (
   { spec: { range }, status }: KeptnMetric,
-  lastUpdated: string,
-  result: { readonly value: string; readonly errMsg?: string },
+  result?: Result,
 ): Pick<Status, 'intervalResults'> => {
   const limit = range?.storedResults ?? 0
-  const past = status?.intervalResults
-  if (range === undefined || limit <= 0) return past === undefined ? {} : { intervalResults: past }
-  const before = (past ?? []).filter((one) => one.lastUpdated !== lastUpdated)
-  return { intervalResults: [...before, { ...result, range, lastUpdated }].slice(-limit) }
+  if (range === undefined || limit <= 0) return {}
+  const past = status?.intervalResults ?? []
+  const before = past.filter(({ lastUpdated }) => lastUpdated !== result?.lastUpdated)
+  return {
+    intervalResults: [...before, ...(result === undefined ? [] : [{ ...result, range }])].slice(
+      -limit,
+    ),
+  }
 }
 
 const ready = (
@@ -94,7 +123,13 @@ const stalled = (seen: Seen, { reason, message }: Unanswerable): Decision<Status
     before?.status === 'True' && before.reason === reason && before.message === message
   return {
     ...settled,
-    status: { ...status, errMsg: message, conditions },
+    status: {
+      ...lastValue(metric),
+      ...(status.lastUpdated === undefined ? {} : { lastUpdated: status.lastUpdated }),
+      ...(status.intervalResults === undefined ? {} : history(metric)),
+      errMsg: message,
+      conditions,
+    },
     transitions: isKnown ? [] : [told(seen, reason, message)],
   }
 }

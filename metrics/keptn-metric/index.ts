@@ -8,6 +8,9 @@ import { wake, type Controller } from '../../kube/controller.ts'
 import { joinKey, keyOf } from '../../kube/keys.ts'
 import { decide } from './decide.ts'
 import { observe, type Cluster, type Seen } from './observe.ts'
+import { awaitedKeys } from './wanted.ts'
+
+export { awaitingEvaluations, type AwaitingEvaluation } from './wanted.ts'
 
 /** Finds the metrics that ask a provider, by the provider's key. */
 export const metricIndexes = {
@@ -16,7 +19,7 @@ export const metricIndexes = {
   ],
 }
 
-/** Woken by the metric, by its provider, and by the end of a query. */
+/** Woken by the metric, by its provider, by an evaluation that awaits its value, and by the end of a query. */
 export const keptnMetricController = (
   cluster: Cluster,
 ): Controller<Seen, StatusOf<KeptnMetric>> => ({
@@ -26,6 +29,7 @@ export const keptnMetricController = (
     wake(cluster.providers, (provider: KeptnMetricsProvider) =>
       cluster.metrics.by('provider', keyOf(provider)).map(keyOf),
     ),
+    wake(cluster.evaluations, awaitedKeys),
     { store: cluster.measurements.ended, keys: (key: string) => [key] },
   ],
   observe: observe(cluster),

@@ -4,12 +4,15 @@ import type { Store } from '../../kube/store.ts'
 import type { Measure } from '../ask.ts'
 import type { Measurement, Measurements, Progress } from '../measurements.ts'
 import { dueAt, questionOf, type Question } from './question.ts'
+import { wantedAt, type AwaitingEvaluation } from './wanted.ts'
 
 /** Everything that a decision about a KeptnMetric needs. */
 export interface Seen {
   readonly now: Date
   readonly metric: KeptnMetric
   readonly provider: KeptnMetricsProvider | undefined
+  /** When an evaluation wanted a newer value, if one does. */
+  readonly wantedAt?: Date
   /** What the source has answered and the status does not say yet. */
   readonly measured: Measurement | 'not-due' | 'under-way'
 }
@@ -18,6 +21,7 @@ export interface Seen {
 export interface Cluster {
   readonly metrics: Store<KeptnMetric>
   readonly providers: Store<KeptnMetricsProvider>
+  readonly evaluations: Store<AwaitingEvaluation>
   readonly measurements: Measurements
   readonly measure: Measure
 }
@@ -38,18 +42,20 @@ export const observe =
       cluster.measurements.forget(key)
       return { now, metric, provider, measured: 'not-due' }
     }
-    return { now, metric, provider, measured: measured(cluster, metric, question, now) }
+    const wanted = wantedAt(cluster.evaluations, key)
+    const seen = { now, metric, provider, ...(wanted === undefined ? {} : { wantedAt: wanted }) }
+    return { ...seen, measured: measured(cluster, question, seen) }
   }
 
 const measured = (
   { measurements, measure }: Cluster,
-  metric: KeptnMetric,
   question: Question,
-  now: Date,
+  seen: Omit<Seen, 'measured'>,
 ): Seen['measured'] => {
+  const { metric } = seen
   const key = keyOf(metric)
   const lastUpdated = metric.status?.lastUpdated
-  const next = nextStep(measurements.progress(key), question, metric, now)
+  const next = nextStep(measurements.progress(key), question, seen)
   if (next !== 'ask') return next
   measurements.ask({
     key,
@@ -64,9 +70,9 @@ const measured = (
 const nextStep = (
   progress: Progress,
   question: Question,
-  metric: KeptnMetric,
-  now: Date,
+  seen: Omit<Seen, 'measured'>,
 ): Seen['measured'] | 'ask' => {
+  const { metric, now } = seen
   if (progress.kind !== 'none') {
     if (progress.id !== question.id) return 'ask'
     if (progress.kind === 'under-way') return 'under-way'
@@ -74,5 +80,5 @@ const nextStep = (
     if (measurement.at.getTime() !== Date.parse(metric.status?.lastUpdated ?? ''))
       return measurement
   }
-  return dueAt(metric, now) <= now ? 'ask' : 'not-due'
+  return dueAt(metric, now, seen.wantedAt) <= now ? 'ask' : 'not-due'
 }

@@ -4,8 +4,15 @@
  * @module
  */
 import { parseDuration } from '../../api/duration.ts'
-import { conditionTypes, type KeptnMetric, type KeptnMetricsProvider } from '../../api/index.ts'
+import {
+  conditionTypes,
+  fetchIntervalMs,
+  type Condition,
+  type KeptnMetric,
+  type KeptnMetricsProvider,
+} from '../../api/index.ts'
 import { findCondition } from '../../kube/conditions.ts'
+import { secretUnreadable } from '../outcome.ts'
 import type { MetricRequest, Question as Asked } from '../source.ts'
 import { findSource, sourceTypes } from '../sources/index.ts'
 
@@ -36,7 +43,7 @@ export const questionOf = (
   const span = spanOf(metric)
   if (typeof span === 'string')
     return { kind: 'unanswerable', reason: 'RangeInvalid', message: span }
-  const { query, range } = metric.spec
+  const { query, path, range } = metric.spec
   const aggregation = span?.stepMs === undefined ? undefined : range?.aggregation
   return {
     kind: 'question',
@@ -47,6 +54,7 @@ export const questionOf = (
     at: (at) => ({
       query,
       at,
+      ...(path === undefined ? {} : { path }),
       ...(span === undefined ? {} : { range: rangeAt(span, at) }),
       ...(aggregation === undefined ? {} : { aggregation }),
     }),
@@ -108,19 +116,42 @@ const defaultIntervalMs = 10_000
 export const intervalMsOf = ({ spec }: KeptnMetric): number =>
   spec.fetchIntervalSeconds > 0 ? spec.fetchIntervalSeconds * 1000 : defaultIntervalMs
 
+/** How soon after a failure a metric is asked again at the earliest: its times are kept in whole seconds. */
+const soonestMs = 1000
+/** From where on one looks for a Secret anew that could not be read. */
+const secretRetryMs = 10_000
+
 /**
  * When the metric has to be asked again, by what its status says; the epoch when that is at once.
  *
  * At once: it never was, its spec has changed since, it could not be asked, or its last time lies in the future (a clock was
- * wrong, and nobody should have to wait for that).
+ * wrong, and nobody should have to wait for that). Before its interval is over: its last query gave no value, and an
+ * evaluation wants one; or a Secret could not be read, which somebody may mend at any time: nobody watches Secrets.
  */
-export const dueAt = (metric: KeptnMetric, now: Date): Date => {
-  const { lastUpdated, conditions } = metric.status ?? {}
-  const last = lastUpdated === undefined ? NaN : Date.parse(lastUpdated)
-  const ready = findCondition(conditions, conditionTypes.ready)
-  const isAnswered =
-    last <= now.getTime() + 1000 &&
-    findCondition(conditions, conditionTypes.stalled)?.status !== 'True' &&
-    (ready?.observedGeneration ?? metric.metadata.generation) === metric.metadata.generation
-  return new Date(isAnswered ? last + intervalMsOf(metric) : 0)
+export const dueAt = (metric: KeptnMetric, now: Date, wantedAt?: Date): Date => {
+  const last = Date.parse(metric.status?.lastUpdated ?? '')
+  if (!isAnswered(metric) || !(last <= now.getTime() + 1000)) return new Date(0)
+  const isFailing = readyOf(metric)?.status === 'False'
+  const isWanted = isFailing && (wantedAt?.getTime() ?? 0) >= last + soonestMs
+  return new Date(last + (isWanted ? soonestMs : pauseMs(metric, last)))
+}
+
+const readyOf = ({ status }: KeptnMetric): Condition | undefined =>
+  findCondition(status?.conditions, conditionTypes.ready)
+
+/** Whether its status is about its present spec, and it could be asked. */
+const isAnswered = (metric: KeptnMetric): boolean => {
+  const { generation } = metric.metadata
+  const isStalled =
+    findCondition(metric.status?.conditions, conditionTypes.stalled)?.status === 'True'
+  return !isStalled && (readyOf(metric)?.observedGeneration ?? generation) === generation
+}
+
+/** The interval; while a Secret can't be read as long as that lasts already, if that is less. */
+const pauseMs = (metric: KeptnMetric, last: number): number => {
+  const intervalMs = fetchIntervalMs(metric.spec)
+  const ready = readyOf(metric)
+  if (ready?.reason !== secretUnreadable) return intervalMs
+  const lastsMs = last - Date.parse(ready.lastTransitionTime)
+  return Math.min(Math.max(lastsMs, secretRetryMs), intervalMs)
 }

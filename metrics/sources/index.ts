@@ -3,8 +3,14 @@
  *
  * @module
  */
+import { decimal, fiveDigits, sixDecimals } from '../digits.ts'
 import { asItIs, type Reading } from '../outcome.ts'
 import type { OpenSource } from './access.ts'
+import { datadog } from './datadog.ts'
+import { dql } from './dql.ts'
+import { dynatrace } from './dynatrace.ts'
+import { elastic } from './elastic.ts'
+import { http } from './http.ts'
 import { prometheus } from './prometheus.ts'
 
 /** A kind of source: how to ask it, and how its answers are read. */
@@ -13,19 +19,73 @@ export interface SourceType {
   readonly reading: Reading
   /** How far back a query without a range may look. */
   readonly lookBackMs: number
+  /** How long a query may take. */
+  readonly timeoutMs: number
+  /** Whether it can be asked though the Secret that the provider names does not exist. */
+  readonly mayLackSecret?: boolean
 }
 
 const minuteMs = 60_000
+const timeoutMs = 20_000
+
 const prometheusType: SourceType = {
   open: prometheus,
   reading: asItIs,
   lookBackMs: 5 * minuteMs,
+  timeoutMs,
 }
 
 const sources = new Map<string, SourceType>([
   ['prometheus', prometheusType],
   ['thanos', prometheusType],
   ['cortex', prometheusType],
+  [
+    'dynatrace',
+    {
+      open: dynatrace,
+      reading: { counts: 'mean', write: sixDecimals, writeEach: sixDecimals },
+      lookBackMs: 120 * minuteMs,
+      timeoutMs,
+    },
+  ],
+  [
+    'dql',
+    {
+      open: dql,
+      reading: { counts: 'last', write: sixDecimals, writeEach: sixDecimals },
+      lookBackMs: 120 * minuteMs,
+      // Grail itself gives a query as long.
+      timeoutMs: minuteMs,
+    },
+  ],
+  [
+    'datadog',
+    {
+      open: datadog,
+      reading: { counts: 'mean', write: fiveDigits, writeEach: sixDecimals },
+      lookBackMs: 5 * minuteMs,
+      timeoutMs,
+    },
+  ],
+  [
+    'elastic',
+    {
+      open: elastic,
+      reading: { counts: 'only', write: sixDecimals, writeEach: sixDecimals },
+      lookBackMs: 0,
+      timeoutMs,
+      mayLackSecret: true,
+    },
+  ],
+  [
+    'http',
+    {
+      open: http,
+      reading: { counts: 'only', write: decimal, writeEach: decimal },
+      lookBackMs: 0,
+      timeoutMs,
+    },
+  ],
 ])
 
 /** The types that can be asked, as a provider writes them. */

@@ -7,8 +7,9 @@
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Reply } from '../fetch.ts'
-import { ProviderError, quote, type MetricRequest, type Sample } from '../source.ts'
-import type { OpenSource, SourceAccess } from './access.ts'
+import { ProviderError, type MetricRequest, type Sample } from '../source.ts'
+import { basic, type OpenSource, type SourceAccess } from './access.ts'
+import { isSuccess, jsonOf, refusedFor, refusedWith, unlike } from './reply.ts'
 
 /**
  * Opens a Prometheus. With a Secret, its entries `user` and `password` are sent as Basic, or its entry `token` as Bearer.
@@ -26,17 +27,14 @@ export const prometheus: OpenSource = (access) => {
       const ask = { method: 'POST', url, headers: formHeaders, body } as const
       const reply = await access.fetch(ask, signal)
       // Some front ends allow reading alone, which to them is GET.
-      if (reply.status !== 405 && reply.status !== 501) return samplesOf(reply)
+      if (reply.status !== 405 && reply.status !== 501) return samplesOf(reply, access.quote)
       url.search = body
-      return samplesOf(await access.fetch({ method: 'GET', url, headers }, signal))
+      return samplesOf(await access.fetch({ method: 'GET', url, headers }, signal), access.quote)
     },
   }
 }
 
 const authorization = ({ secret, login }: SourceAccess): Record<string, string> => {
-  const basic = (user: string, password: string) => ({
-    authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
-  })
   if (secret === undefined) {
     return login === undefined ? {} : basic(login.user, login.password)
   }
@@ -75,46 +73,31 @@ const failure = Type.Object({
   error: Type.Optional(Type.String()),
 })
 
-const samplesOf = ({ status, body }: Reply): readonly Sample[] => {
+type Quote = SourceAccess['quote']
+
+const samplesOf = (reply: Reply, quote: Quote): readonly Sample[] => {
+  const { status } = reply
   // Prometheus explains a query that it cannot answer with 400 or 422, and a JSON body.
-  const readable = (status >= 200 && status < 300) || status === 400 || status === 422
-  if (!readable) throw new ProviderError(`The source answered with status ${status}`, { status })
-  const json = parse(body, status)
+  if (!isSuccess(status) && status !== 400 && status !== 422) throw refusedWith(status)
+  const json = jsonOf(reply)
   if (Value.Check(failure, json)) {
     const { errorType = 'error', error = 'no reason given' } = json
-    throw new ProviderError(`The source refused the query: ${quote(`${errorType}: ${error}`)}`, {
-      status,
-    })
+    throw refusedFor(quote(`${errorType}: ${error}`), status)
   }
-  if (!Value.Check(success, json)) {
-    throw new ProviderError('The source answered with JSON that is not of the Prometheus API', {
-      status,
-    })
-  }
-  return seriesOf(json.data, status)
-}
-
-const parse = (body: string, status: number): unknown => {
-  try {
-    return JSON.parse(body)
-  } catch (cause) {
-    // The parser's message quotes the body, so it goes no further than the cause.
-    throw new ProviderError('The source answered with something that is not JSON', {
-      status,
-      cause,
-    })
-  }
+  if (!Value.Check(success, json)) throw unlike('Prometheus API', status)
+  return seriesOf(json.data, status, quote)
 }
 
 const seriesOf = (
   { resultType, result }: Static<typeof success>['data'],
   status: number,
+  quote: Quote,
 ): readonly Sample[] => {
   if (resultType === 'vector' && Value.Check(vector, result)) {
-    return result.flatMap(({ metric, value }, index) => toSamples(index, metric, [value]))
+    return result.flatMap(({ metric, value }, index) => toSamples(index, metric, [value], quote))
   }
   if (resultType === 'matrix' && Value.Check(matrix, result)) {
-    return result.flatMap(({ metric, values }, index) => toSamples(index, metric, values))
+    return result.flatMap(({ metric, values }, index) => toSamples(index, metric, values, quote))
   }
   if (resultType === 'vector' || resultType === 'matrix') {
     throw new ProviderError('The query answers something else than numbers', { status })
@@ -129,12 +112,13 @@ const toSamples = (
   index: number,
   metric: Static<typeof labels>,
   points: readonly Static<typeof point>[],
+  quote: Quote,
 ): Sample[] => {
   const series = `${index} ${JSON.stringify(metric)}`
   return points.map(([at, text]) => ({
     series,
     at: new Date(at * 1000),
-    value: numberOf(text),
+    value: numberOf(text, quote),
   }))
 }
 
@@ -144,7 +128,7 @@ const infinities: Readonly<Record<string, number>> = {
   '-Inf': -Infinity,
 }
 
-const numberOf = (text: string): number => {
+const numberOf = (text: string, quote: Quote): number => {
   if (text === 'NaN') return NaN
   if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text)
   const infinity = infinities[text]

@@ -7,6 +7,7 @@ import {
   KeptnAppVersion,
   KeptnConfig,
   KeptnEvaluation,
+  KeptnEvaluationDefinition,
   KeptnMetric,
   KeptnTask,
   KeptnTaskDefinition,
@@ -109,6 +110,12 @@ const refusedAtCreation: readonly (readonly [
     KeptnMetric,
     { range: { interval: '5mins' } },
     'spec.range.interval',
+  ],
+  [
+    'a target that cannot be read',
+    KeptnEvaluationDefinition,
+    { objectives: [{ keptnMetricRef: { name: 'a' }, evaluationTarget: 'about 5' }] },
+    'write one of < <= > >= = != and a number, two of these, or a range, such as <4, >=10 <20 or 10..20',
   ],
   ['more stored results than fit', KeptnMetric, { range: { storedResults: 256 } }, '255'],
   [
@@ -314,10 +321,10 @@ describe('Taken:', () => {
     await server.create({
       apiVersion: 'lifecycle.keptn.sh/v1',
       kind: 'KeptnEvaluationDefinition',
-      metadata: { name: 'odd-target' },
+      metadata: { name: 'no-retries' },
       // As Keptn did: one attempt at least is made.
       spec: {
-        objectives: [{ keptnMetricRef: { name: 'a' }, evaluationTarget: 'about 5' }],
+        objectives: [{ keptnMetricRef: { name: 'a' }, evaluationTarget: ' 10 .. 20 ' }],
         retries: -1,
       },
     })

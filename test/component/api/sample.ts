@@ -9,6 +9,7 @@ const text = (schema: StructuralSchema, name: string): unknown => {
   if (schema.format === 'date-time') return `2026-01-02T0${name === 'to' ? 4 : 3}:04:05Z`
   if (schema.format === 'byte') return 'Z2F0ZQ=='
   if (name === 'type' && 'pattern' in schema) return 'prometheus'
+  if (name === 'evaluationTarget') return '>=10 <20'
   if (name === 'sha256') return '0123456789abcDEF'.repeat(4)
   return 'pattern' in schema ? '7m' : `some ${name}`
 }

@@ -19,6 +19,8 @@ test('what is not set has its default, and what is empty counts as not set', () 
     probePort: 8081,
     promotes: false,
     metricsPort: 2222,
+    exposesMetrics: true,
+    exposedMetricsPort: 9999,
     allowedSourceRanges: [],
   }
   expect(readSettings(lifecycle, environment)).toEqual(wanted)
@@ -27,6 +29,8 @@ test('what is not set has its default, and what is empty counts as not set', () 
     LOG_LEVEL: '',
     PROBE_PORT: '',
     KEPTN_DORA_METRICS_PORT: '',
+    EXPOSE_KEPTN_METRICS: '',
+    KEPTN_METRICS_PORT: '',
     ALLOWED_SOURCE_RANGES: '',
   }
   expect(readSettings(lifecycle, { ...environment, ...empty })).toEqual(wanted)
@@ -39,6 +43,8 @@ test('what is set counts', () => {
     LOG_LEVEL: 'debug',
     PROBE_PORT: '9000',
     KEPTN_DORA_METRICS_PORT: '0',
+    EXPOSE_KEPTN_METRICS: 'false',
+    KEPTN_METRICS_PORT: '9998',
     ALLOWED_SOURCE_RANGES: ' 10.0.0.0/8, ,192.168.0.0/16 ',
   })
   expect(settings).toEqual({
@@ -51,6 +57,8 @@ test('what is set counts', () => {
     probePort: 9000,
     promotes: false,
     metricsPort: 0,
+    exposesMetrics: false,
+    exposedMetricsPort: 9998,
     allowedSourceRanges: ['10.0.0.0/8', '192.168.0.0/16'],
   })
 })

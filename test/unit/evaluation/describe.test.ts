@@ -37,6 +37,15 @@ test.each<[string, Status | undefined]>([
     }),
   ],
   [
+    'shop/cpus is 3, wanted > 4, measured 7 s ago; bank/cpus is 5, wanted 1..2, measured 0 s ago (attempt 10 of 10)',
+    status({
+      objectives: [
+        objective({ name: 'cpus', value: '3', ageSeconds: 7 }),
+        objective({ name: 'cpus', namespace: 'bank', value: '5', target: '1..2', ageSeconds: 0 }),
+      ],
+    }),
+  ],
+  [
     'available-cpus has no value that counts, wanted > 4: why (attempt 10 of 10)',
     status({ objectives: [objective({})] }),
   ],

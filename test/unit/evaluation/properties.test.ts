@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import type { KeptnEvaluation, KeptnMetric, StatusOf } from '../../../api/index.ts'
 import { decide, type Seen, type Status } from '../../../lifecycle/evaluation/decide.ts'
 import { decide as decideMetric } from '../../../metrics/keptn-metric/decide.ts'
+import { outcomeKeyOf } from '../../../lifecycle/evaluation/label.ts'
 import { outcomeOf, type Outcome } from '../../../metrics/outcome.ts'
 import { aProvider } from '../metrics/source-server.ts'
 import { aDefinition, aMetric, anEvaluation, anObjective } from './objects.ts'
@@ -46,31 +47,61 @@ const comparisons: Readonly<Record<string, (value: number) => boolean>> = {
   '!=4': (value) => value !== 4,
 }
 
+/** An evaluation that has waited for a newer value for as long as it does. */
+const afterWaiting = (): KeptnEvaluation =>
+  anEvaluation(
+    { retries: 1 },
+    {
+      retryCount: 0,
+      evaluationStatus: {},
+      overallStatus: 'Pending',
+      awaits: { since: new Date(now.getTime() - 30_000).toISOString(), metrics: [] },
+    },
+  )
+
+interface Told {
+  readonly out: Outcome
+  readonly old: StatusOf<KeptnMetric> | undefined
+  readonly text: string
+  readonly age: number
+  readonly hasWaited: boolean
+}
+
+const isWithin = (age: number, least: number, most: number): boolean => age >= least && age <= most
+
+/** What the evaluation has to say of a metric that was told this. */
+const expectedOf = ({ out, text, age, hasWaited }: Told): string => {
+  const isFresh = out.kind === 'value' && isWithin(age, -30, hasWaited ? 30 : 11)
+  if (isFresh) return comparisons[text]?.(Number(out.value)) === true ? 'Succeeded' : 'Failed'
+  // A metric that was asked in this very second is not asked again, whatever came of it.
+  const isAskable = text in comparisons && !isWithin(age, -30, 0)
+  return !hasWaited && isAskable ? 'Pending' : 'Failed'
+}
+
+const evaluated = ({ out, old, text, age, hasWaited }: Told): Status | undefined => {
+  const at = new Date(now.getTime() - age * 1000)
+  const metric = aMetric(old)
+  const provider = aProvider({})
+  const measured = decideMetric({ now, metric, provider, measured: { at, outcome: out } })
+  const evaluation = hasWaited ? afterWaiting() : anEvaluation({ retries: 1 })
+  const definition = aDefinition([anObjective(text)])
+  const metrics = [{ ...metric, ...(measured.status && { status: measured.status }) }]
+  return decide(seenWith(evaluation, { definition, metrics })).status
+}
+
 test('nothing but a fresh value that keeps to the target passes, and that always does', () => {
   let passes = 0
+  const age = fc.integer({ min: -60, max: 60 })
+  const told = fc.record({ out: outcome, old: before, text: target, age, hasWaited: fc.boolean() })
   fc.assert(
-    fc.property(
-      outcome,
-      before,
-      target,
-      fc.integer({ min: -5, max: 60 }),
-      (out, old, text, age) => {
-        const at = new Date(now.getTime() - age * 1000)
-        const metric = aMetric(old)
-        const provider = aProvider({})
-        const measured = decideMetric({ now, metric, provider, measured: { at, outcome: out } })
-        const evaluation = anEvaluation({ retries: 1 })
-        const definition = aDefinition([anObjective(text)])
-        const metrics = [{ ...metric, ...(measured.status && { status: measured.status }) }]
-        const { status } = decide(seenWith(evaluation, { definition, metrics }))
-        const isFresh = out.kind === 'value' && age <= 21
-        const expected = isFresh && (comparisons[text]?.(Number(out.value)) ?? false)
-        if (status?.overallStatus !== (expected ? 'Succeeded' : 'Failed')) {
-          throw new Error(`Expected ${String(expected)}, got ${JSON.stringify(status)}`)
-        }
-        if (expected) passes += 1
-      },
-    ),
+    fc.property(told, (given) => {
+      const status = evaluated(given)
+      const expected = expectedOf(given)
+      if (status?.overallStatus !== expected) {
+        throw new Error(`Expected ${expected}, got ${JSON.stringify(status)}`)
+      }
+      if (expected === 'Succeeded') passes += 1
+    }),
     { numRuns: 100_000 },
   )
   expect(passes).toBeGreaterThan(1000)
@@ -81,7 +112,7 @@ const values = fc.array(fc.option(fc.integer({ min: 0, max: 9 })), { minLength: 
 const metricWith = (value: number | null, at: Date): KeptnMetric =>
   aMetric(
     value === null
-      ? undefined
+      ? { errMsg: 'no values', lastUpdated: at.toISOString() }
       : { value: String(value), rawValue: 'IjQi', lastUpdated: at.toISOString() },
   )
 
@@ -130,6 +161,9 @@ test('what has ended is never changed again', () => {
   )
 })
 
+const keyOf = (text: string, among: readonly string[]): string =>
+  among.length === 1 ? 'available-cpus' : `available-cpus ${text}`
+
 test('every objective is met once, or the evaluation has not succeeded', () => {
   const targets = fc.array(fc.constantFrom('>4', '<4', '=4', 'about 4'), {
     minLength: 1,
@@ -150,8 +184,30 @@ test('every objective is met once, or the evaluation has not succeeded', () => {
         }
         evaluation = anEvaluation({ retries: 20, retryInterval: '0s' }, status)
         expect(status.overallStatus === 'Succeeded').toBe(met.every(Boolean))
-        const shown = status.evaluationStatus['available-cpus']?.status
-        expect(shown).toBe(met.every(Boolean) ? 'Succeeded' : 'Failed')
+        const shown = texts.map((text) => status.evaluationStatus[keyOf(text, texts)]?.status)
+        expect(shown).toEqual(met.map((isMet) => (isMet ? 'Succeeded' : 'Failed')))
+      }
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+test('no two objectives share a key, and Keptn knows those that are alone with their name', () => {
+  const named = fc.record({
+    name: fc.constantFrom('a', 'b', 'a.b', 'x'),
+    namespace: fc.constantFrom('a', 'b', 'x'),
+    target: fc.constantFrom('>1', '<1', '> 1', '1..2', 'x/a >1', ''),
+  })
+  const different = fc.uniqueArray(named, {
+    selector: (one) => JSON.stringify([one.namespace, one.name, one.target]),
+  })
+  fc.assert(
+    fc.property(different, (among) => {
+      const keys = among.map((one) => outcomeKeyOf(one, among))
+      expect(new Set(keys).size).toBe(keys.length)
+      for (const [i, { name }] of among.entries()) {
+        const isAlone = among.filter((other) => other.name === name).length === 1
+        expect(keys[i] === name).toBe(isAlone)
       }
     }),
     { numRuns: 3000 },

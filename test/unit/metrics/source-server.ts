@@ -100,19 +100,27 @@ export const clientWithSecret = (
   },
 })
 
-/** Asks with loopback allowed; everything else as in the product. */
+/** What a test may set. */
+export interface AskedWith extends Partial<FetchOptions> {
+  readonly timeoutMs?: number
+  readonly secret?: Readonly<Record<string, string>>
+}
+
+/** Asks with loopback allowed, and without waiting between tries; everything else as in the product. */
 export const askOnce = async (
   provider: KeptnMetricsProvider,
   request: MetricRequest = { query: 'up', at: new Date('2026-01-01T00:00:00.5Z') },
-  options: Partial<FetchOptions> & { readonly secret?: Readonly<Record<string, string>> } = {},
+  options: AskedWith = {},
 ): Promise<readonly Sample[]> => {
-  const { secret, ...fetchOptions } = options
+  const { secret, timeoutMs, ...fetchOptions } = options
   const { fetch, close } = createFetch({
     refuse: refusal({ allowed: ['127.0.0.0/8'] }),
+    wait: () => Promise.resolve(),
     ...fetchOptions,
   })
   try {
-    const ask = createAsk({ client: clientWithSecret(secret), fetch })
+    const limit = timeoutMs === undefined ? {} : { timeoutMs }
+    const ask = createAsk({ client: clientWithSecret(secret), fetch, ...limit })
     return await ask(provider, request, new AbortController().signal)
   } finally {
     await close()

@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import type { KeptnMetricsProvider } from '../../../../api/index.ts'
-import type { FetchOptions } from '../../../../metrics/fetch.ts'
 import { createAuthority, issueServerCertificate } from '../../../../certs/authority.ts'
 import { outcomeOf } from '../../../../metrics/outcome.ts'
 import { ProviderError, type MetricRequest } from '../../../../metrics/source.ts'
@@ -9,6 +8,7 @@ import {
   aProvider,
   askOnce,
   startSource,
+  type AskedWith,
   type Received,
   type SourceServer,
 } from '../source-server.ts'
@@ -29,7 +29,7 @@ const ask = async (
     readonly spec?: Partial<KeptnMetricsProvider['spec']>
     readonly request?: MetricRequest
     readonly secret?: Readonly<Record<string, string>>
-  } & Partial<FetchOptions> = {},
+  } & Omit<AskedWith, 'secret'> = {},
 ) => {
   source = await startSource(answer)
   const { spec, request: asked = request, ...rest } = options

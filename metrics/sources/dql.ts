@@ -1,0 +1,195 @@
+/**
+ * Dynatrace Grail, asked in its query language DQL.
+ * https://developer.dynatrace.com/platform-services/services/storage/
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto'
+import { Type, type Static } from 'typebox'
+import { Value } from 'typebox/value'
+import type { Reply } from '../fetch.ts'
+import { ProviderError, type MetricRequest, type Sample } from '../source.ts'
+import type { OpenSource, SourceAccess } from './access.ts'
+import { explanationOf, isSuccess, jsonOf, refusedFor, refusedWith, unlike } from './reply.ts'
+
+/** Where Keptn asks for a token when the Secret names no other place. */
+const defaultAuthUrl = 'https://dev.token.internal.dynatracelabs.com/sso/oauth2/token'
+
+/** How long to wait before each look at a query that takes its time. */
+const pollAfterMs: readonly number[] = [1000, 2000, 4000, 8000, 16_000]
+
+/**
+ * Opens a Grail. The entry of the Secret that the provider names is JSON with an OAuth client's `token`, and an `authUrl`
+ * where its tokens come from.
+ *
+ * Of several records the first counts, and in it the first field that is a list of numbers, as in Keptn.
+ */
+export const dql: OpenSource = (access) => ({
+  query: async (request, signal) => {
+    const client = clientOf(access)
+    const ask: AskGrail = async (url, call) => {
+      const token = await tokenFor(client, access, signal)
+      const headers = { ...call.headers, authorization: `Bearer ${token}` }
+      const reply = await access.fetch({ ...call, url, headers }, signal)
+      // Withdrawn before its time: the next query asks for another.
+      if (reply.status === 401) access.tokens.forget()
+      return progressOf(reply, access)
+    }
+    return samplesOf(await recordsOf(request, ask, access, signal), request)
+  },
+})
+
+type Call = Parameters<SourceAccess['fetch']>[0]
+type AskGrail = (url: URL, call: Omit<Call, 'url'>) => Promise<Progress>
+
+interface OauthClient {
+  readonly id: string
+  readonly secret: string
+  readonly authUrl: URL
+}
+
+const credentials = Type.Object({
+  token: Type.String(),
+  authUrl: Type.Optional(Type.String()),
+})
+
+const clientOf = ({ secret, secretKey, conceal }: SourceAccess): OauthClient => {
+  if (secret === undefined || secretKey.trim() === '') {
+    throw new ProviderError(
+      'Cannot ask Grail without an OAuth client: name the Secret and its entry in spec.secretKeyRef of the provider',
+    )
+  }
+  const wrong = (why: string): ProviderError =>
+    new ProviderError(`Cannot read Secret "${secret.of}": key "${secretKey}" ${why}`)
+  const json = explanationOf({ status: 200, body: secret.get(secretKey) })
+  if (!Value.Check(credentials, json)) throw wrong('is not JSON with a "token"')
+  const token = json.token.trim()
+  const parts = token.split('.')
+  for (const part of [token, ...parts.slice(1)]) conceal(part)
+  if (!/^dt0s08[^.]*\.[^.]*\.[^.]{64}$/.test(token)) {
+    throw wrong('holds a "token" that is not one of an OAuth client (dt0s08.….…)')
+  }
+  const place = json.authUrl === undefined || json.authUrl === '' ? defaultAuthUrl : json.authUrl
+  if (!/^https?:/.test(place) || !URL.canParse(place)) {
+    throw wrong('holds an "authUrl" that is not a URL')
+  }
+  return { id: parts.slice(0, 2).join('.'), secret: token, authUrl: new URL(place) }
+}
+
+const granted = Type.Object({
+  access_token: Type.String({ minLength: 1 }),
+  expires_in: Type.Optional(Type.Number()),
+})
+
+const tokenFor = (
+  { id, secret, authUrl }: OauthClient,
+  { tokens, fetch, conceal }: SourceAccess,
+  signal: AbortSignal,
+): Promise<string> => {
+  const digest = createHash('sha256').update(`${authUrl.href} ${secret}`).digest('hex')
+  return tokens.get(digest, async () => {
+    const form = new URLSearchParams({
+      grant_type: 'client_credentials',
+      scope: 'storage:metrics:read environment:roles:viewer',
+      client_id: id,
+      client_secret: secret,
+    })
+    const headers = {
+      accept: 'application/json',
+      'content-type': 'application/x-www-form-urlencoded',
+    }
+    const body = form.toString()
+    const reply = await fetch({ method: 'POST', url: authUrl, headers, body }, signal)
+    const { status } = reply
+    if (!isSuccess(status)) {
+      throw new ProviderError(
+        `Cannot get a token: ${authUrl.origin} answered with status ${status}`,
+        {
+          status,
+        },
+      )
+    }
+    const json = explanationOf(reply)
+    if (!Value.Check(granted, json)) {
+      throw new ProviderError(`Cannot get a token: ${authUrl.origin} answered without one`, {
+        status,
+      })
+    }
+    conceal(json.access_token)
+    // As long as OAuth servers commonly grant, where one does not say.
+    return { token: json.access_token, forSeconds: json.expires_in ?? 300 }
+  })
+}
+
+const records = Type.Array(Type.Record(Type.String(), Type.Unknown()))
+const progress = Type.Object({
+  state: Type.Optional(Type.String()),
+  requestToken: Type.Optional(Type.String()),
+  result: Type.Optional(Type.Union([Type.Object({ records }), Type.Null()])),
+})
+type Progress = Static<typeof progress>
+type Records = Static<typeof records>
+const failure = Type.Object({ error: Type.Object({ message: Type.String({ minLength: 1 }) }) })
+
+const progressOf = (reply: Reply, { quote }: SourceAccess): Progress => {
+  const { status } = reply
+  const json = isSuccess(status) ? jsonOf(reply) : explanationOf(reply)
+  if (Value.Check(failure, json)) throw refusedFor(quote(json.error.message), status)
+  if (!isSuccess(status)) throw refusedWith(status)
+  if (!Value.Check(progress, json)) throw unlike('Grail query API', status)
+  return json
+}
+
+const recordsOf = async (
+  request: MetricRequest,
+  ask: AskGrail,
+  { url, wait, quote }: SourceAccess,
+  signal: AbortSignal,
+): Promise<Records> => {
+  const json = { accept: 'application/json' }
+  const place = url('/platform/storage/query/v1/query:execute')
+  const headers = { ...json, 'content-type': 'application/json' }
+  let now = await ask(place, { method: 'POST', headers, body: JSON.stringify(begin(request)) })
+  const poll = url('/platform/storage/query/v1/query:poll')
+  poll.search = new URLSearchParams({ 'request-token': now.requestToken ?? '' }).toString()
+  const mayGoOn = now.requestToken !== undefined
+  for (const ms of pollAfterMs) {
+    if (!mayGoOn || !isUnderWay(now)) break
+    await wait(ms, signal)
+    now = await ask(poll, { method: 'GET', headers: json })
+  }
+  if (now.state === 'SUCCEEDED') return now.result?.records ?? []
+  throw new ProviderError(
+    isUnderWay(now)
+      ? 'The query did not end in time'
+      : `The query ended as ${quote(now.state ?? '')}`,
+  )
+}
+
+const isUnderWay = ({ state }: Progress): boolean =>
+  state === undefined || state === 'RUNNING' || state === 'NOT_STARTED'
+
+const begin = ({ query, range }: MetricRequest) => ({
+  query,
+  timezone: 'UTC',
+  locale: 'en_US',
+  fetchTimeoutSeconds: 60,
+  requestTimeoutMilliseconds: 1000,
+  ...(range === undefined
+    ? {}
+    : {
+        defaultTimeframeStart: range.from.toISOString(),
+        defaultTimeframeEnd: range.to.toISOString(),
+      }),
+})
+
+const numbers = Type.Array(Type.Number(), { minItems: 1 })
+const timeframe = Type.Object({ end: Type.String() })
+
+const samplesOf = (found: Records, { at }: MetricRequest): readonly Sample[] => {
+  const record = found[0] ?? {}
+  const values = Object.values(record).find((field) => Value.Check(numbers, field)) ?? []
+  const end = Value.Check(timeframe, record['timeframe']) ? record['timeframe'].end : ''
+  const last = Number.isNaN(Date.parse(end)) ? at : new Date(end)
+  return values.map((value) => ({ series: 'first', at: last, value }))
+}
