@@ -16,8 +16,6 @@ export interface Served {
   readonly metrics: Pick<Store<KeptnMetric>, 'all' | 'get'>
   /** Figures of the process itself. Their names are taken. */
   readonly figures: Registry
-  /** Other gauges. Names that a KeptnMetric has as well are theirs. */
-  readonly gauges?: readonly ((now: Date) => readonly Gauge[])[]
   /** Whether the stores are equal to the cluster: before that, what they lack may well be there. */
   readonly isReady: () => boolean
   readonly now?: () => Date
@@ -32,13 +30,8 @@ export const buildMetricsServer = (served: Served): FastifyInstance => {
   })
   app.get('/metrics', async (_request, reply) => {
     const registry = new Registry()
-    const all = [
-      ...(served.gauges ?? []).flatMap((list) => list(now())),
-      ...metricGauges(metrics.all(), now()),
-    ]
-    for (const gauge of all) {
-      const isTaken = [registry, figures].some((one) => one.getSingleMetric(gauge.name))
-      if (!isTaken) register(gauge, registry)
+    for (const gauge of metricGauges(metrics.all(), now())) {
+      if (!figures.getSingleMetric(gauge.name)) register(gauge, registry)
     }
     const texts = [await figures.metrics(), await registry.metrics()]
     return reply.type(figures.contentType).send(texts.join('\n'))

@@ -1,24 +1,17 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
-import { pino } from 'pino'
 import {
-  KeptnAppVersion,
-  KeptnConfig,
   KeptnEvaluation,
   KeptnEvaluationDefinition,
   KeptnMetric,
-  KeptnWorkloadVersion,
   newObject,
   type StatusOf,
 } from '../../../api/index.ts'
 import type { KubeObject } from '../../../api/object.ts'
 import type { Client } from '../../../kube/client.ts'
-import { runController } from '../../../kube/controller.ts'
-import type { Transition } from '../../../kube/decision.ts'
-import { startReflector } from '../../../kube/reflector.ts'
-import { describeEvaluation, evaluationController } from '../../../lifecycle/evaluation/index.ts'
-import { lifecycleIndexes } from '../../../lifecycle/stores.ts'
+import { describeEvaluation } from '../../../lifecycle/evaluation/index.ts'
 import { eventually } from '../../eventually.ts'
 import { createMetric, startWorld, type World } from '../metrics/world.ts'
+import { startEvaluations, type Evaluations } from './world.ts'
 
 const home = 'keptn-system'
 let world: World
@@ -35,53 +28,10 @@ afterEach(() => Promise.all(running.splice(0).map(({ stop }) => stop())))
 
 afterAll(() => world.close())
 
-const start = (): { readonly told: readonly Transition[]; readonly stop: () => Promise<void> } => {
-  const ending = new AbortController()
-  const given = { client, log: pino({ level: 'silent' }), signal: ending.signal }
-  const evaluations = startReflector<KeptnEvaluation>({
-    ...given,
-    type: KeptnEvaluation,
-    indexes: lifecycleIndexes.evaluations,
-  })
-  const definitions = startReflector<KeptnEvaluationDefinition>({
-    ...given,
-    type: KeptnEvaluationDefinition,
-  })
-  const metrics = startReflector<KeptnMetric>({ ...given, type: KeptnMetric })
-  const configs = startReflector<KeptnConfig>({
-    ...given,
-    type: KeptnConfig,
-    indexes: lifecycleIndexes.configs,
-  })
-  const appVersions = startReflector<KeptnAppVersion>({ ...given, type: KeptnAppVersion })
-  const workloadVersions = startReflector<KeptnWorkloadVersion>({
-    ...given,
-    type: KeptnWorkloadVersion,
-  })
-  const told: Transition[] = []
-  const controller = evaluationController({
-    stores: {
-      appVersions: appVersions.store,
-      workloadVersions: workloadVersions.store,
-      evaluations: evaluations.store,
-      evaluationDefinitions: definitions.store,
-      metrics: metrics.store,
-      configs: configs.store,
-    },
-    client: given.client,
-    namespace: home,
-  })
-  const ended = runController(controller, {
-    ...given,
-    stores: [evaluations, definitions, metrics, configs, appVersions, workloadVersions],
-    announce: (transitions) => void told.push(...transitions),
-  })
-  const stop = async (): Promise<void> => {
-    ending.abort()
-    await ended
-  }
-  running.push({ stop })
-  return { told, stop }
+const start = (): Evaluations => {
+  const evaluations = startEvaluations(client, home)
+  running.push(evaluations)
+  return evaluations
 }
 
 /** Makes a definition about the metric of the same name. */
@@ -115,8 +65,16 @@ const evaluate = (
   )
 
 /** Gives a metric a value that was measured now. */
-const measure = async (namespace: string, value: string, name = 'cpus'): Promise<void> => {
-  const status = { value, rawValue: btoa(value), lastUpdated: new Date().toISOString() }
+const measure = (namespace: string, value: string, name = 'cpus'): Promise<void> =>
+  tell(namespace, { value, rawValue: btoa(value) }, name)
+
+/** Says in the place of the metrics operator what came of a query just now. */
+const tell = async (
+  namespace: string,
+  outcome: Partial<StatusOf<KeptnMetric>>,
+  name = 'cpus',
+): Promise<void> => {
+  const status = { ...outcome, lastUpdated: new Date().toISOString() }
   await client.patch(KeptnMetric, {
     namespace,
     name,
@@ -171,7 +129,9 @@ test('attempts are an interval apart though the metric changes all the time, and
   for (let i = 0; i < 20; i++) await measure(shop, '3')
   expect((await find(shop))?.status?.retryCount).toBeLessThan(3)
   const evaluation = await becomes(shop, { retryCount: 3, overallStatus: 'Failed' })
-  expect(describeEvaluation(evaluation)).toBe('cpus is 3, wanted > 4 (attempt 3 of 3)')
+  expect(describeEvaluation(evaluation)).toMatch(
+    /^cpus is 3, wanted > 4, measured \d+ s ago \(attempt 3 of 3\)$/,
+  )
   const { startTime = '', lastAttemptTime = '' } = evaluation.status ?? {}
   expect(Date.parse(lastAttemptTime) - Date.parse(startTime)).toBeGreaterThanOrEqual(2000)
   await eventually(() => {
@@ -199,14 +159,41 @@ test('a definition that comes later, in our own namespace, is enough', async () 
   expect(told[0]?.severity).toBe('Warning')
 })
 
-test('a metric without a value never passes, however small the target', async () => {
+test('a metric without a value is asked for one, and never passes without, however small the target', async () => {
   const shop = await world.namespace('empty')
   start()
   await createMetric(client, shop, 'cpus', { fetchIntervalSeconds: 60 })
   await define(shop, '<5')
-  await evaluate(shop, 2)
-  const evaluation = await becomes(shop, { overallStatus: 'Failed', retryCount: 2 })
-  expect(evaluation.status?.evaluationStatus['cpus']?.message).toMatch(/^empty value for: cpus/)
+  await evaluate(shop, 1)
+  await becomes(shop, {
+    retryCount: 0,
+    overallStatus: 'Pending',
+    awaits: { since: expect.any(String) as never, metrics: [{ name: 'cpus', namespace: shop }] },
+  })
+  await tell(shop, { errMsg: 'no values in query result' })
+  const evaluation = await becomes(shop, { overallStatus: 'Failed', retryCount: 1 })
+  expect(evaluation.status).not.toHaveProperty('awaits')
+  expect(evaluation.status?.evaluationStatus['cpus']?.message).toBe(
+    'empty value for: cpus: no values in query result',
+  )
+})
+
+test('a value that is too old costs no attempt: a new one is waited for, and judged when it comes', async () => {
+  const shop = await world.namespace('old')
+  start()
+  await createMetric(client, shop, 'cpus', { fetchIntervalSeconds: 1 })
+  await measure(shop, '3')
+  await eventually(async () => {
+    const metric = await client.get(KeptnMetric, { namespace: shop, name: 'cpus' })
+    const age = Date.now() - Date.parse(metric?.status?.lastUpdated ?? '')
+    expect(age).toBeGreaterThan(2500)
+  })
+  await define(shop, '>4')
+  await evaluate(shop, 1)
+  await becomes(shop, { retryCount: 0, awaits: expect.anything() as never })
+  await measure(shop, '5')
+  const evaluation = await becomes(shop, { overallStatus: 'Succeeded', retryCount: 1 })
+  expect(evaluation.status?.objectives).toMatchObject([{ value: '5', attempt: 1 }])
 })
 
 test('a restart costs no attempt and changes nothing that has ended', async () => {
@@ -228,6 +215,7 @@ test('a restart costs no attempt and changes nothing that has ended', async () =
   start()
   const marker = await world.namespace('marker')
   await createMetric(client, marker, 'cpus', { fetchIntervalSeconds: 60 })
+  await measure(marker, '9')
   await define(marker, '<5')
   await evaluate(marker, 1)
   await becomes(marker, { overallStatus: 'Failed' })

@@ -163,7 +163,9 @@ test('sources that hang delay no other', async () => {
   await createProvider(client, shop, { type: 'prometheus', targetServer: answering.url })
   const names = Array.from({ length: 100 }, (_, i) => `hangs-${i}`)
   await Promise.all(
-    names.map((name) => createMetric(client, shop, name, { provider: { name: 'hangs' } })),
+    names.map((name) =>
+      createMetric(client, shop, name, { provider: { name: 'hangs' }, query: name }),
+    ),
   )
   await eventually(() => {
     expect(hanging.received).toHaveLength(4)

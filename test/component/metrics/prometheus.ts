@@ -19,6 +19,8 @@ export interface Prometheus {
   readonly url: string
   /** Sets the gauge `available_cpus`; resolves when Prometheus has it. */
   readonly set: (value: number) => Promise<void>
+  /** Replaces all other series that it scrapes; those that are gone end with a stale marker. */
+  readonly expose: (...lines: readonly string[]) => void
   readonly close: () => Promise<void>
 }
 
@@ -27,10 +29,11 @@ export const startPrometheus = async (): Promise<Prometheus> => {
   const folder = await mkdtemp(join(tmpdir(), 'prometheus-'))
   const program = await findProgram(folder)
   let value = 0
+  let others: readonly string[] = ['parts{of="a"} 1', 'parts{of="b"} 2']
   const target = createServer((_request, response) => {
     response.setHeader('content-type', 'text/plain; version=0.0.4')
     response.end(
-      `# TYPE available_cpus gauge\navailable_cpus ${value}\nparts{of="a"} 1\nparts{of="b"} 2\n`,
+      ['# TYPE available_cpus gauge', `available_cpus ${value}`, ...others, ''].join('\n'),
     )
   })
   const targetPort = await listen(target)
@@ -67,6 +70,9 @@ export const startPrometheus = async (): Promise<Prometheus> => {
         },
         { timeoutMs: 20_000, everyMs: 100 },
       )
+    },
+    expose: (...lines) => {
+      others = lines
     },
     close: async () => {
       process.kill()

@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path'
 import { pino } from 'pino'
+import { Registry } from 'prom-client'
 import {
   KeptnMetric,
   KeptnMetricsProvider,
@@ -19,6 +20,7 @@ import { createClient, type Client } from '../../../kube/client.ts'
 import { runController } from '../../../kube/controller.ts'
 import type { Transition } from '../../../kube/decision.ts'
 import { metricsControllers, type MetricsSettings } from '../../../metrics/index.ts'
+import { buildMetricsServer } from '../../../metrics/serving/server.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
 
 /** A control plane with our kinds. */
@@ -59,6 +61,8 @@ export const startWorld = async (name: string): Promise<World> => {
 export interface Metrics {
   readonly told: readonly Transition[]
   readonly logged: () => string
+  /** Where its metrics are served. */
+  readonly url: Promise<string>
   readonly stop: () => Promise<void>
 }
 
@@ -82,12 +86,19 @@ export const startMetrics = (
       signal,
     }),
   )
+  const app = buildMetricsServer({
+    metrics: stores.metrics,
+    figures: new Registry(),
+    isReady: () => reflectors.every((reflector) => reflector.isSynced()),
+  })
   return {
     told,
+    url: app.listen({ host: '127.0.0.1', port: 0 }),
     logged: () => lines.join(''),
     stop: async () => {
       ending.abort()
       await Promise.all(ended)
+      await app.close()
     },
   }
 }
