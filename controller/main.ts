@@ -20,8 +20,9 @@ import { runController, type Controller, type Runtime } from '../kube/controller
 import { holdLease, type Term } from '../kube/lease.ts'
 import { lifecycleControllers } from '../lifecycle/index.ts'
 import { createEventSender } from '../telemetry/events.ts'
+import { analysisGauges } from '../metrics/analysis/gauges.ts'
 import { buildProbes } from '../telemetry/probes.ts'
-import { buildProcessMetrics } from '../telemetry/process-metrics.ts'
+import { buildProcessMetrics, type ProcessMetrics } from '../telemetry/process-metrics.ts'
 import { reflectLifecycle, reflectMetrics } from './reflections.ts'
 import { readSettings, type ControllerSettings } from './settings.ts'
 
@@ -35,6 +36,7 @@ export interface Process {
   readonly log: Logger
   readonly signal: AbortSignal
   readonly onPass?: Runtime['onPass']
+  readonly show?: ProcessMetrics['show']
   /** Figures of the process, for who serves them along with others. */
   readonly figures?: Registry
 }
@@ -127,6 +129,7 @@ export const startMetrics = (process: Process): Started => {
   const { client, settings } = process
   const { apiServerAddress } = settings
   const { reflectors, stores } = reflectMetrics(process)
+  process.show?.(analysisGauges(stores.analyses))
   const runtime = runtimeOf(process, reflectors, 'metrics-operator')
   const leading = async (term: Term): Promise<void> => {
     // Loaded where it runs: a process without this part need not carry it.
@@ -165,13 +168,7 @@ const serveMetrics = async (
   },
 ): Promise<void> => {
   const { buildMetricsServer } = await import('../metrics/serving/server.ts')
-  const { analysisGauges } = await import('../metrics/analysis/gauges.ts')
-  const app = buildMetricsServer({
-    metrics: from.stores.metrics,
-    figures,
-    gauges: [() => analysisGauges(from.stores.analyses.all())],
-    isReady: from.isReady,
-  })
+  const app = buildMetricsServer({ metrics: from.stores.metrics, figures, isReady: from.isReady })
   const address = await app.listen({ host: anyAddress(), port: settings.exposedMetricsPort })
   log.info({ address }, 'Metrics are served')
   if (!signal.aborted) await once(signal, 'abort')
@@ -216,6 +213,7 @@ export const main = (
     log,
     signal: stopping.signal,
     onPass: metrics.onPass,
+    show: metrics.show,
     figures: metrics.registry,
   })
   const probes = buildProbes(() => started.every(({ isReady }) => isReady()))

@@ -7,13 +7,26 @@
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Analysis, StatusOf } from '../../api/index.ts'
-import type { Gauge, GaugeValue } from '../serving/gauges.ts'
 import { isFinished } from './decide.ts'
+
+/** One series of a gauge. */
+export interface Series {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+/** A gauge, with what there is to tell at the moment of asking. */
+export interface GaugeFamily {
+  readonly name: string
+  readonly help: string
+  readonly labelNames: readonly string[]
+  readonly series: () => Iterable<Series>
+}
 
 /** The values of an ended analysis. */
 export interface Results {
-  readonly result: GaugeValue
-  readonly objectives: readonly GaugeValue[]
+  readonly result: Series
+  readonly objectives: readonly Series[]
 }
 
 /** An analysis as it is kept in memory: of one that has ended, what the gauges tell, in the place of its texts. */
@@ -103,19 +116,26 @@ const goTime = (text: string): string => {
 }
 
 /** The gauges of all analyses that have ended with a verdict. */
-export const analysisGauges = (analyses: Iterable<KeptAnalysis>): readonly Gauge[] => {
-  const results = [...analyses].flatMap(({ results: found }) => found ?? [])
-  const gauges: readonly Gauge[] = [
+export const analysisGauges = (analyses: {
+  readonly all: () => Iterable<KeptAnalysis>
+}): readonly GaugeFamily[] => {
+  const results = (): readonly Results[] =>
+    [...analyses.all()].flatMap(({ results: found }) => found ?? [])
+  return [
     {
       name: 'keptn_analysis_result',
       help: 'How much of what could be earned an analysis has earned, in percent',
-      values: results.map(({ result }) => result),
+      labelNames: ['name', 'namespace', 'from', 'to'],
+      series: () => results().map(({ result }) => result),
     },
     {
       name: 'keptn_objective_result',
       help: 'The value of an objective of an analysis',
-      values: results.flatMap(({ objectives }) => objectives),
+      labelNames: [
+        ...['name', 'namespace', 'analysis_name', 'analysis_namespace'],
+        ...['key_objective', 'weight', 'from', 'to'],
+      ],
+      series: () => results().flatMap(({ objectives }) => objectives),
     },
   ]
-  return gauges.filter(({ values }) => values.length > 0)
 }

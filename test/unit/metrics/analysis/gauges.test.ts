@@ -29,7 +29,10 @@ const status: NonNullable<Analysis['status']> = {
 
 const shown = (...analyses: readonly Analysis[]): Readonly<Record<string, unknown>> =>
   Object.fromEntries(
-    analysisGauges(analyses.map(keepAnalysis)).map(({ name, values }) => [name, values]),
+    analysisGauges({ all: () => analyses.map(keepAnalysis) }).map(({ name, series }) => [
+      name,
+      [...series()],
+    ]),
   )
 
 const span = { from: '2023-09-14 07:33:19 +0000 UTC', to: '2023-09-14 08:33:19.5 +0000 UTC' }
@@ -63,7 +66,10 @@ test.each<[string, Partial<typeof status>]>([
   ['whose text somebody has changed', { raw: '{"totalScore":"all"}' }],
   ['whose text is none', { raw: 'none' }],
 ])('an analysis %s has none', (_what, over) => {
-  expect(shown(anAnalysis({}, { ...status, ...over }))).toEqual({})
+  expect(shown(anAnalysis({}, { ...status, ...over }))).toEqual({
+    keptn_analysis_result: [],
+    keptn_objective_result: [],
+  })
 })
 
 test('the texts of an ended analysis take no memory, those of one that goes on are kept whole', () => {
