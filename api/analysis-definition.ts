@@ -29,6 +29,17 @@ const between = (when: string) =>
     ),
   )
 
+/** What a criterion may be, one at a time. */
+export const operatorNames = [
+  'lessThan',
+  'lessThanOrEqual',
+  'greaterThan',
+  'greaterThanOrEqual',
+  'equalTo',
+  'inRange',
+  'notInRange',
+] as const
+
 const operators = Type.Object({
   lessThan: fixed('less than'),
   lessThanOrEqual: fixed('less than or equal to'),
@@ -37,18 +48,16 @@ const operators = Type.Object({
   equalTo: fixed('equal to'),
   inRange: between('between the bounds, or one of them'),
   notInRange: between('below the lower bound or above the higher one'),
-})
+} satisfies Record<(typeof operatorNames)[number], unknown>)
 /** When a criterion is met: one of the operators, with what the value is compared with. */
 export type Operator = Read<typeof operators>
-
-const names = Object.keys(operators.properties)
 
 const operator = (description: string) =>
   Type.Optional(
     withRules(Type.With(operators, { description }), [
       {
-        rule: `[${names.map((name) => `has(self.${name})`).join(', ')}].exists_one(isSet, isSet)`,
-        message: `set exactly one of ${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`,
+        rule: `[${operatorNames.map((name) => `has(self.${name})`).join(', ')}].exists_one(isSet, isSet)`,
+        message: `set exactly one of ${operatorNames.slice(0, -1).join(', ')} and ${operatorNames.at(-1) ?? ''}`,
       },
     ]),
   )

@@ -20,8 +20,9 @@ import { runController, type Controller, type Runtime } from '../kube/controller
 import { holdLease, type Term } from '../kube/lease.ts'
 import { lifecycleControllers } from '../lifecycle/index.ts'
 import { createEventSender } from '../telemetry/events.ts'
+import { analysisGauges } from '../metrics/analysis/gauges.ts'
 import { buildProbes } from '../telemetry/probes.ts'
-import { buildProcessMetrics } from '../telemetry/process-metrics.ts'
+import { buildProcessMetrics, type ProcessMetrics } from '../telemetry/process-metrics.ts'
 import { reflectLifecycle, reflectMetrics } from './reflections.ts'
 import { readSettings, type ControllerSettings } from './settings.ts'
 
@@ -35,6 +36,7 @@ export interface Process {
   readonly log: Logger
   readonly signal: AbortSignal
   readonly onPass?: Runtime['onPass']
+  readonly show?: ProcessMetrics['show']
   /** Figures of the process, for who serves them along with others. */
   readonly figures?: Registry
 }
@@ -127,6 +129,7 @@ export const startMetrics = (process: Process): Started => {
   const { client, settings } = process
   const { apiServerAddress } = settings
   const { reflectors, stores } = reflectMetrics(process)
+  process.show?.(analysisGauges(stores.analyses))
   const runtime = runtimeOf(process, reflectors, 'metrics-operator')
   const leading = async (term: Term): Promise<void> => {
     // Loaded where it runs: a process without this part need not carry it.
@@ -212,6 +215,7 @@ export const main = (
     log,
     signal: stopping.signal,
     onPass: metrics.onPass,
+    show: metrics.show,
     figures: metrics.registry,
   })
   const probes = buildProbes(() => started.every(({ isReady }) => isReady()))

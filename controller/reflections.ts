@@ -6,6 +6,7 @@
  */
 import type { Logger } from 'pino'
 import {
+  type Analysis,
   KeptnApp,
   KeptnAppContext,
   KeptnAppCreationRequest,
@@ -36,6 +37,7 @@ import {
   taskPods,
 } from '../lifecycle/index.ts'
 import { metricsReflections, type AwaitingEvaluation } from '../metrics/index.ts'
+import { keepAnalysis, type KeptAnalysis } from '../metrics/analysis/gauges.ts'
 
 /** Keys of Kubernetes' own and of Argo Rollouts that are read on owners of pods. */
 const ownerKeys: readonly string[] = [
@@ -222,13 +224,16 @@ export const reflectMetrics = (options: Parameters<typeof starter>[0]) => {
   const stores = {
     metrics: ours(metricsReflections.metrics.type, metricsReflections.metrics.indexes),
     providers: ours(metricsReflections.providers.type),
-    analyses: ours(metricsReflections.analyses.type, metricsReflections.analyses.indexes),
-    definitions: ours(metricsReflections.definitions.type),
-    templates: ours(metricsReflections.templates.type),
     evaluations: startOptional<AwaitingEvaluation>({
       ...metricsReflections.evaluations,
       project: metricsReflections.evaluations.project as (object: KubeObject) => AwaitingEvaluation,
     }),
+    analyses: start<KeptAnalysis>({
+      ...metricsReflections.analyses,
+      project: (object) => keepAnalysis(cutOurs(object as Analysis)),
+    }),
+    definitions: ours(metricsReflections.definitions.type),
+    templates: ours(metricsReflections.templates.type),
     apiServer: start(metricsReflections.apiServer),
   }
   return { reflectors, stores }

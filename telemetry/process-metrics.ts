@@ -4,7 +4,7 @@
  * @module
  */
 import { createServer, type Server } from 'node:http'
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 /** One look of a controller at one key. */
 export interface MeasuredPass {
@@ -13,9 +13,22 @@ export interface MeasuredPass {
   readonly outcome: string
 }
 
+/** A gauge whose series are told anew each time that somebody asks. */
+export interface ShownGauge {
+  readonly name: string
+  readonly help: string
+  readonly labelNames: readonly string[]
+  readonly series: () => Iterable<{
+    readonly labels: Readonly<Record<string, string>>
+    readonly value: number
+  }>
+}
+
 /** Counts passes, and serves all figures. */
 export interface ProcessMetrics {
   readonly onPass: (pass: MeasuredPass) => void
+  /** Serves these gauges too. */
+  readonly show: (gauges: readonly ShownGauge[]) => void
   /** All figures, for whoever serves them along with others. */
   readonly registry: Registry
   /** Serves `GET /metrics`. */
@@ -54,7 +67,23 @@ export const buildProcessMetrics = (): ProcessMetrics => {
     onPass: ({ controller, ms, outcome }) => {
       passes.observe({ controller, outcome }, ms / 1000)
     },
+    show: (gauges) => {
+      for (const gauge of gauges) showGauge(registry, gauge)
+    },
     registry,
     server,
   }
+}
+
+const showGauge = (registry: Registry, { name, help, labelNames, series }: ShownGauge): void => {
+  const gauge: Gauge = new Gauge({
+    name,
+    help,
+    labelNames: [...labelNames],
+    registers: [registry],
+    collect: () => {
+      gauge.reset()
+      for (const { labels, value } of series()) gauge.set(labels, value)
+    },
+  })
 }

@@ -137,16 +137,18 @@ export const referencesOf = ({ spec }: AnalysisDefinition): readonly TemplateRef
   ).values(),
 ]
 
-/** Under which name a value is stored: Keptn's, unless two templates would share it. */
-export const storageKey = (
-  reference: TemplateReference,
-  all: readonly TemplateReference[],
-): string => {
-  const key = keptnKey(reference)
-  const isShared = all.some(
-    (other) => nameOf(other) !== nameOf(reference) && keptnKey(other) === key,
+/** Under which key each value is stored, by the name of its template: Keptn's, unless two templates would share it. */
+export const storageKeys = (
+  references: readonly TemplateReference[],
+): ReadonlyMap<string, string> => {
+  const uses = new Map<string, number>()
+  for (const key of references.map(keptnKey)) uses.set(key, (uses.get(key) ?? 0) + 1)
+  return new Map(
+    references.map((reference) => {
+      const [name, key] = [nameOf(reference), keptnKey(reference)]
+      return [name, (uses.get(key) ?? 0) > 1 ? name : key]
+    }),
   )
-  return isShared ? nameOf(reference) : key
 }
 
 const keptnKey = ({ name, namespace = '' }: TemplateReference): string =>
@@ -160,9 +162,12 @@ export const needsOf = (
 ): readonly Need[] => {
   const references = referencesOf(definition)
   const storedFor = storedOf(seen.analysis, references)
+  const home = definition.metadata.namespace
+  const templates = byPlace(seen.templates, home)
+  const providers = byPlace(seen.providers, home)
   return spans.flatMap((span, at) =>
     references.map((reference) => {
-      const found = askableOf(seen, { definition, reference, span })
+      const found = askableOf({ seen, definition, templates, providers, reference, span })
       const question = fingerprint(found)
       const id = `${at}/${nameOf(reference)}`
       const stored = storedFor(at, reference, found)
@@ -174,11 +179,12 @@ export const needsOf = (
   )
 }
 
-/** Ten letters that stand for a query and its provider. */
+/** Ten letters that stand for a query, its span of time and its provider. */
 const fingerprint = (found: Askable | Blocked): string => {
   if (found.kind === 'blocked') return ''
   const { namespace = '', name } = found.provider.metadata
-  const text = JSON.stringify([namespace, name, found.question.query, found.question.path ?? ''])
+  const { query, path = '', range } = found.question
+  const text = JSON.stringify([namespace, name, query, path, range?.from, range?.to])
   return createHash('sha256').update(text).digest('hex').slice(0, 10)
 }
 
@@ -197,8 +203,9 @@ const storedOf = (analysis: Analysis, references: readonly TemplateReference[]):
     )
     return (span, reference) => fromCell(rows[span]?.get(nameOf(reference)))
   }
+  const keys = storageKeys(references)
   return (_span, reference, found) => {
-    const stored = storedValues[storageKey(reference, references)]
+    const stored = storedValues[keys.get(nameOf(reference)) ?? '']
     return stored !== undefined && nameOf(stored.objectiveReference) === nameOf(reference)
       ? fromStoredValue(stored, found)
       : undefined
@@ -290,38 +297,44 @@ export const patienceMs = ({ spec }: Analysis): number =>
 /** An instant as Kubernetes writes it: in whole seconds. */
 export const rfc3339 = (instant: Date): string => instant.toISOString().replace(/\.\d+Z$/, 'Z')
 
+type Find<T> = (reference: TemplateReference) => T | undefined
+
+/** Finds objects as a definition of this namespace names them. */
+const byPlace = <T extends AnalysisValueTemplate | KeptnMetricsProvider>(
+  objects: readonly T[],
+  home = '',
+): Find<T> => {
+  const found = new Map(
+    objects.map((object) => [`${object.metadata.namespace ?? ''}/${object.metadata.name}`, object]),
+  )
+  return ({ name, namespace = '' }) => found.get(`${namespace === '' ? home : namespace}/${name}`)
+}
+
 interface Asked {
+  readonly seen: Seen
   readonly definition: AnalysisDefinition
+  readonly templates: Find<AnalysisValueTemplate>
+  readonly providers: Find<KeptnMetricsProvider>
   readonly reference: TemplateReference
   readonly span: Span
 }
 
 /** What is asked for an objective over a span of time, or what keeps it from being asked. */
-const askableOf = (seen: Seen, asked: Asked): Askable | Blocked => {
-  const { definition, reference, span } = asked
-  const home = definition.metadata.namespace
-  const template = find(seen.templates, reference, home)
+const askableOf = (asked: Asked): Askable | Blocked => {
+  const { seen, definition, templates, providers, reference, span } = asked
+  const template = templates(reference)
   if (template === undefined) return templateMissing(asked)
   const filled = fill(template.spec.query, span.args)
   const { name } = template.metadata
-  if (filled.kind === 'missing')
+  if (filled.kind === 'missing') {
     return argumentMissing(name, filled.names, isBacktest(seen.analysis))
+  }
   if (filled.kind === 'unreadable') return templateUnreadable(name, filled.place)
-  const provider = find(seen.providers, template.spec.provider, home)
-  if (provider === undefined) return providerMissing(template, home)
+  const provider = providers(template.spec.provider)
+  if (provider === undefined) return providerMissing(template, definition.metadata.namespace)
   if (findSource(provider.spec.type ?? '') === undefined) return providerUnsupported(provider)
   return { kind: 'askable', provider, question: questionOf(filled.query, provider, span) }
 }
-
-const find = <T extends AnalysisValueTemplate | KeptnMetricsProvider>(
-  objects: readonly T[],
-  { name, namespace = '' }: TemplateReference,
-  home: string | undefined,
-): T | undefined =>
-  objects.find(
-    ({ metadata }) =>
-      metadata.name === name && metadata.namespace === (namespace === '' ? home : namespace),
-  )
 
 /** More samples than this Prometheus does not answer with. */
 const mostSamples = 11_000

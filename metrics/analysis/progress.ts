@@ -14,7 +14,7 @@ import type {
 } from '../../api/index.ts'
 import { verdicts } from '../../api/index.ts'
 import { grade, type Found, type Grades } from './grade.ts'
-import { nameOf, referencesOf, storageKey, type Need, type State } from './needs.ts'
+import { nameOf, referencesOf, storageKeys, type Need, type State } from './needs.ts'
 
 type Status = StatusOf<Analysis>
 
@@ -31,8 +31,8 @@ export const storedValuesOf = (
   definition: AnalysisDefinition,
   needs: readonly Need[],
 ): NonNullable<Status['storedValues']> => {
-  const references = referencesOf(definition)
-  const entries = needs.flatMap(({ reference, query, state }): [string, StoredValue][] => {
+  const keys = storageKeys(referencesOf(definition))
+  const entries = needs.flatMap(({ reference, name, query, state }): [string, StoredValue][] => {
     if (state.kind === 'due') return []
     const { message, tries } = trouble(state)
     const stored: StoredValue = {
@@ -42,7 +42,7 @@ export const storedValuesOf = (
       ...(message === undefined ? {} : { errMsg: message }),
       ...tries,
     }
-    return [[storageKey(reference, references), stored]]
+    return [[keys.get(name) ?? name, stored]]
   })
   return Object.fromEntries(entries)
 }

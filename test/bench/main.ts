@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path'
 import { Argument, Command } from 'commander'
 import { root } from '../../deploy/paths.ts'
 import { admit } from './admit.ts'
+import { analysisParallel } from './analysis-parallel.ts'
 import { decideApp } from './decide-app.ts'
 import { denoStart } from './deno-start.ts'
 import { discovery } from './discovery.ts'
@@ -28,8 +29,11 @@ type Benchmarks<Given extends readonly unknown[]> = Readonly<
   Record<string, (...given: Given) => Promise<Result>>
 >
 
-/** Those that need no cluster; they run first. */
-const inProcess: Benchmarks<[]> = { 'decide-app': decideApp }
+/** Those that need no installation, at most an API server of their own; they run first. */
+const inProcess: Benchmarks<[]> = {
+  'decide-app': decideApp,
+  'analysis-parallel': analysisParallel,
+}
 
 /**
  * In the order in which they run: `memory` finds the workloads of `gate-zero`, and nothing of what loads the processes; what

@@ -28,7 +28,10 @@ describe('on an API server', () => {
     const { ca, cert, key } = cluster.credentials
     objects = objectsOf({ server: new URL(cluster.server), ca, cert, key })
     await cluster.kubectl(['apply', '--server-side', '--kustomize', join(root, 'manifests/crds')])
-    const names = ['keptnmetrics.metrics.keptn.sh', 'keptntaskdefinitions.lifecycle.keptn.sh']
+    const names = [
+      ...['keptnmetrics.metrics.keptn.sh', 'analyses.metrics.keptn.sh'],
+      'keptntaskdefinitions.lifecycle.keptn.sh',
+    ]
     for (const name of names) {
       await cluster.kubectl(['wait', `crd/${name}`, '--for=condition=Established'])
     }
@@ -43,6 +46,13 @@ describe('on an API server', () => {
     for (const { kind, metadata } of await readKustomization(example)) {
       expect(said).toMatch(new RegExp(`${kind.toLowerCase()}.*/${metadata.name} created`))
     }
+  })
+
+  test('the example of analyses is accepted as it is', async () => {
+    const analyses = join(root, 'manifests', 'examples', 'analysis')
+    await cluster.kubectl(['create', 'namespace', 'shop'])
+    const said = await cluster.kubectl(['apply', '--validate=strict', '--kustomize', analyses])
+    expect(said.trim().split('\n')).toHaveLength((await readKustomization(analyses)).length)
   })
 
   test('the example changes nothing when it is applied again', async () => {

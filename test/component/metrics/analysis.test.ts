@@ -304,7 +304,8 @@ test('an ended analysis stays as it is, until its time to live is over', async (
     ...{ namespace: shop, name: 'release' },
     ...{ patchType: 'merge', patch },
   })
-  await analyse(shop, 'brief', { timeframe, ttlSecondsAfterFinished: 1 })
+  const other = { from: timeframe.to, to: '2026-01-01T02:00:00Z' }
+  await analyse(shop, 'brief', { timeframe: other, ttlSecondsAfterFinished: 1 })
   await eventually(() => {
     const told = metrics.told.filter(({ subject }) => subject.name === 'brief')
     expect(told.map(({ reason }) => reason)).toEqual(['AnalysisNotPassed'])

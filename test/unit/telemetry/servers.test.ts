@@ -45,3 +45,14 @@ test('passes are counted by controller and outcome', async () => {
     expect((await ask('/')).status).toBe(404)
   })
 })
+
+test('gauges that are shown tell what there is when they are asked', async () => {
+  const { server, show } = buildProcessMetrics()
+  let series = [{ labels: { name: 'a' }, value: 75 }]
+  show([{ name: 'share', help: 'How much', labelNames: ['name'], series: () => series }])
+  await withServer(server, async (ask) => {
+    expect(await (await ask('/metrics')).text()).toContain('share{name="a"} 75')
+    series = []
+    expect(await (await ask('/metrics')).text()).not.toContain('share{')
+  })
+})

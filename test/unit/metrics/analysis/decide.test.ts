@@ -1,0 +1,156 @@
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import type { Analysis, StatusOf } from '../../../../api/index.ts'
+import { decide, isFinished, neededNow } from '../../../../metrics/analysis/decide.ts'
+import type { Seen } from '../../../../metrics/analysis/needs.ts'
+import type { Outcome } from '../../../../metrics/outcome.ts'
+import { aProvider } from '../source-server.ts'
+import { aDefinition, anAnalysis, anObjective, aTemplate } from './objects.ts'
+
+const outcome = fc.oneof(
+  { weight: 3, arbitrary: fc.constant<Outcome>({ kind: 'value', value: '1', raw: '"1"' }) },
+  fc.constantFrom<Outcome>(
+    { kind: 'error', message: 'The source answered with status 500' },
+    { kind: 'no-data' },
+    { kind: 'not-a-number', text: 'NaN' },
+    { kind: 'too-many-series', series: 2 },
+    { kind: 'stale', newest: new Date(0) },
+  ),
+)
+/** What happens to a decision: it is stored, it waits, or the process ends before that and forgets what it was told. */
+const fate = fc.constantFrom('stored', 'stored', 'stored', 'waits', 'crash')
+const windows = [
+  { from: '2025-12-01T00:00:00Z', to: '2025-12-01T01:00:00Z' },
+  { from: '2025-12-02T00:00:00Z', to: '2025-12-02T01:00:00Z' },
+]
+
+interface History {
+  readonly templates: number
+  readonly retries: number
+  readonly isBacktest: boolean
+  readonly outcomes: readonly Outcome[]
+  readonly fates: readonly string[]
+}
+const history: fc.Arbitrary<History> = fc.record({
+  templates: fc.integer({ min: 1, max: 4 }),
+  retries: fc.nat(3),
+  isBacktest: fc.boolean(),
+  outcomes: fc.array(outcome, { minLength: 40, maxLength: 40 }),
+  fates: fc.array(fate, { minLength: 40, maxLength: 40 }),
+})
+
+const analysisOf = ({ retries, isBacktest }: History): Analysis => {
+  const whole = anAnalysis({ retries })
+  if (!isBacktest) return whole
+  const { analysisDefinition } = whole.spec
+  return { ...whole, spec: { analysisDefinition, retries, windows } }
+}
+
+type Answers = Readonly<Record<string, Outcome>>
+
+/** What is known of each query that is due: what was answered before, or now. What is not due any more is forgotten. */
+const answerDue = (seen: Seen, before: Answers, ask: (id: string) => Outcome): Answers =>
+  Object.fromEntries(
+    neededNow(seen)
+      .filter(({ state }) => state.kind === 'due')
+      .map(({ id }) => [id, before[id] ?? ask(id)]),
+  )
+
+/** Runs an analysis to its end, as the controller would. */
+const run = (story: History) => {
+  const names = Array.from({ length: story.templates }, (_, at) => `t${at}`)
+  const templates = names.map((name) => aTemplate(name))
+  const definition = aDefinition(names.map((name) => anObjective(name)))
+  const asked = new Map<string, number>()
+  const given = new Map<string, Outcome[]>()
+  let [analysis, now, crashes] = [analysisOf(story), Date.parse('2026-01-01T02:00:00Z'), 0]
+  let answers: Answers = {}
+  let next = 0
+  for (let step = 0; step < 1000 && !isFinished(analysis); step += 1) {
+    const seen: Seen = {
+      ...{ now: new Date(now), analysis, definition, templates },
+      ...{ providers: [aProvider({})], answers: {} },
+    }
+    answers = answerDue(seen, answers, (id) => {
+      const got = story.outcomes[next++ % story.outcomes.length] as Outcome
+      asked.set(id, (asked.get(id) ?? 0) + 1)
+      given.set(id, [...(given.get(id) ?? []), got])
+      return got
+    })
+    const { status, wakeAt } = decide({ ...seen, answers })
+    const happens = step < story.fates.length ? story.fates[step] : 'stored'
+    if (happens === 'crash') {
+      answers = {}
+      crashes += 1
+    } else if (happens === 'stored' && status !== undefined) {
+      analysis = { ...analysis, status: JSON.parse(JSON.stringify(status)) as StatusOf<Analysis> }
+    }
+    now = Math.max(now + 100, wakeAt?.getTime() ?? 0)
+  }
+  return { analysis, asked, given, crashes, definition, templates, now }
+}
+
+test('every analysis ends, asks no more often than it may, and stays as it ended', () => {
+  const ends = new Map<string, number>()
+  fc.assert(
+    fc.property(history, (story) => {
+      const { analysis, asked, crashes, definition, templates, now } = run(story)
+      expect(isFinished(analysis)).toBe(true)
+      // A crash costs a query that was not stored, and no other.
+      for (const times of asked.values()) {
+        expect(times).toBeLessThanOrEqual(story.retries + 1 + crashes)
+      }
+      const later = { now: new Date(now + 1e9), analysis, definition, templates }
+      const again = decide({ ...later, providers: [], answers: {} })
+      expect([again.status, again.actions, again.transitions]).toEqual([undefined, [], []])
+      const { state = '', pass } = analysis.status ?? {}
+      const end = story.isBacktest ? `backtest ${state}` : `${state} ${String(pass)}`
+      ends.set(end, (ends.get(end) ?? 0) + 1)
+    }),
+    { numRuns: 2000 },
+  )
+  expect([...ends.keys()].toSorted()).toEqual([
+    'Completed true',
+    'Failed undefined',
+    'backtest Completed',
+  ])
+})
+
+test('there is no pass without a value for each objective, and no failure with all of them', () => {
+  fc.assert(
+    fc.property(history, (story) => {
+      const { analysis, given } = run({ ...story, isBacktest: false })
+      const hasAll = [...given.values()].every((all) => all.some(({ kind }) => kind === 'value'))
+      if (analysis.status?.pass === true) expect(hasAll).toBe(true)
+      const endedWithValues = [...given.values()].every((all) => all.at(-1)?.kind === 'value')
+      expect(analysis.status?.state).toBe(endedWithValues ? 'Completed' : 'Failed')
+      expect(analysis.status?.raw).toContain(`"pass":${String(analysis.status?.pass === true)},"w`)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('queries that would not fit into the status are not asked', () => {
+  const definition = aDefinition([anObjective('long')])
+  const seen: Seen = {
+    now: new Date('2026-01-01T02:00:00Z'),
+    analysis: anAnalysis(
+      { args: { long: 'x'.repeat(256 * 1024 + 1) } },
+      {
+        timeframe: { from: '2026-01-01T00:00:00Z', to: '2026-01-01T01:00:00Z' },
+        startTime: '2026-01-01T02:00:00Z',
+      },
+    ),
+    definition,
+    templates: [aTemplate('long', '{{.long}}')],
+    providers: [aProvider({})],
+    answers: {},
+  }
+  expect(neededNow(seen)).toEqual([])
+  const { status } = decide(seen)
+  expect(status?.conditions).toMatchObject([
+    { type: 'Ready', status: 'Unknown' },
+    { type: 'Stalled', status: 'True', reason: 'TooLarge' },
+  ])
+  expect(JSON.stringify(status).length).toBeLessThan(2000)
+})
