@@ -7,6 +7,14 @@ const quantities = (description: string) =>
     description: `${description} By resource, such as \`cpu\` and \`memory\`; quantities are texts.`,
   })
 
+const ranges = (description: string) =>
+  Type.Optional(
+    Type.Array(Type.String({ pattern: '^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$', maxLength: 50 }), {
+      maxItems: 50,
+      description: `${description} Addresses, and ranges such as \`10.0.0.0/8\`.`,
+    }),
+  )
+
 const taskPods = Type.Object(
   {
     readOnlyRootFilesystem: Type.Optional(
@@ -22,6 +30,18 @@ const taskPods = Type.Object(
           limits: Type.Optional(quantities('What a task may use at most.')),
         },
         { description: 'For the containers of tasks that name neither requests nor limits.' },
+      ),
+    ),
+    codeAddresses: Type.Optional(
+      Type.Object(
+        {
+          allowed: ranges('Where code may come from although it is refused by default.'),
+          refused: ranges('Where no code may come from, whatever is allowed.'),
+        },
+        {
+          description:
+            'Which addresses the code of an `httpRef` may come from. Loopback, link-local and metadata addresses and the Service of the Kubernetes API server are refused by default; the API server is always.',
+        },
       ),
     ),
   },

@@ -94,11 +94,11 @@ export const gatekeptImage = async (): Promise<Image> => {
 const runScript = '/usr/local/bin/run-script'
 
 /** What a runtime's folder has for its image. */
-const runner = (language: string, fetchScript: string): readonly ImageFile[] => {
+const runner = (language: string, libraries: readonly string[]): readonly ImageFile[] => {
   const from = (file: string) => ({ from: join(root, 'runtimes', language, file) })
   return [
     { path: runScript, content: from('run-script'), mode: 0o755 },
-    { path: `/usr/local/lib/gatekept/${fetchScript}`, content: from(fetchScript) },
+    ...libraries.map((file) => ({ path: `/usr/local/lib/gatekept/${file}`, content: from(file) })),
   ]
 }
 
@@ -116,7 +116,7 @@ export const denoRuntimeImage = async (): Promise<Image> => {
         baseLayer(programs),
         {
           folders: [{ path: '/deno-dir', mode: 0o1777 }],
-          files: runner('deno', 'fetch-script.ts'),
+          files: runner('deno', ['fetch-script.ts', 'addresses.ts']),
         },
       ],
       settings: {
@@ -143,7 +143,10 @@ export const pythonRuntimeImage = async (): Promise<Image> =>
   buildImage(
     {
       name: 'python-runtime',
-      layers: [baseLayer(await pythonFiles()), { files: runner('python', 'fetch-script.py') }],
+      layers: [
+        baseLayer(await pythonFiles()),
+        { files: runner('python', ['fetch-script.py', 'addresses.py']) },
+      ],
       settings: {
         entrypoint: [runScript],
         env: { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp', LANG: 'C.UTF-8' },

@@ -116,12 +116,15 @@ const isSame = (own: Endpoint, address: string, port: number): boolean =>
 
 /**
  * The IPv4 address inside an IPv6 one that routers (NAT64, 64:ff9b::/96, RFC 6052) or the kernel (::ffff:0:0/96) take out of
- * it again.
+ * it again, or that hosts of long ago did (::/96).
  */
 const embeddedIPv4 = (address: string): string | undefined => {
   if (isIP(address) !== 6) return undefined
   const { hostname } = new URL(`http://[${address.split('%')[0] ?? ''}]`)
-  const match = /^\[(?:64:ff9b::|::ffff:)(?:([\da-f]+):)?([\da-f]*)\]$/.exec(hostname)
+  const match =
+    /^\[(?:64:ff9b::|::ffff:(?=[\da-f]+:)|::(?=[\da-f]+:))(?:([\da-f]+):)?([\da-f]*)\]$/.exec(
+      hostname,
+    )
   if (match === null) return undefined
   const [high, low] = [match[1] ?? '0', match[2] ?? '0'].map((part) =>
     Number.parseInt(part === '' ? '0' : part, 16),

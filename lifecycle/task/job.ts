@@ -262,8 +262,14 @@ const codeMount = (language: Language): VolumeMount => ({
  * What the image's own program is told about the code it fetches. An argument is seen by nobody else: the environment is
  * the script's, and has to stay Keptn's.
  */
-const runnerArguments = ({ sha256 }: RemoteCode): readonly string[] =>
-  sha256 === undefined ? [] : [`--sha256=${sha256.toLowerCase()}`]
+const runnerArguments = (
+  { sha256 }: RemoteCode,
+  { codeAddresses: { allowed = [], refused = [] } = {} }: PodRules,
+): readonly string[] => [
+  ...(sha256 === undefined ? [] : [`--sha256=${sha256.toLowerCase()}`]),
+  ...(allowed.length === 0 ? [] : [`--allow=${allowed.join(',')}`]),
+  ...(refused.length === 0 ? [] : [`--refuse=${refused.join(',')}`]),
+]
 
 /** Where a script may write if it may nowhere else. */
 const scratchMount: VolumeMount = { name: 'tmp', mountPath: '/tmp' }
@@ -301,7 +307,7 @@ const securityOf = ({
 const scriptPod = (task: KeptnTask, script: Script, rules: PodRules): Pod => {
   const { language, runtime, image, code } = script
   const mounted = mountedFor(script, rules)
-  const args = code.kind === 'url' ? runnerArguments(code) : []
+  const args = code.kind === 'url' ? runnerArguments(code, rules) : []
   const container: Container = {
     name: 'keptn-function-runner',
     image,

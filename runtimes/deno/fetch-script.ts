@@ -1,5 +1,5 @@
 /**
- * Fetches a script for Deno: `fetch-script.ts URL FOLDER [--sha256=DIGEST]`.
+ * Fetches a script for Deno: `fetch-script.ts URL FOLDER [--sha256=DIGEST] [--allow=RANGES] [--refuse=RANGES]`.
  *
  * Leaves in the folder the code, and in the file `arguments` what to give to `deno run` so that the code runs as if it
  * had been loaded from its URL: what it imports by a relative path comes from there. Code is never left there that is not
@@ -9,9 +9,43 @@
  *
  * @module
  */
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import { refusalOf } from './addresses.ts'
+
+/** Connections of its own. */
+interface HttpClient {
+  readonly close: () => void
+}
+
+/** A connection that was made or taken. */
+interface Connection {
+  readonly readable: ReadableStream<Uint8Array>
+  readonly writable: WritableStream<Uint8Array>
+  readonly read: (into: Uint8Array) => Promise<number | null>
+  readonly write: (bytes: Uint8Array) => Promise<number>
+  readonly close: () => void
+}
 
 /** What is used of Deno. */
 declare const Deno: {
+  readonly env: { readonly get: (name: string) => string | undefined }
+  readonly createHttpClient: (options: {
+    readonly proxy:
+      | { readonly transport: 'tcp'; readonly hostname: string; readonly port: number }
+      | { readonly url: string }
+  }) => HttpClient
+  readonly connect: (to: {
+    readonly hostname: string
+    readonly port: number
+  }) => Promise<Connection>
+  readonly listen: (at: {
+    readonly hostname: string
+    readonly port: number
+  }) => AsyncIterable<Connection> & {
+    readonly addr: { readonly port: number }
+    readonly close: () => void
+  }
   readonly args: readonly string[]
   readonly exit: (code: number) => never
   readonly addSignalListener: (signal: 'SIGTERM', handler: () => void) => void
@@ -138,38 +172,185 @@ const read = async (response: Response): Promise<Uint8Array> => {
   return bytes.subarray(0, length)
 }
 
-const fetchOnce = async (start: URL, timeLeftMs: number): Promise<Fetched> => {
+type Refuse = (address: string) => string | undefined
+
+/** The addresses that a URL leads to, all of them allowed. */
+const addressesOf = async (url: URL, refuse: Refuse): Promise<readonly string[]> => {
+  const host = url.hostname.replaceAll(/^\[|\]$/g, '')
+  const addresses = isIP(host) === 0 ? await resolved(host) : [host]
+  for (const address of addresses) {
+    const reason = refuse(address)
+    if (reason !== undefined) throw new FetchError(reason)
+  }
+  return addresses
+}
+
+const resolved = async (name: string): Promise<readonly string[]> => {
+  try {
+    return (await lookup(name, { all: true })).map(({ address }) => address)
+  } catch {
+    // Deno tells no more of it than that.
+    throw new FetchError('Name or service not known', true)
+  }
+}
+
+/** Gives up a promise that has no way of its own to be given up. */
+const within = async <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
+  Promise.race([
+    promise,
+    new Promise<never>((_, reject) => {
+      const giveUp = (): void => reject(signal.reason as Error)
+      if (signal.aborted) giveUp()
+      else signal.addEventListener('abort', giveUp, { once: true })
+    }),
+  ])
+
+/** A way to one address, whatever name is asked for on it. */
+interface Path {
+  readonly client: HttpClient
+  /** What went wrong on it, where that is known better than to who asked. */
+  readonly problem: () => unknown
+  readonly close: () => void
+}
+
+const openPath = (hostname: string, port: number, isSecure: boolean): Path =>
+  isSecure ? throughTunnel(hostname, port) : straight(hostname, port)
+
+const straight = (hostname: string, port: number): Path => {
+  const client = Deno.createHttpClient({ proxy: { transport: 'tcp', hostname, port } })
+  return { client, problem: () => undefined, close: () => client.close() }
+}
+
+/**
+ * Deno encrypts no connection to an address that it is given. So it gets a proxy, here in this process, which leads to that
+ * address alone; what it carries is encrypted from end to end, and the certificate is checked for the name.
+ */
+const throughTunnel = (hostname: string, port: number): Path => {
+  const listener = Deno.listen({ hostname: '127.0.0.1', port: 0 })
+  const ends: Connection[] = []
+  let problem: unknown
+  const reach = async (): Promise<Connection> => {
+    try {
+      return await Deno.connect({ hostname, port })
+    } catch (error) {
+      problem = error
+      throw error
+    }
+  }
+  const carry = async (near: Connection): Promise<void> => {
+    ends.push(near)
+    try {
+      await readQuestion(near)
+      const far = await reach()
+      ends.push(far)
+      await near.write(new TextEncoder().encode('HTTP/1.1 200 OK\r\n\r\n'))
+      await Promise.all([near.readable.pipeTo(far.writable), far.readable.pipeTo(near.writable)])
+    } catch {
+      // Who asked is told by the connection, and what kept us from the address by `problem`.
+      closeQuietly(near)
+    }
+  }
+  const accept = async (): Promise<void> => {
+    for await (const near of listener) void carry(near)
+  }
+  void accept()
+  const url = `http://127.0.0.1:${listener.addr.port}`
+  const client = Deno.createHttpClient({ proxy: { url } })
+  return {
+    client,
+    problem: () => problem,
+    close: () => {
+      client.close()
+      listener.close()
+      for (const end of ends) closeQuietly(end)
+    },
+  }
+}
+
+/** Nothing is sent after the empty line until it is answered. */
+const readQuestion = async (near: Connection): Promise<void> => {
+  const piece = new Uint8Array(1024)
+  for (let words = ''; !words.endsWith('\r\n\r\n');) {
+    const length = await near.read(piece)
+    if (length === null) throw new Error('the connection was closed')
+    words += new TextDecoder().decode(piece.subarray(0, length))
+  }
+}
+
+const closeQuietly = (connection: Connection): void => {
+  try {
+    connection.close()
+  } catch {
+    // It was closed by the other side.
+  }
+}
+
+/** An answer, and the way by which it is read. */
+interface Answer {
+  readonly response: Response
+  readonly path: Path
+}
+
+/** Asks one of the addresses of a URL, the first that answers, and no other place. */
+const ask = async (url: URL, refuse: Refuse, signal: AbortSignal): Promise<Answer> => {
+  const [target, headers] = request(url)
+  const isSecure = url.protocol === 'https:'
+  const port = Number(url.port === '' ? (isSecure ? 443 : 80) : url.port)
+  let problem: unknown = new FetchError('Name or service not known', true)
+  for (const address of await within(addressesOf(url, refuse), signal)) {
+    const path = openPath(address, port, isSecure)
+    const { client } = path
+    try {
+      const options = { headers, redirect: 'manual', signal, client } as const
+      return { response: await fetch(target, options), path }
+    } catch (error) {
+      problem = path.problem() ?? error
+      path.close()
+      if (signal.aborted) throw error
+    }
+  }
+  throw problem
+}
+
+const fetchOnce = async (start: URL, refuse: Refuse, timeLeftMs: number): Promise<Fetched> => {
   const signal = AbortSignal.timeout(Math.min(attemptMs, timeLeftMs))
   let url = start
   for (let redirects = 0; redirects <= maxRedirects; redirects++) {
-    const [target, headers] = request(url)
-    const response = await fetch(target, { headers, redirect: 'manual', signal })
-    const location = response.headers.get('location')
-    if ([301, 302, 303, 307, 308].includes(response.status) && location !== null) {
-      await response.body?.cancel()
-      const next = parsed(location, url)
-      if (url.protocol === 'https:' && next.protocol === 'http:') {
-        throw new FetchError('a redirect leads from https to http')
-      }
+    const { response, path } = await ask(url, refuse, signal)
+    try {
+      const next = redirectOf(response, url)
+      if (next === undefined) return { url: request(url)[0], bytes: await read(response) }
       url = next
-    } else if (response.status === 200) {
-      return { url: target, bytes: await read(response) }
-    } else {
-      await response.body?.cancel()
-      throw refusal(response.status, response.headers)
+    } finally {
+      // With whatever else it would still send.
+      path.close()
     }
   }
   throw new FetchError(`it is behind more than ${maxRedirects} redirects`)
 }
 
+/** Where an answer leads instead; `undefined`: it is the code. */
+const redirectOf = ({ status, headers }: Response, url: URL): URL | undefined => {
+  const location = headers.get('location')
+  if ([301, 302, 303, 307, 308].includes(status) && location !== null) {
+    const next = parsed(location, url)
+    if (url.protocol === 'https:' && next.protocol === 'http:') {
+      throw new FetchError('a redirect leads from https to http')
+    }
+    return next
+  }
+  if (status !== 200) throw refusal(status, headers)
+  return undefined
+}
+
 /** What to say when the time is up, or somebody stops the task. */
 let trouble = 'no answer yet'
 
-const fetchPatiently = async (url: URL): Promise<Fetched> => {
+const fetchPatiently = async (url: URL, refuse: Refuse): Promise<Fetched> => {
   const end = performance.now() + deadlineMs
   for (let tries = 1, pauseMs = firstPauseMs; ; tries++, pauseMs *= 2) {
     try {
-      return await fetchOnce(url, end - performance.now())
+      return await fetchOnce(url, refuse, end - performance.now())
     } catch (error) {
       const reason = reasonOf(error)
       if (!reason.mayPass) throw reason
@@ -233,12 +414,26 @@ const leave = (folder: string, { url, bytes }: Fetched): void => {
   Deno.writeTextFileSync(`${folder}/arguments`, `${words.join(' ')}\n`)
 }
 
+const rulesOf = (allowed: readonly string[], refused: readonly string[]): Refuse => {
+  const host = Deno.env.get('KUBERNETES_SERVICE_HOST') ?? ''
+  try {
+    return refusalOf({ allowed, refused, apiServer: host === '' ? [] : [host] })
+  } catch (error) {
+    throw new FetchError(`the KeptnConfig cannot be followed: ${(error as Error).message}`)
+  }
+}
+
 const main = async ([text = '', folder = '', ...options]: readonly string[]): Promise<void> => {
   Deno.addSignalListener('SIGTERM', () => give('fetch', text, `stopped: ${trouble}`))
+  const values = (name: string): readonly string[] =>
+    options
+      .filter((option) => option.startsWith(`${name}=`))
+      .flatMap((option) => option.slice(name.length + 1).split(','))
   try {
-    const fetched = await fetchPatiently(parsed(text))
+    const refuse = rulesOf(values('--allow'), values('--refuse'))
+    const fetched = await fetchPatiently(parsed(text), refuse)
     const digest = await digestOf(fetched.bytes)
-    const wanted = options.find((option) => option.startsWith('--sha256='))?.slice(9)
+    const [wanted] = values('--sha256')
     if (wanted !== undefined && wanted !== digest) {
       give('run', text, `its SHA-256 is ${digest}, and the definition wants ${wanted}`)
     }

@@ -1,6 +1,6 @@
 """Fetches the script that SCRIPT names and becomes the Python that runs it.
 
-    fetch-script.py [--sha256=DIGEST] -- ARGUMENTS OF PYTHON
+    fetch-script.py [--sha256=DIGEST] [--allow=RANGES] [--refuse=RANGES] -- ARGUMENTS OF PYTHON
 
 The script is read from standard input, as in Keptn, and never lies in a file. It fails with one line on standard error and
 exit code 126.
@@ -12,6 +12,7 @@ import hashlib
 import os
 import random
 import signal
+import socket
 import sys
 import time
 from types import FrameType
@@ -19,6 +20,10 @@ from typing import NoReturn, Optional
 from urllib.parse import urljoin, urlsplit
 
 import requests
+
+# Python is started without the folder of its program on its path: a script's own modules must not be found.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from addresses import refusal_of  # noqa: E402
 
 DEADLINE_SECONDS = 30
 ATTEMPT_SECONDS = 10
@@ -151,6 +156,29 @@ def follow(session: requests.Session, url: str) -> bytes:
     raise FetchError(f"it is behind more than {MAX_REDIRECTS} redirects")
 
 
+def guard_connections(allowed: "list[str]", refused: "list[str]") -> None:
+    """From here on no name and no address leads to where code is not fetched from.
+
+    Whoever connects asks for the addresses of a name once, and takes one of those: what was checked is what is used.
+    """
+    host = os.environ.get("KUBERNETES_SERVICE_HOST", "")
+    try:
+        refusal_for = refusal_of(allowed, refused, [host] if host else [])
+    except ValueError as error:
+        raise FetchError(f"the KeptnConfig cannot be followed: {error}") from None
+    resolve = socket.getaddrinfo
+
+    def resolve_checked(*args, **options):
+        found = resolve(*args, **options)
+        for *_, address in found:
+            reason = refusal_for(address[0])
+            if reason is not None:
+                raise FetchError(reason)
+        return found
+
+    socket.getaddrinfo = resolve_checked
+
+
 def fetch_once(url: str, time_left: float) -> bytes:
     def ring(_number: int, _frame: Optional[FrameType]) -> NoReturn:
         raise TimeIsUp
@@ -222,16 +250,20 @@ def become_python(code: bytes, arguments: "list[str]") -> NoReturn:
 
 def main() -> NoReturn:
     url = os.environ.get("SCRIPT", "")
-    options = sys.argv[1 : sys.argv.index("--")]
+    options = [option.split("=", 1) for option in sys.argv[1 : sys.argv.index("--")]]
     arguments = sys.argv[sys.argv.index("--") + 1 :]
     signal.signal(
         signal.SIGTERM, lambda _number, _frame: give_up("fetch", url, f"stopped: {trouble}")
     )
+
+    def values(name: str) -> "list[str]":
+        return [value for option, texts in options if option == name for value in texts.split(",")]
+
     try:
+        guard_connections(values("--allow"), values("--refuse"))
         code = fetch_patiently(checked(url))
         digest = hashlib.sha256(code).hexdigest()
-        for option in options:
-            wanted = option.removeprefix("--sha256=")
+        for wanted in values("--sha256"):
             if wanted != digest:
                 give_up("run", url, f"its SHA-256 is {digest}, and the definition wants {wanted}")
         check_text(code)

@@ -123,6 +123,7 @@ const answers: Readonly<Record<string, Answer>> = {
   loop: redirect(() => 'loop'),
   far: redirect(({ before }) => (before < 4 ? 'far' : 'good')),
   local: redirect(() => 'file:///etc/passwd'),
+  inward: redirect(() => 'http://169.254.169.254/latest/meta-data'),
   upgrade: redirect(({ https }) => `${https}/good`),
   downgrade: redirect(({ http }) => `${http}/good`),
   silent: () => undefined,

@@ -22,6 +22,19 @@ let deadPort: number
 /** What takes half a minute is begun at once; no more than a few tests run side by side. */
 let slow: Readonly<Record<Language, ReadonlyMap<string, Promise<Ended>>>>
 
+/** A name for the server; one with an address that is refused among its two; one for metadata alone;
+ * one where nobody listens at the first of its two. */
+const hosts = `127.0.0.1 localhost ${hostName}
+127.0.0.1 both.shop.svc
+169.254.169.254 both.shop.svc
+169.254.169.254 metadata.shop.svc
+127.0.0.2 several.shop.svc
+127.0.0.1 several.shop.svc
+`
+
+/** The server listens on loopback, which only an administrator can allow. */
+const lenient = ['--allow=127.0.0.0/8'] as const
+
 const modules = {
   '/team/checks/main.ts':
     "import { one } from './one.ts'\nimport { two } from '../two.ts'\nimport { three } from '/three.ts'\n" +
@@ -43,8 +56,8 @@ const aDeadPort = async (): Promise<number> => {
 beforeAll(async () => {
   const [deno, python] = [await denoRuntimeImage(), await pythonRuntimeImage()]
   images = {
-    deno: await unpackImage(deno, hostName),
-    python: await unpackImage(python, hostName),
+    deno: await unpackImage(deno, hosts),
+    python: await unpackImage(python, hosts),
   }
   server = await startCodeServer(modules)
   deadPort = await aDeadPort()
@@ -74,8 +87,13 @@ const runAt = (
   base: string,
   name: string,
   order: Omit<Order, 'script'> = {},
-): Promise<Ended> =>
-  images[language].runScript({ ...order, script: `${base}/${name}.${endings[language]}` })
+): Promise<Ended> => runUrl(language, `${base}/${name}.${endings[language]}`, order)
+
+const runUrl = (
+  language: Language,
+  script: string,
+  { args = lenient, ...order }: Omit<Order, 'script'> = {},
+): Promise<Ended> => images[language].runScript({ ...order, args, script })
 
 const slowRuns = (language: Language): ReadonlyMap<string, Promise<Ended>> =>
   new Map([
@@ -146,7 +164,7 @@ each('tries a server that is not there for half a minute', async (language) => {
 
 each('says what it waited for when it is stopped', async (language) => {
   const script = `http://${hostName}:${deadPort}/certificates?token=certificate`
-  const ended = await images[language].runScript({ script, stopAfterMs: 2_500 })
+  const ended = await runUrl(language, script, { stopAfterMs: 2_500 })
   expect(ended.code).toBe(126)
   expect(ended.complaint).toMatch(
     /^Cannot fetch "[^"]+": stopped: Connection refused; tried [2-4] times\n$/,
@@ -171,6 +189,66 @@ each('refuses what is no URL', async (language) => {
   })
 })
 
+const unreachable = 'loopback, link-local and metadata addresses are refused'
+const isApiServer = 'it is an address of the Kubernetes API server'
+
+/** `PORT` is the server's. */
+const places: readonly (readonly [string, string, string, Omit<Order, 'script'>?])[] = [
+  ['loopback', 'http://127.0.0.1:PORT', unreachable, { args: [] }],
+  ['loopback by a name', `http://${hostName}:PORT`, unreachable, { args: [] }],
+  ['loopback as one number', 'http://2130706433:PORT', unreachable, { args: [] }],
+  ['loopback in IPv6', 'http://[::1]:PORT', unreachable],
+  ['loopback as IPv4 in IPv6', 'http://[::ffff:127.0.0.1]:PORT', unreachable, { args: [] }],
+  ['metadata', 'http://169.254.169.254', unreachable],
+  ['metadata by a name', 'http://metadata.shop.svc', unreachable],
+  ['metadata behind NAT64', 'http://[64:ff9b::a9fe:a9fe]', unreachable],
+  ['a name with one such address', 'http://both.shop.svc:PORT', unreachable],
+  [
+    'the API server, whatever is allowed',
+    `http://${hostName}:PORT`,
+    isApiServer,
+    { env: { KUBERNETES_SERVICE_HOST: '127.0.0.1' } },
+  ],
+  [
+    'what the administrator refuses, whatever is allowed',
+    `http://${hostName}:PORT`,
+    'the administrator of the cluster refuses its address',
+    { args: [...lenient, '--refuse=10.0.0.0/8,127.0.0.1'] },
+  ],
+  [
+    'everything when a range is none',
+    `http://${hostName}:PORT`,
+    'the KeptnConfig cannot be followed: "127.0.0.0/40" is no range of addresses',
+    { args: ['--allow=127.0.0.0/40'] },
+  ],
+]
+
+for (const [sentence, place, problem, order] of places) {
+  each(`gets no code from ${sentence}`, async (language) => {
+    const { port } = new URL(server.http)
+    const base = place.replace('PORT', port)
+    const before = server.count('/never')
+    const ended = await runUrl(language, `${base}/never`, order)
+    expect(ended.code).toBe(126)
+    expect(ended.complaint).toMatch(/^Cannot fetch "[^"]+": /)
+    expect(ended.complaint.trimEnd().endsWith(`": ${problem}`)).toBe(true)
+    expect(server.count('/never')).toBe(before)
+  })
+}
+
+each('asks the next address of a name where nobody answers at the first', async (language) => {
+  const { port } = new URL(server.http)
+  expect(await runAt(language, `http://several.shop.svc:${port}`, 'good')).toEqual(hello)
+})
+
+each('does not follow a redirect to where it gets no code from', async (language) => {
+  const ended = await runAt(language, server.http, 'inward')
+  expect(ended.code).toBe(126)
+  expect(ended.complaint.trimEnd()).toMatch(
+    /": loopback, link-local and metadata addresses are refused$/,
+  )
+})
+
 each('refuses a certificate that nobody has signed', async (language) => {
   const ended = await runAt(language, server.https, 'good')
   expect(ended.code).toBe(126)
@@ -189,9 +267,13 @@ each('goes from http to https, and never back', async (language) => {
 each('runs code with the right digest, and no other', async (language) => {
   const code = { deno: "console.log('hello')\n", python: "print('hello')\n" }[language]
   const digest = createHash('sha256').update(code).digest('hex')
-  const right = await runAt(language, server.http, 'good', { args: [`--sha256=${digest}`] })
+  const right = await runAt(language, server.http, 'good', {
+    args: [...lenient, `--sha256=${digest}`],
+  })
   expect(right).toEqual(hello)
-  const wrong = await runAt(language, server.http, 'good', { args: [`--sha256=${'0'.repeat(64)}`] })
+  const wrong = await runAt(language, server.http, 'good', {
+    args: [`--sha256=${'0'.repeat(64)}`, ...lenient],
+  })
   expect(wrong).toEqual({
     code: 126,
     output: '',
@@ -203,8 +285,7 @@ each('shows neither a password nor a query', async (language) => {
   const { http } = server
   const ending = endings[language]
   const withLogin = http.replace('://', '://reader:p%40ss@')
-  const script = `${withLogin}/secret.${ending}?token=hidden`
-  const ended = await images[language].runScript({ script })
+  const ended = await runUrl(language, `${withLogin}/secret.${ending}?token=hidden`)
   expect(ended.complaint).toBe(`Cannot fetch "${http}/secret.${ending}": it is not there (404)\n`)
   expect(server.login(`/secret.${ending}`)).toBe(
     `Basic ${Buffer.from('reader:p@ss').toString('base64')}`,
@@ -213,7 +294,7 @@ each('shows neither a password nor a query', async (language) => {
 
 test.concurrent('deno: what a script imports comes from where the script does', async () => {
   const script = `${server.http}/team/checks/main.ts`
-  const { code, output } = await images.deno.runScript({ script })
+  const { code, output } = await runUrl('deno', script)
   expect({ code, output }).toEqual({ code: 0, output: '6 true\n' })
 })
 

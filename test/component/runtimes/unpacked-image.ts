@@ -66,12 +66,16 @@ const devices = [
   ['urandom', '9'],
 ] as const
 
-/** Unpacks an image. Its programs find the machine's network, and this name for its loopback address. */
-export const unpackImage = async (image: Image, hostName: string): Promise<UnpackedImage> => {
+/** Deno wants to know where it lies. The mount ends with the program, of which it is the same process all along. */
+const inOwnRoot = 'mount --rbind /proc "$1/proc" && exec /usr/sbin/chroot --userspec="$0" "$@"'
+
+/** Unpacks an image. Its programs find the machine's network, and these names: lines of `/etc/hosts`. */
+export const unpackImage = async (image: Image, hosts: string): Promise<UnpackedImage> => {
   const root = await mkdtemp(join(tmpdir(), 'runtime-'))
   const { Env, User, Entrypoint } = await unpack(image, root)
   await chmod(root, 0o755)
   await mkdir(join(root, 'dev'))
+  await mkdir(join(root, 'proc'), { recursive: true })
   for (const [name, minor] of devices) {
     await run(['mknod', '-m', '666', join(root, 'dev', name), 'c', '1', minor])
   }
@@ -79,14 +83,15 @@ export const unpackImage = async (image: Image, hostName: string): Promise<Unpac
     await mkdir(dirname(join(root, path)), { recursive: true })
     await writeFile(join(root, path), content)
   }
-  await write('/etc/hosts', `127.0.0.1 localhost ${hostName}\n`)
+  await write('/etc/hosts', hosts)
+  await write('/etc/host.conf', 'multi on\n')
   return {
     write,
     runScript: async ({ script, args = [], env = {}, stopAfterMs }) => {
       const variables = Object.entries({ CMD_ARGS: '', SCRIPT: script, ...env })
       const child = spawn(
-        '/usr/sbin/chroot',
-        [`--userspec=${User}`, root, ...Entrypoint, ...args],
+        '/usr/bin/unshare',
+        ['--mount', '/bin/sh', '-c', inOwnRoot, User, root, ...Entrypoint, ...args],
         {
           env: Object.fromEntries([
             ...Env.map((variable) => variable.split('=', 2) as [string, string]),
