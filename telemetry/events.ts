@@ -20,8 +20,6 @@ const longestName = 253
 /** Events wait here while the API server is slow; what comes on top of that is dropped and counted. */
 const longestQueue = 2000
 const inFlight = 4
-/** So many at a time while more is told, unless half of the queue waits. */
-const inFlightMeanwhile = 1
 /** Events are sent when nothing more was told for so long: the steps of a release follow each other faster. */
 const quietMs = 50
 /** However much is told, no event waits longer than this for that. */
@@ -80,8 +78,7 @@ export const eventOf = (
  * Sends events in the order in which they are told, a few at a time.
  *
  * They make way for what they tell of: more than half of all writes of a release are events, and one sent at once competes
- * with the next step, for this process and for the API server. So they go out when a release pauses or is over; and where
- * no pause comes, as when hundreds of tasks end at once, one by one.
+ * with the next step, for this process and for the API server. So they go out when a release pauses or is over.
  */
 export const createEventSender = (options: {
   readonly client: Pick<Client, 'create'>
@@ -92,8 +89,8 @@ export const createEventSender = (options: {
   const { client, reporter, log, signal } = options
   const waiting: Transition[] = []
   const due: Transition[] = []
-  let untilQuiet: NodeJS.Timeout | undefined
-  let untilLatest: NodeJS.Timeout | undefined
+  let timer: NodeJS.Timeout | undefined
+  let latestAt = 0
   let underWay = 0
 
   const send = async (transition: Transition): Promise<void> => {
@@ -108,11 +105,8 @@ export const createEventSender = (options: {
     }
   }
 
-  const limit = (): number =>
-    untilQuiet === undefined || due.length > longestQueue / 2 ? inFlight : inFlightMeanwhile
-
   const next = (): void => {
-    while (underWay < limit()) {
+    while (underWay < inFlight) {
       const transition = due.shift()
       if (transition === undefined) return
       underWay += 1
@@ -124,15 +118,9 @@ export const createEventSender = (options: {
   }
 
   const release = (): void => {
-    clearTimeout(untilLatest)
-    untilLatest = undefined
+    timer = undefined
     due.push(...waiting.splice(0))
     next()
-  }
-
-  const pause = (): void => {
-    untilQuiet = undefined
-    release()
   }
 
   return (transitions) => {
@@ -141,8 +129,9 @@ export const createEventSender = (options: {
     if (transitions.length > room) {
       log.warn({ dropped: transitions.length - room }, 'Events were dropped')
     }
-    clearTimeout(untilQuiet)
-    untilQuiet = setTimeout(pause, quietMs)
-    untilLatest ??= setTimeout(release, longestWaitMs)
+    const now = performance.now()
+    if (timer === undefined) latestAt = now + longestWaitMs
+    clearTimeout(timer)
+    timer = setTimeout(release, Math.min(quietMs, latestAt - now))
   }
 }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { pino } from 'pino'
@@ -91,17 +90,14 @@ describe('the event of a transition', () => {
 })
 
 /** A client that keeps what it is sent, and may refuse. */
-const fakeClient = (
-  refuse: (name: string) => ApiError | undefined = () => undefined,
-  takesMs = (): number => 0,
-) => {
+const fakeClient = (refuse: (name: string) => ApiError | undefined = () => undefined) => {
   const stored: string[] = []
   let inFlight = 0
   let most = 0
   const create = async (_: unknown, object: { readonly metadata: { readonly name: string } }) => {
     inFlight += 1
     most = Math.max(most, inFlight)
-    await delay(takesMs())
+    await Promise.resolve()
     inFlight -= 1
     const error = refuse(object.metadata.name)
     if (error !== undefined) throw error
@@ -133,31 +129,6 @@ describe('the sender of events', () => {
     })
     expect(stored).toEqual(many(50).map(({ message }) => message))
     expect(most()).toBe(4)
-  })
-
-  test('sends one at a time as long as more is told, but for a queue that is half full', async () => {
-    let takesMs = 30
-    const { client, stored, most } = fakeClient(undefined, () => takesMs)
-    const { log } = logged()
-    const { signal } = new AbortController()
-    const tell = createEventSender({ client, reporter, log, signal })
-    const told = [...many(1_900)]
-    const tellUntil = async (isEnough: () => boolean): Promise<void> => {
-      while (!isEnough() && told.length > 0) {
-        tell(told.splice(0, 1))
-        await delay(5)
-      }
-    }
-    await tellUntil(() => stored.length > 2)
-    expect(most()).toBe(1)
-    tell(told.splice(0, 1_200))
-    await tellUntil(() => most() > 1)
-    expect(most()).toBe(4)
-    takesMs = 0
-    const count = 1_900 - told.length
-    await eventually(() => {
-      expect(stored).toHaveLength(count)
-    })
   })
 
   test('does not warn of what a namespace that is being deleted refuses', async () => {
