@@ -30,7 +30,7 @@ export const tracesOf = (values: readonly string[]): Traces => {
   )
   const parts = unique(wholes.flatMap(partsOf))
   return {
-    exact: unique([...wholes, ...parts].flatMap(formsOf)),
+    exact: unique([...wholes, ...parts].flatMap((text) => [...formsOf(text), ...coresOf(text)])),
     texts: unique(wholes.flatMap((whole) => [...formsOf(whole), ...withinBase64(whole)])),
   }
 }
@@ -92,6 +92,19 @@ const withinBase64 = (text: string): readonly string[] =>
       encoded.slice(before + 1),
     ),
   )
+
+/**
+ * How one of the shortest parts looks within the base64 of a longer text, whatever stands beside it: too little for a run.
+ * Longer ones have one.
+ */
+const coresOf = (text: string): readonly string[] =>
+  text.length === shortestPart
+    ? [0, 1, 2].flatMap((before) => {
+        const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(text)])
+        const [first, end] = [Math.ceil((before * 4) / 3), Math.floor((bytes.length * 4) / 3)]
+        return base64Of(bytes).map((encoded) => encoded.slice(first, end))
+      })
+    : []
 
 /**
  * The output with every trace of a secret replaced, and at most so many bytes from its end.

@@ -151,8 +151,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'on-failure tasks of an ended version forgotten',
     file: 'lifecycle/app-version/on-failure.ts',
-    find: 'if (!areDue(stored, current)) return decision',
-    replace: 'if (!areDue(stored, current) || isTerminal(stored.status)) return decision',
+    find: 'if (!areDue(stored)) return decision',
+    replace: 'if (!areDue(stored) || isTerminal(stored.status)) return decision',
     because: 'they run because the version has failed',
   },
   {

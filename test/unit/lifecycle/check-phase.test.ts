@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
-import { checkPhase, type CheckPhaseSeen } from '../../../lifecycle/checks/check-phase.ts'
+import fc from 'fast-check'
+import type { State } from '../../../api/index.ts'
+import {
+  checkPhase,
+  type CheckPhaseSeen,
+  type PhaseProgress,
+} from '../../../lifecycle/checks/check-phase.ts'
 import { nameOfChild } from '../../../lifecycle/children.ts'
 import { workloadPhases } from '../../../lifecycle/phases.ts'
 import { evaluation, evaluationDefinition, parent, task, taskDefinition } from './objects.ts'
@@ -282,5 +288,60 @@ describe('a phase of tasks that depend on others', () => {
     const startedAt = performance.now()
     expect(made(ordered(list))).toEqual(layers[0])
     expect(performance.now() - startedAt).toBeLessThan(2_000)
+  })
+
+  const names = ['a', 'b', 'c', 'd', 'e']
+  /** Any of them may depend on any other, on itself, and on one that is not listed; some have no definition. */
+  const worlds = fc.record({
+    dependencies: fc.tuple(
+      ...names.map(() => fc.uniqueArray(fc.constantFrom(...names, 'elsewhere'), { maxLength: 3 })),
+    ),
+    missing: fc.subarray(names, { maxLength: 1 }),
+    failing: fc.subarray(names),
+    order: fc.array(fc.nat(20), { minLength: 20, maxLength: 20 }),
+    blocking: fc.boolean(),
+  })
+
+  type States = Map<string, 'Progressing' | 'Succeeded' | 'Failed'>
+
+  const begin = (phase: PhaseProgress, states: States, on: ReadonlyMap<string, string[]>): void => {
+    for (const name of made(phase)) {
+      expect(states.has(name)).toBe(false)
+      for (const each of on.get(name) ?? []) expect(states.get(each)).toBe('Succeeded')
+      states.set(name, 'Progressing')
+    }
+  }
+
+  const endsAs = (phase: PhaseProgress, states: States, blocking: boolean): readonly State[] => {
+    if (names.every((name) => states.get(name) === 'Succeeded')) return ['Succeeded']
+    const isHeldUp = phase.stuck.size + phase.missing.length > 0
+    if (![...states.values()].includes('Failed')) return isHeldUp ? ['Pending'] : []
+    if (blocking) return ['Failed']
+    return isHeldUp ? ['Warning', 'Progressing'] : ['Warning']
+  }
+
+  test('runs a task once, and only after all that it depends on, and comes to an end', () => {
+    fc.assert(
+      fc.property(worlds, ({ dependencies, missing, failing, order, blocking }) => {
+        const on = new Map(names.map((name, index) => [name, dependencies[index] ?? []]))
+        const defined = names.filter((name) => !missing.includes(name))
+        const tasks = new Map(defined.map((name) => depends(name, on.get(name) ?? [])))
+        const about = { listed: names, definitions: { tasks, evaluations: new Map() }, blocking }
+        const states: States = new Map()
+        let phase = checkPhase(seen(about))
+        for (const turn of order) {
+          begin(phase, states, on)
+          const running = names.filter((name) => states.get(name) === 'Progressing')
+          const next = running[turn % Math.max(1, running.length)]
+          if (next !== undefined) states.set(next, failing.includes(next) ? 'Failed' : 'Succeeded')
+          const children = withTasks(
+            ...[...states].map(([name, status]) => ended(name, { status })),
+          )
+          phase = checkPhase(seen({ ...about, children, recorded: phase.items }))
+        }
+        expect(endsAs(phase, states, blocking)).toContain(phase.state)
+      }),
+      { numRuns: 500 },
+    )
   })
 })

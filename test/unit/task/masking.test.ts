@@ -113,6 +113,23 @@ test('of no secret in base64 more than what shares a group with other bytes is l
   )
 })
 
+test('of a secret of four characters in base64 no more than its first and last is left', () => {
+  const four = fc.stringMatching(/^[!-~]{4}$/)
+  const beside = fc.stringMatching(/^[ -~]{0,5}$/)
+  fc.assert(
+    fc.property(four, beside, beside, (secret, before, after) => {
+      const encoded = btoa(`${before}${secret}${after}`)
+      const shown = mask(encoded, secret)
+      const [start = '', end = ''] = shown.split('***')
+      expect(shown).toContain('***')
+      expect(start.length).toBeLessThanOrEqual(Math.ceil(((before.length + 1) * 4) / 3))
+      expect(end.replace(/=*$/, '').length).toBeLessThanOrEqual(
+        Math.ceil(((after.length + 1) * 4) / 3),
+      )
+    }),
+  )
+})
+
 test('no output holds a secret, nor the end of one that the log was cut in', () => {
   const secret = fc.stringMatching(/^[A-Za-z0-9+/=]{8,40}$/)
   fc.assert(
