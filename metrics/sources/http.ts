@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { query as find, JSONPathError, type JSONValue } from 'json-p3'
+import { lazyQuery, JSONPathError, type JSONValue } from 'json-p3'
 import { ownHeaders, valuePathPattern, type HttpTemplate } from '../../api/index.ts'
 import type { FetchRequest } from '../fetch.ts'
 import { ProviderError, type MetricRequest, type Sample } from '../source.ts'
@@ -174,7 +174,8 @@ const numbersAt = (path: string, json: JSONValue, at: Date): readonly Sample[] =
 
 const valuesAt = (path: string, json: JSONValue): readonly unknown[] => {
   try {
-    return find(path, json).values()
+    // One by one: the library's other way fails with lists that are longer than a call has arguments.
+    return [...lazyQuery(path, json)].map(({ value }) => value)
   } catch (error) {
     if (!(error instanceof JSONPathError)) throw error
     throw new ProviderError(`Cannot read the path to the number: ${error.message}`)

@@ -151,6 +151,20 @@ const parsed = (body: string): unknown => {
   }
 }
 
+/** Replies of nearly a mebibyte, each hard in its own way. */
+const large: Readonly<Record<string, string>> = {
+  'one wide list': `[${'1,'.repeat(500_000)}1]`,
+  'a wide list of lists': `[${'[1],'.repeat(200_000)}[1]]`,
+  'points of http': `{"data":{"series":[{"name":"latency","points":[${'1,'.repeat(400_000)}1]}]}}`,
+  'numbers of dynatrace': `{"result":[{"data":[{"values":[${'1,'.repeat(400_000)}1]}]}]}`,
+  'points of datadog': `{"series":[{"pointlist":[${'[1,1],'.repeat(150_000)}[1,1]]}]}`,
+  'records of grail': `{"state":"SUCCEEDED","result":{"records":[{"a":[${'1,'.repeat(400_000)}1]}]}}`,
+  'numbers for elastic': `{"latency":{"value":[${'1,'.repeat(400_000)}1]}}`,
+  'a deep object': `${'{"a":'.repeat(150_000)}1${'}'.repeat(150_000)}`,
+  'a deep list': `${'['.repeat(500_000)}${']'.repeat(500_000)}`,
+  'a long name': `{"${'latency.value.'.repeat(35_000)}":[${'1,'.repeat(200_000)}1]}`,
+}
+
 describe.each(Object.keys(protocols))('%s', (protocol) => {
   const { spec, secret, question } = protocols[protocol] ?? {}
   if (secret === undefined || question === undefined) throw new Error(`There is no ${protocol}`)
@@ -196,5 +210,10 @@ describe.each(Object.keys(protocols))('%s', (protocol) => {
     )
     // A test that never sees a value would prove nothing.
     expect(values).toBeGreaterThan(runs / 50)
+  })
+
+  test.each(Object.entries(large))('%s ends in an outcome', async (_name, body) => {
+    const { kind } = await measure({ status: 200, body }, true)
+    expect(['error', 'no-data', 'too-many-series', 'value']).toContain(kind)
   })
 })

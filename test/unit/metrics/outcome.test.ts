@@ -87,6 +87,15 @@ describe('aggregation', () => {
   })
 })
 
+test('more numbers than a status can hold are none', () => {
+  const many = (count: number): Sample[] => samples(...Array.from({ length: count }, () => 1))
+  expect(outcomeOf(many(11_000), 'max')).toMatchObject({ value: '1' })
+  expect(outcomeOf(many(11_001), 'max')).toEqual({
+    kind: 'error',
+    message: 'The reply holds 11001 numbers, more than 11000: ask for less',
+  })
+})
+
 test('without an aggregation the oldest sample counts, as in Keptn', () => {
   expect(outcomeOf(samples(7, 8, NaN), undefined)).toEqual({
     kind: 'value',
