@@ -172,6 +172,13 @@ export const KeptnMetricsProvider = defineResource({
         Type.Boolean({ description: 'Whether to take any certificate that the server shows.' }),
         false,
       ),
+      maxSampleAge: Type.Optional(
+        Type.String({
+          pattern: '^([0-9]+([.][0-9]+)?(ms|s|m|h))+$',
+          description:
+            'How much older than what was asked about (now, or the begin of a range) the newest number of a reply may be, as its time in the reply tells: a Go duration such as `10m`. Older ones are stale and never a value. Missing: times in replies are not looked at.',
+        }),
+      ),
       http: Type.Optional(http),
     }),
     [

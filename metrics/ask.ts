@@ -4,6 +4,7 @@
  * @module
  */
 import type { Logger } from 'pino'
+import { parseDuration } from '../api/duration.ts'
 import type { KeptnMetricsProvider } from '../api/index.ts'
 import { Secret } from '../api/kubernetes.ts'
 import { ApiError } from '../kube/errors.ts'
@@ -174,13 +175,8 @@ export const createMeasure = (options: AskOptions): Measure => {
     try {
       const samples = await ask(provider, request, signal)
       unreadable.delete(keyOf(provider))
-      const found = findSource(provider.spec.type ?? '')
-      return outcomeOf(
-        samples,
-        aggregation,
-        found?.reading,
-        notBefore(request, found?.lookBackMs ?? 0),
-      )
+      const reading = findSource(provider.spec.type ?? '')?.reading
+      return outcomeOf(samples, aggregation, reading, notBefore(provider, request))
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error
       tell(provider, error)
@@ -195,14 +191,13 @@ const failureOf = ({ message, lacksSecret }: ProviderError): Outcome => ({
   ...(lacksSecret ? { lacksSecret } : {}),
 })
 
-/** For clocks that differ, and for samples that are told by the begin of the time that they are about. */
-const staleAfterMs = 5 * 60_000
-
-/** Older than this, a sample has nothing to do with what was asked. */
-const notBefore = ({ at, range }: MetricRequest, lookBackMs: number): Date => {
-  if (range === undefined) return new Date(at.getTime() - lookBackMs - staleAfterMs)
-  const slackMs = Math.max(staleAfterMs, range.stepMs ?? 0)
-  return new Date(range.from.getTime() - slackMs)
+/** Older than this, what a source has is stale; nothing is where the provider sets no limit. */
+const notBefore = (
+  { spec }: KeptnMetricsProvider,
+  { at, range }: MetricRequest,
+): Date | undefined => {
+  const ageMs = parseDuration(spec.maxSampleAge ?? '')
+  return ageMs === undefined ? undefined : new Date((range?.from ?? at).getTime() - ageMs)
 }
 
 /** Where a provider is, and the login that its address may hold. */

@@ -17,8 +17,6 @@ import { prometheus } from './prometheus.ts'
 export interface SourceType {
   readonly open: OpenSource
   readonly reading: Reading
-  /** How far back a query without a range may look. */
-  readonly lookBackMs: number
   /** How long a query may take. */
   readonly timeoutMs: number
   /** Whether it can be asked though the Secret that the provider names does not exist. */
@@ -31,7 +29,6 @@ const timeoutMs = 20_000
 const prometheusType: SourceType = {
   open: prometheus,
   reading: asItIs,
-  lookBackMs: 5 * minuteMs,
   timeoutMs,
 }
 
@@ -44,7 +41,6 @@ const sources = new Map<string, SourceType>([
     {
       open: dynatrace,
       reading: { counts: 'mean', write: sixDecimals, writeEach: sixDecimals },
-      lookBackMs: 120 * minuteMs,
       timeoutMs,
     },
   ],
@@ -53,7 +49,6 @@ const sources = new Map<string, SourceType>([
     {
       open: dql,
       reading: { counts: 'last', write: sixDecimals, writeEach: sixDecimals },
-      lookBackMs: 120 * minuteMs,
       // Grail itself gives a query as long.
       timeoutMs: minuteMs,
     },
@@ -63,7 +58,6 @@ const sources = new Map<string, SourceType>([
     {
       open: datadog,
       reading: { counts: 'mean', write: fiveDigits, writeEach: sixDecimals },
-      lookBackMs: 5 * minuteMs,
       timeoutMs,
     },
   ],
@@ -72,7 +66,6 @@ const sources = new Map<string, SourceType>([
     {
       open: elastic,
       reading: { counts: 'only', write: sixDecimals, writeEach: sixDecimals },
-      lookBackMs: 0,
       timeoutMs,
       mayLackSecret: true,
     },
@@ -82,7 +75,6 @@ const sources = new Map<string, SourceType>([
     {
       open: http,
       reading: { counts: 'only', write: decimal, writeEach: decimal },
-      lookBackMs: 0,
       timeoutMs,
     },
   ],

@@ -30,7 +30,8 @@ const measure = async (
     else answer(response, path)
   })
   const { withAggregation = false, ...rest } = options
-  const { question, rangePath, spec, secret } = found
+  const { question, rangePath, secret } = found
+  const spec = { ...found.spec, maxSampleAge: '10m' }
   const { at } = question
   const range = { from: new Date(at.getTime() - 300_000), to: at, stepMs: 60_000 }
   const path = rangePath === undefined ? {} : { path: rangePath }
@@ -196,6 +197,18 @@ describe.each(Object.keys(protocols))('%s', (protocol) => {
   })
 
   const good = recorded(protocol, 'value')
+
+  test('where the provider sets no limit, old numbers count', async () => {
+    const { spec, question, secret } = protocols[protocol] ?? {}
+    const server = await startSource(({ path }, response) => {
+      replay(response, path === oauthPath ? recorded('dql', 'token') : good)
+    })
+    const provider = aProvider({ targetServer: server.url, ...spec })
+    const years = { ...question, query: '', at: new Date('2030-01-01T00:00:00Z') }
+    const options = { secret: secret?.(server.url) ?? {} }
+    expect(await measureOnce(provider, years, options)).toEqual(outcomes[protocol]?.['value'])
+    await server.close()
+  })
 
   test('a reply that comes too late', async () => {
     const outcome = await measure(protocol, () => undefined, { timeoutMs: 100 })

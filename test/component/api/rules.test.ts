@@ -7,6 +7,7 @@ import {
   KeptnEvaluation,
   KeptnEvaluationDefinition,
   KeptnMetric,
+  KeptnMetricsProvider,
   KeptnTask,
   KeptnTaskDefinition,
   KeptnWorkload,
@@ -60,6 +61,8 @@ beforeAll(async () => {
 
 afterAll(() => server.close())
 
+const withSecret = { type: 'http', secretKeyRef: { name: 'a', key: 'b' } }
+
 /** Cases by the sentence that they are refused with. */
 const refusedAtCreation: readonly (readonly [
   what: string,
@@ -102,6 +105,81 @@ const refusedAtCreation: readonly (readonly [
   ],
   ['more stored results than fit', KeptnMetric, { range: { storedResults: 256 } }, '255'],
   [
+    'a source of the type http that does not say how to ask',
+    KeptnMetricsProvider,
+    { type: 'HTTP' },
+    'spec.http: Required value: http is required when type is http',
+  ],
+  [
+    'how to ask over HTTP, for another type',
+    KeptnMetricsProvider,
+    { type: 'prometheus', http: {} },
+    'http is for providers of type http alone',
+  ],
+  [
+    'credentials from no Secret',
+    KeptnMetricsProvider,
+    { type: 'http', http: { auth: { type: 'bearer' } } },
+    'secretKeyRef is required with http.auth: it names what to send',
+  ],
+  [
+    'credentials in a header that has no name',
+    KeptnMetricsProvider,
+    { ...withSecret, http: { auth: { type: 'header' } } },
+    'header is required when type is header',
+  ],
+  [
+    'credentials in the place of a host',
+    KeptnMetricsProvider,
+    { ...withSecret, http: { auth: { type: 'header', header: 'Host' } } },
+    'this header belongs to the connection and cannot be set',
+  ],
+  ...['Host', 'content-length', 'Transfer-Encoding'].map(
+    (name) =>
+      [
+        `a header ${name}`,
+        KeptnMetricsProvider,
+        { type: 'http', http: { headers: [{ name, value: '1' }] } },
+        'this header belongs to the connection and cannot be set',
+      ] as const,
+  ),
+  [
+    'credentials in plain sight',
+    KeptnMetricsProvider,
+    { type: 'http', http: { headers: [{ name: 'Authorization', value: 'Bearer x' }] } },
+    'credentials belong into a Secret: use http.auth',
+  ],
+  [
+    'a header within a header',
+    KeptnMetricsProvider,
+    { type: 'http', http: { headers: [{ name: 'X-A', value: 'a\r\nX-B: b' }] } },
+    'spec.http.headers[0].value',
+  ],
+  [
+    'a header whose name is none',
+    KeptnMetricsProvider,
+    { type: 'http', http: { headers: [{ name: 'X-A: b', value: 'a' }] } },
+    'spec.http.headers[0].name',
+  ],
+  [
+    'a body without POST',
+    KeptnMetricsProvider,
+    { type: 'http', http: { body: '{}' } },
+    'body needs method POST',
+  ],
+  [
+    'a path that is no path',
+    KeptnMetricsProvider,
+    { type: 'http', http: { path: 'http://elsewhere' } },
+    'spec.http.path',
+  ],
+  [
+    'a JSONPath that could make much of little',
+    KeptnMetricsProvider,
+    { type: 'http', http: { valuePath: '$..value' } },
+    'spec.http.valuePath',
+  ],
+  [
     'fewer retries than none',
     KeptnTaskDefinition,
     { deno: {}, retries: -1 },
@@ -135,10 +213,15 @@ const refusedAtCreation: readonly (readonly [
 ]
 
 const metric = { provider: { name: 'a' }, query: 'b', fetchIntervalSeconds: 1 }
+/** What else has to be in a spec. */
+const needed = new Map<AnyResource, Json>([
+  [KeptnMetric, metric],
+  [KeptnMetricsProvider, { targetServer: 'http://a' }],
+])
 
 describe('Refused in every version:', () => {
   test.each(refusedAtCreation)('%s', async (_what, type, spec, message) => {
-    const whole = type === KeptnMetric ? { ...metric, ...spec } : spec
+    const whole = { ...needed.get(type), ...spec }
     for (const version of type.versions) {
       const refused = server.create(manifestOf(type, version, 'refused', { spec: whole }))
       await expect(refused).rejects.toThrow(message)
@@ -243,6 +326,39 @@ describe('Taken:', () => {
       metadata: { name: 'rivals' },
       spec: { version: 'a', workloads },
     })
+  })
+
+  test('a source of each type, and one that says all of how to ask', async () => {
+    const provider = (name: string, spec: Json) =>
+      server.create(
+        manifestOf(KeptnMetricsProvider, 'v1', name, {
+          spec: { targetServer: 'http://a', ...spec },
+        }),
+      )
+    for (const type of [
+      'prometheus',
+      'thanos',
+      'cortex',
+      'dynatrace',
+      'dql',
+      'datadog',
+      'elastic',
+    ]) {
+      await provider(type, { type })
+    }
+    await provider('http-least', { type: 'http', http: {} })
+    const stored = await provider('http-most', {
+      ...withSecret,
+      http: {
+        method: 'POST',
+        path: '/v2/query?team=shop&q={{query}}',
+        headers: [{ name: 'X-Source', value: 'gatekept {{from}}' }],
+        body: '{"q":"{{query}}"}',
+        auth: { type: 'header', header: 'X-Api-Key' },
+        valuePath: "$.a['b c'][-1][*].*[?@.name=='up'].value",
+      },
+    })
+    expect(stored.spec).toMatchObject({ insecureSkipTlsVerify: false, http: { method: 'POST' } })
   })
 
   test('a large app', async () => {

@@ -8,10 +8,17 @@ const text = (schema: StructuralSchema, name: string): unknown => {
   if (Array.isArray(schema['enum'])) return schema['enum'].at(-1)
   if (schema.format === 'date-time') return '2026-01-02T03:04:05Z'
   if (schema.format === 'byte') return 'Z2F0ZQ=='
-  if (name === 'type' && 'pattern' in schema) return 'prometheus'
   if (name === 'evaluationTarget') return '>=10 <20'
-  if (name === 'sha256') return '0123456789abcDEF'.repeat(4)
-  return 'pattern' in schema ? '7m' : `some ${name}`
+  return 'pattern' in schema ? (patterned[name] ?? '7m') : `some ${name}`
+}
+
+/** What fits the patterns of these fields, where a duration or a word does not. */
+const patterned: Readonly<Record<string, string>> = {
+  // The one type that may have all fields of a provider.
+  type: 'http',
+  path: '/a?b={{query}}',
+  valuePath: '$.a[0]',
+  sha256: '0123456789abcDEF'.repeat(4),
 }
 
 const object = ({ properties, additionalProperties }: StructuralSchema): unknown =>

@@ -46,7 +46,7 @@ const source = async (answer: Parameters<typeof startSource>[0]): Promise<Source
 
 const four = JSON.stringify({
   status: 'success',
-  data: { resultType: 'vector', result: [{ metric: {}, value: [Date.now() / 1000, '4'] }] },
+  data: { resultType: 'vector', result: [{ metric: {}, value: [1, '4'] }] },
 })
 
 const becomes = (namespace: string, name: string, expected: object): Promise<void> =>
@@ -163,8 +163,9 @@ test('sources that hang delay no other', async () => {
   await createProvider(client, shop, { type: 'prometheus', targetServer: answering.url })
   const names = Array.from({ length: 100 }, (_, i) => `hangs-${i}`)
   await Promise.all(
+    // Each with a query of its own: equal ones would be asked once.
     names.map((name) =>
-      createMetric(client, shop, name, { provider: { name: 'hangs' }, query: name }),
+      createMetric(client, shop, name, { query: name, provider: { name: 'hangs' } }),
     ),
   )
   await eventually(() => {
