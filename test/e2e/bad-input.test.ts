@@ -133,6 +133,13 @@ test('a metric that never had a value does not pass, and says where it is asked 
   const metric = await installation.client.get(KeptnMetric, { namespace, name: 'cpus' })
   expect(metric?.status?.value ?? '').toBe('')
   expect(metric?.status?.errMsg).toContain('nobody.is-here.svc')
+  const service = '/api/v1/namespaces/keptn-system/services/metrics-operator-service:metrics'
+  const path = `${service}/proxy/api/v1/metrics/${namespace}/cpus`
+  expect(await installation.client.raw({ method: 'GET', path })).toEqual({
+    metric: 'cpus',
+    namespace,
+    value: '',
+  })
   expect((await world.event('WorkloadPreDeployEvaluationsErrored')).note).toContain('cpus')
   expectHeld(await world.pods())
 }, 120_000)

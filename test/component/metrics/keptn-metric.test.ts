@@ -46,7 +46,7 @@ const source = async (answer: Parameters<typeof startSource>[0]): Promise<Source
 
 const four = JSON.stringify({
   status: 'success',
-  data: { resultType: 'vector', result: [{ metric: {}, value: [Date.now() / 1000, '4'] }] },
+  data: { resultType: 'vector', result: [{ metric: {}, value: [1, '4'] }] },
 })
 
 const becomes = (namespace: string, name: string, expected: object): Promise<void> =>
