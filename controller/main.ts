@@ -117,6 +117,23 @@ export const startLifecycle = (process: Process): Started => {
   }
 }
 
+/** Serves values to autoscalers, unless the settings say not to. */
+const serveCustomMetrics = (
+  process: Process,
+  metrics: ReturnType<typeof reflectMetrics>['stores']['metrics'],
+): Started => {
+  const settings = process.settings.customMetrics
+  if (settings === undefined) return { isReady: () => true, ended: Promise.resolve() }
+  let server: Started | undefined
+  // Loaded where it is wanted: with it comes a web server.
+  const start = async (): Promise<void> => {
+    const { startCustomMetrics } = await import('../metrics/custom-metrics/index.ts')
+    server = startCustomMetrics({ ...process, metrics, settings })
+    await server.ended
+  }
+  return { isReady: () => server?.isReady() === true, ended: start() }
+}
+
 /** Starts the part metrics. */
 export const startMetrics = (process: Process): Started => {
   const { client, settings } = process
@@ -141,9 +158,12 @@ export const startMetrics = (process: Process): Started => {
       own,
     )
   }
+  const customMetrics = serveCustomMetrics(process, stores.metrics)
   return {
-    isReady: () => reflectors.every((reflector) => reflector.isSynced()),
-    ended: lead(process, leases.metrics, leading),
+    isReady: () => reflectors.every((reflector) => reflector.isSynced()) && customMetrics.isReady(),
+    ended: Promise.all([lead(process, leases.metrics, leading), customMetrics.ended]).then(
+      () => undefined,
+    ),
   }
 }
 

@@ -31,6 +31,8 @@ export interface ControllerSettings {
   readonly apiServerAddress?: string
   /** Ranges (CIDR) that metric sources may have although they are refused by default. */
   readonly allowedSourceRanges: readonly string[]
+  /** Where the custom metrics API is served, and the folder of its certificate. Not given: it is not served. */
+  readonly customMetrics?: { readonly port: number; readonly certificateFolder: string }
 }
 
 const isPart = (name: string): name is Part => (parts as readonly string[]).includes(name)
@@ -60,8 +62,8 @@ const port = (read: Read, name: string, missing: string): number => {
   throw new SettingsError(`Cannot start: ${name} is "${text}", and must be a port number`)
 }
 
-const flag = (read: Read, name: string): boolean => {
-  const text = read(name, 'false')
+const flag = (read: Read, name: string, missing = 'false'): boolean => {
+  const text = read(name, missing)
   if (text === 'true' || text === 'false') return text === 'true'
   throw new SettingsError(`Cannot start: ${name} is "${text}", and must be true or false`)
 }
@@ -92,6 +94,16 @@ const imagesFor = (
     pythonImage: image('PYTHON_RUNNER_IMAGE', 'python'),
   }
 }
+
+const customMetricsFor = (read: Read): Pick<ControllerSettings, 'customMetrics'> =>
+  flag(read, 'ENABLE_CUSTOM_METRICS_API_SERVICE', 'true')
+    ? {
+        customMetrics: {
+          port: port(read, 'CUSTOM_METRICS_PORT', '6443'),
+          certificateFolder: read('CERTIFICATE_FOLDER', '/var/run/gatekept/certificates'),
+        },
+      }
+    : {}
 
 /** Reads the settings. Throws a `SettingsError` that says what to change. */
 export const readSettings = (
@@ -124,5 +136,6 @@ export const readSettings = (
       .split(',')
       .map((range) => range.trim())
       .filter((range) => range !== ''),
+    ...(chosen.has('metrics') ? customMetricsFor(read) : {}),
   }
 }
