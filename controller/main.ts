@@ -121,6 +121,7 @@ export const startLifecycle = (process: Process): Started => {
 const serveCustomMetrics = (
   process: Process,
   metrics: ReturnType<typeof reflectMetrics>['stores']['metrics'],
+  isSynced: () => boolean,
 ): Started => {
   const settings = process.settings.customMetrics
   if (settings === undefined) return { isReady: () => true, ended: Promise.resolve() }
@@ -128,7 +129,7 @@ const serveCustomMetrics = (
   // Loaded where it is wanted: with it comes a web server.
   const start = async (): Promise<void> => {
     const { startCustomMetrics } = await import('../metrics/custom-metrics/index.ts')
-    server = startCustomMetrics({ ...process, metrics, settings })
+    server = startCustomMetrics({ ...process, metrics, isSynced, settings })
     await server.ended
   }
   return { isReady: () => server?.isReady() === true, ended: start() }
@@ -158,9 +159,10 @@ export const startMetrics = (process: Process): Started => {
       own,
     )
   }
-  const customMetrics = serveCustomMetrics(process, stores.metrics)
+  const isSynced = (): boolean => reflectors.every((reflector) => reflector.isSynced())
+  const customMetrics = serveCustomMetrics(process, stores.metrics, isSynced)
   return {
-    isReady: () => reflectors.every((reflector) => reflector.isSynced()) && customMetrics.isReady(),
+    isReady: () => isSynced() && customMetrics.isReady(),
     ended: Promise.all([lead(process, leases.metrics, leading), customMetrics.ended]).then(
       () => undefined,
     ),

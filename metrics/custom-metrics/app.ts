@@ -32,6 +32,8 @@ import { group, valuesFor, versions, type Version } from './values.ts'
 /** What the server answers from. */
 export interface Dependencies {
   readonly metrics: Pick<Store<KeptnMetric>, 'get' | 'all'>
+  /** Whether all metrics are known: before, none may be called missing. */
+  readonly isSynced: () => boolean
   /** Whom to believe now. */
   readonly trust: () => Trust
   readonly reviews: Reviews
@@ -75,7 +77,11 @@ export const buildCustomMetrics = (dependencies: Dependencies): FastifyInstance 
     if (request.routeOptions.config.isOpen === true) return
     const user = await userOf(request, dependencies, now())
     const attributes = attributesOf(request)
-    if (await asked(() => dependencies.reviews.mayDo(user, attributes))) return
+    if (await asked(() => dependencies.reviews.mayDo(user, attributes))) {
+      if (dependencies.isSynced()) return
+      const message = 'the metrics are not known yet'
+      throw new RefusedError({ code: 503, reason: 'ServiceUnavailable', message })
+    }
     throw new RefusedError({
       code: 403,
       reason: 'Forbidden',

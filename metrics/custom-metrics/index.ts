@@ -32,11 +32,13 @@ export interface CustomMetricsServer {
 export const startCustomMetrics = (options: {
   readonly client: Client
   readonly metrics: Pick<Store<KeptnMetric>, 'get' | 'all'>
+  /** Whether all metrics are known. */
+  readonly isSynced: () => boolean
   readonly settings: { readonly port: number; readonly certificateFolder: string }
   readonly log: Logger
   readonly signal: AbortSignal
 }): CustomMetricsServer => {
-  const { client, metrics, settings, signal } = options
+  const { client, metrics, isSynced, settings, signal } = options
   const log = options.log.child({ part: 'custom-metrics' })
   const { namespace, name } = trustConfigMap
   const authentication = startReflector<ConfigMap>({
@@ -53,6 +55,7 @@ export const startCustomMetrics = (options: {
   })
   const app = buildCustomMetrics({
     metrics,
+    isSynced,
     trust: () => trust,
     reviews: createReviews(client),
     log,

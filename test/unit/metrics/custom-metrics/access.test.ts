@@ -173,6 +173,14 @@ describe('what they may do', () => {
     })
   })
 
+  test('is nothing before all metrics are known', async () => {
+    const { ask } = await start({ isSynced: () => false })
+    expect(await ask(`${values}/none/none`, { pair: pairs.user })).toMatchObject({
+      status: 503,
+      body: { message: 'the metrics are not known yet' },
+    })
+  })
+
   test('health is open to anybody', async () => {
     const { ask, reviewed } = await start({ mayDo: () => false })
     for (const each of ['/healthz', '/livez', '/readyz']) {

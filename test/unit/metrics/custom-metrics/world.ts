@@ -101,6 +101,7 @@ export const startServer = async (options: {
   /** Not given: everybody may do everything. */
   readonly mayDo?: (user: User, attributes: Attributes) => boolean | Promise<boolean>
   readonly now?: () => Date
+  readonly isSynced?: () => boolean
 }) => {
   const { metrics = [], serving, data, tokens = {}, mayDo = () => true } = options
   const reviewed: { readonly user: User; readonly attributes: Attributes }[] = []
@@ -111,6 +112,7 @@ export const startServer = async (options: {
         metrics.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name),
       all: () => metrics.values(),
     },
+    isSynced: options.isSynced ?? (() => true),
     trust: () => trust.now,
     reviews: {
       userOfToken: (token) => Promise.resolve(tokens[token]),
