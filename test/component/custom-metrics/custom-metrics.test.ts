@@ -4,12 +4,13 @@ import { request } from 'node:https'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import { pino } from 'pino'
 import { stringify } from 'yaml'
 import { KeptnMetric } from '../../../api/index.ts'
 import { APIService, ConfigMap, Secret } from '../../../api/kubernetes.ts'
 import { startCertificates } from '../../../certs/index.ts'
-import { decode } from '../../../certs/secret.ts'
+import { decode, type Contents } from '../../../certs/secret.ts'
 import { reflectMetrics } from '../../../controller/reflections.ts'
 import { startCustomMetrics } from '../../../metrics/custom-metrics/index.ts'
 import { readCredentials } from '../../cluster/certificates.ts'
@@ -28,6 +29,11 @@ let port: number
 let ended: Promise<unknown>
 let frontProxy: Pair
 
+const writePair = async (contents: Contents): Promise<void> => {
+  await writeFile(join(folder, 'tls.crt'), contents['tls.crt'] ?? '')
+  await writeFile(join(folder, 'tls.key'), contents['tls.key'] ?? '')
+}
+
 const serve = async (): Promise<void> => {
   const { client, cluster } = world
   const install = join(import.meta.dirname, '../../../manifests/install')
@@ -36,10 +42,7 @@ const serve = async (): Promise<void> => {
   const process = { client, log, signal: stopping.signal }
   const certificates = startCertificates({ ...process, namespace })
   await eventually(() => expect(certificates.isReady()).toBe(true))
-  const { data } = (await client.get(Secret, { namespace, name: 'keptn-certs' })) ?? {}
-  const contents = decode(data)
-  await writeFile(join(folder, 'tls.crt'), contents['tls.crt'] ?? '')
-  await writeFile(join(folder, 'tls.key'), contents['tls.key'] ?? '')
+  await writePair(decode((await client.get(Secret, { namespace, name: 'keptn-certs' }))?.data))
   port = await freePort()
   const { reflectors, stores } = reflectMetrics(process)
   const settings = { port, certificateFolder: folder }
@@ -168,7 +171,7 @@ test('the API server finds the API, and believes its certificate', async () => {
 
 test('a value comes through the API server, in both versions', async () => {
   expect(JSON.parse(await raw(`${path}/load/load`))).toMatchObject(value)
-  const older = JSON.parse(await raw(`${path.replace('v1beta2', 'v1beta1')}/load/load`))
+  const older: unknown = JSON.parse(await raw(`${path.replace('v1beta2', 'v1beta1')}/load/load`))
   expect(older).toMatchObject({ items: [{ metricName: 'load', value: '250m' }] })
 })
 
@@ -223,5 +226,29 @@ test('what the API server says of its front proxy is followed', async () => {
   await allow(['front-proxy-client'])
   await eventually(async () => {
     expect(await direct(`${path}/load/load`, { headers, pair: frontProxy })).toBe(200)
+  })
+})
+
+test('a renewed certificate is served without a restart, and believed', async () => {
+  const { client, cluster } = world
+  const served = (): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+        resolve(socket.getPeerX509Certificate()?.fingerprint256 ?? '')
+        socket.destroy()
+      }).on('error', reject)
+    })
+  const before = await served()
+  const at = { namespace, name: 'keptn-certs' }
+  const damage = { 'ca.crt': 'garbage' }
+  await client.patch(Secret, { ...at, patchType: 'merge', patch: { stringData: damage } })
+  await eventually(async () => {
+    await writePair(decode((await client.get(Secret, at))?.data))
+    expect(await served()).not.toBe(before)
+  })
+  // A connection from before would prove nothing.
+  await cluster.restart('apiserver')
+  await eventually(async () => {
+    expect(JSON.parse(await raw(`${path}/load/load`))).toMatchObject(value)
   })
 })

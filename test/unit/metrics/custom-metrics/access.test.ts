@@ -7,7 +7,10 @@ const values = '/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop/keptnmetrics
 const authorities = createAuthorities()
 let proxyAuthority: Pair
 let pairs: Readonly<
-  Record<'serving' | 'proxy' | 'otherName' | 'stranger' | 'user' | 'server', Pair>
+  Record<
+    'serving' | 'proxy' | 'otherName' | 'stranger' | 'forged' | 'outlived' | 'user' | 'server',
+    Pair
+  >
 >
 let data: Readonly<Record<string, string>>
 let server: Awaited<ReturnType<typeof startServer>>
@@ -16,17 +19,21 @@ beforeAll(() => {
   proxyAuthority = authorities.authority('proxies')
   const users = authorities.authority('users')
   authorities.authority('strangers')
+  authorities.authority('forgers', 90, '/CN=proxies')
+  const brief = authorities.authority('brief', 10)
   pairs = {
     serving: authorities.authority('serving'),
     proxy: authorities.signed('proxies', 'proxy', '/CN=front-proxy-client'),
     otherName: authorities.signed('proxies', 'other', '/CN=somebody'),
     stranger: authorities.signed('strangers', 'stranger', '/CN=front-proxy-client'),
+    forged: authorities.signed('forgers', 'forged', '/CN=front-proxy-client'),
+    outlived: authorities.signed('brief', 'outlived', '/CN=front-proxy-client'),
     user: authorities.signed('users', 'user', '/O=team/O=shop/CN=jane'),
     server: authorities.signed('proxies', 'server', '/CN=front-proxy-client', 'serverAuth'),
   }
   data = {
     'client-ca-file': users.cert,
-    'requestheader-client-ca-file': proxyAuthority.cert,
+    'requestheader-client-ca-file': `${proxyAuthority.cert}${brief.cert}`,
     'requestheader-allowed-names': '["front-proxy-client"]',
     'requestheader-username-headers': '["X-Remote-User"]',
     'requestheader-uid-headers': '["X-Remote-Uid"]',
@@ -80,6 +87,12 @@ describe('who asks', () => {
     ])
   })
 
+  test('is believed from each of several authorities', async () => {
+    const { ask } = await start()
+    const by = { pair: pairs.outlived, headers: asRoot }
+    expect(await ask(path, by)).toMatchObject({ status: 200 })
+  })
+
   test('is whom their own certificate names, whatever the headers say', async () => {
     const { ask, reviewed } = await start()
     await ask(path, { pair: pairs.user, headers: asRoot })
@@ -95,6 +108,8 @@ describe('who asks', () => {
   test.each<[string, { readonly pair?: keyof typeof pairs; readonly inMs?: number }]>([
     ['no certificate', {}],
     ['a certificate of another authority', { pair: 'stranger' }],
+    ['a certificate of an authority of the same name', { pair: 'forged' }],
+    ['a certificate of an authority that has expired', { pair: 'outlived', inMs: 20 * day }],
     ['a certificate with a name that is not allowed', { pair: 'otherName' }],
     ['a certificate that is for servers', { pair: 'server' }],
     ['a certificate that has expired', { pair: 'proxy', inMs: 31 * day }],

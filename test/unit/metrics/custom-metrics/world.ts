@@ -40,12 +40,15 @@ export const createAuthorities = () => {
     return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
   }
   return {
-    authority: (name: string): Pair => make(name, `/CN=${name}`, 90),
+    authority: (name: string, days = 90, subject = `/CN=${name}`): Pair =>
+      make(name, subject, days),
     signed: (by: string, name: string, subject: string, usage = 'clientAuth'): Pair =>
       make(name, subject, 30, [
         ...['-CA', join(folder, `${by}.crt`), '-CAkey', join(folder, `${by}.key`)],
         ...['-addext', 'basicConstraints=critical,CA:FALSE'],
         ...['-addext', `extendedKeyUsage=${usage}`],
+        // As a forger would: the name of the authority is all there is to go by.
+        ...['-addext', 'authorityKeyIdentifier=none'],
       ]),
     remove: () => rmSync(folder, { recursive: true }),
   }
