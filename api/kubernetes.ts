@@ -379,6 +379,17 @@ export const CustomResourceDefinition = resource<CustomResourceDefinition>({
 })
 
 /** Where the pods behind a Service can be reached; the API server keeps one for itself, of the Service `kubernetes`. */
+/** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/api-service-v1/ */
+export interface APIService extends KubeObject {
+  readonly spec: { readonly caBundle?: string }
+}
+export const APIService = resource<APIService>({
+  group: 'apiregistration.k8s.io',
+  version: 'v1',
+  kind: 'APIService',
+  plural: 'apiservices',
+  namespaced: false,
+})
 export interface EndpointSlice extends KubeObject {
   readonly endpoints?: readonly { readonly addresses: readonly string[] }[]
   readonly ports?: readonly { readonly port?: number }[]

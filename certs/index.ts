@@ -1,17 +1,17 @@
 /**
- * Keeps the certificates in order for as long as the process runs: looks again whenever the Secret or our webhook
- * configuration changes, and as time passes. Every replica may do so.
+ * Keeps the certificates in order for as long as the process runs: looks again whenever the Secret, our webhook
+ * configuration or our APIServices change, and as time passes. Every replica may do so.
  *
  * @module
  */
 import type { Logger } from 'pino'
-import { MutatingWebhookConfiguration, Secret } from '../api/kubernetes.ts'
+import { APIService, MutatingWebhookConfiguration, Secret } from '../api/kubernetes.ts'
 import type { KubeObject } from '../api/object.ts'
 import { backOffMs, pause } from '../kube/back-off.ts'
 import type { Client } from '../kube/client.ts'
 import { startReflector } from '../kube/reflector.ts'
 import { ensureCertificates, secretName } from './bootstrap.ts'
-import { configurationName } from './inject.ts'
+import { apiServiceNames, configurationName } from './inject.ts'
 
 export { ensureCertificates } from './bootstrap.ts'
 
@@ -46,6 +46,9 @@ export const startCertificates = (options: {
       type: MutatingWebhookConfiguration,
       fieldSelector: `metadata.name=${configurationName}`,
     }),
+    ...apiServiceNames.map((name) =>
+      startReflector({ ...watched, type: APIService, fieldSelector: `metadata.name=${name}` }),
+    ),
   ]
   for (const { store } of reflectors) store.subscribe(() => wake.abort())
   signal.addEventListener('abort', () => wake.abort(), { once: true })

@@ -1,9 +1,9 @@
 /**
- * Tells the API server which authorities to trust when it calls our webhooks.
+ * Tells the API server which authorities to trust when it calls our webhooks, and when it passes requests on to our API.
  *
  * @module
  */
-import { MutatingWebhookConfiguration } from '../api/kubernetes.ts'
+import { APIService, MutatingWebhookConfiguration } from '../api/kubernetes.ts'
 import { keys } from '../identity/keys.ts'
 import type { Client } from '../kube/client.ts'
 import { isConflict, isNotFound } from '../kube/errors.ts'
@@ -11,13 +11,49 @@ import { isConflict, isNotFound } from '../kube/errors.ts'
 /** Our webhook configuration. Others are never touched. */
 export const configurationName = 'lifecycle-mutating-webhook-configuration'
 
+/** Our APIServices. */
+export const apiServiceNames = [
+  'v1beta1.custom.metrics.k8s.io',
+  'v1beta2.custom.metrics.k8s.io',
+] as const
+
 /**
- * Writes the bundle into our webhook configuration, where it differs. Says whether the configuration now holds it:
+ * Writes the bundle into our webhook configuration and our APIServices, where it differs. Says whether they now hold it:
  * `false` asks for another try, because somebody else wrote at the same time.
  *
- * Without the label another injector (cert-manager) takes care of it; a configuration that isn't there needs nothing.
+ * Without the label another injector (cert-manager) takes care of an object; one that isn't there needs nothing.
  */
 export const injectBundle = async (
+  client: Pick<Client, 'get' | 'patch'>,
+  bundle: string,
+): Promise<boolean> => {
+  if (!(await injectIntoWebhooks(client, bundle))) return false
+  for (const name of apiServiceNames) {
+    if (!(await injectIntoApiService(client, name, bundle))) return false
+  }
+  return true
+}
+
+const injectIntoApiService = async (
+  client: Pick<Client, 'get' | 'patch'>,
+  name: string,
+  bundle: string,
+): Promise<boolean> => {
+  const found = await client.get(APIService, { name })
+  if (found?.metadata.labels?.[keys.injectCertificate] !== 'true') return true
+  const caBundle = Buffer.from(bundle).toString('base64')
+  if (found.spec.caBundle === caBundle) return true
+  const { resourceVersion } = found.metadata
+  return wasWritten(() =>
+    client.patch(APIService, {
+      name,
+      patchType: 'merge',
+      patch: { metadata: { resourceVersion }, spec: { caBundle } },
+    }),
+  )
+}
+
+const injectIntoWebhooks = async (
   client: Pick<Client, 'get' | 'patch'>,
   bundle: string,
 ): Promise<boolean> => {
@@ -28,15 +64,21 @@ export const injectBundle = async (
     ({ clientConfig }) => clientConfig.caBundle !== caBundle,
   )
   if (differing.length === 0) return true
-  try {
-    await client.patch(MutatingWebhookConfiguration, {
+  return wasWritten(() =>
+    client.patch(MutatingWebhookConfiguration, {
       name: configurationName,
       patchType: 'strategic',
       patch: {
         metadata: { resourceVersion: found.metadata.resourceVersion },
         webhooks: differing.map(({ name }) => ({ name, clientConfig: { caBundle } })),
       },
-    })
+    }),
+  )
+}
+
+const wasWritten = async (write: () => Promise<unknown>): Promise<boolean> => {
+  try {
+    await write()
     return true
   } catch (error) {
     if (isConflict(error) || isNotFound(error)) return false

@@ -124,6 +124,24 @@ export const startLifecycle = (process: Process): Started => {
   }
 }
 
+/** Serves values to autoscalers, unless the settings say not to. */
+const serveCustomMetrics = (
+  process: Process,
+  metrics: ReturnType<typeof reflectMetrics>['stores']['metrics'],
+  isSynced: () => boolean,
+): Started => {
+  const settings = process.settings.customMetrics
+  if (settings === undefined) return { isReady: () => true, ended: Promise.resolve() }
+  let server: Started | undefined
+  // Loaded where it is wanted: with it comes a web server.
+  const start = async (): Promise<void> => {
+    const { startCustomMetrics } = await import('../metrics/custom-metrics/index.ts')
+    server = startCustomMetrics({ ...process, metrics, isSynced, settings })
+    await server.ended
+  }
+  return { isReady: () => server?.isReady() === true, ended: start() }
+}
+
 /** Starts the part metrics. */
 export const startMetrics = (process: Process): Started => {
   const { client, settings } = process
@@ -151,12 +169,15 @@ export const startMetrics = (process: Process): Started => {
       own,
     )
   }
-  const isReady = (): boolean => reflectors.every((reflector) => reflector.isSynced())
+  const isSynced = (): boolean => reflectors.every((reflector) => reflector.isSynced())
+  const customMetrics = serveCustomMetrics(process, stores.metrics, isSynced)
+  const isReady = (): boolean => isSynced() && customMetrics.isReady()
   return {
     isReady,
     ended: Promise.all([
       lead(process, leases.metrics, leading),
-      ...(settings.exposesMetrics ? [serveMetrics(process, { stores, isReady })] : []),
+      customMetrics.ended,
+      ...(settings.exposesMetrics ? [serveMetrics(process, { stores, isReady: isSynced })] : []),
     ]).then(() => undefined),
   }
 }

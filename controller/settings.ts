@@ -37,6 +37,8 @@ export interface ControllerSettings {
   readonly allowedSourceRanges: readonly string[]
   /** The only names and ranges that metric sources may have; empty: any that is not refused. */
   readonly allowedSources: readonly string[]
+  /** Where the custom metrics API is served, and the folder of its certificate. Not given: it is not served. */
+  readonly customMetrics?: { readonly port: number; readonly certificateFolder: string }
 }
 
 const isPart = (name: string): name is Part => (parts as readonly string[]).includes(name)
@@ -116,6 +118,16 @@ const imagesFor = (
   }
 }
 
+const customMetricsFor = (read: Read): Pick<ControllerSettings, 'customMetrics'> =>
+  flag(read, 'ENABLE_CUSTOM_METRICS_API_SERVICE', 'true')
+    ? {
+        customMetrics: {
+          port: port(read, 'CUSTOM_METRICS_PORT', '6443'),
+          certificateFolder: read('CERTIFICATE_FOLDER', '/var/run/gatekept/certificates'),
+        },
+      }
+    : {}
+
 /** Reads the settings. Throws a `SettingsError` that says what to change. */
 export const readSettings = (
   args: readonly string[],
@@ -152,5 +164,6 @@ export const readSettings = (
       isSourceEntry,
       'names, *.names and address ranges (CIDR)',
     ),
+    ...(chosen.has('metrics') ? customMetricsFor(read) : {}),
   }
 }

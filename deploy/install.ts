@@ -33,6 +33,7 @@ export interface Deployment {
 
 const isCrd = ({ kind }: Manifest): boolean => kind === 'CustomResourceDefinition'
 const isWebhook = ({ kind }: Manifest): boolean => kind.endsWith('WebhookConfiguration')
+const isApiService = ({ kind }: Manifest): boolean => kind === 'APIService'
 const isDeployment = ({ kind }: Manifest): boolean => kind === 'Deployment'
 
 const applyAll = async (objects: Objects, manifests: readonly Manifest[]): Promise<void> => {
@@ -173,6 +174,8 @@ export const undeployGatekept = async ({
   try {
     stage('Removing the webhooks, so that no pod is held any more')
     await removeAll(objects, manifests.filter(isWebhook))
+    // While nobody serves an API that is registered, no namespace can be deleted.
+    await removeAll(objects, manifests.filter(isApiService))
     stage('Stopping the processes')
     await removeAll(objects, manifests.filter(isDeployment))
     stage('Letting held pods go')

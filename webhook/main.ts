@@ -12,7 +12,7 @@ import { createClient } from '../kube/client.ts'
 import { inCluster } from '../kube/connection.ts'
 import { buildProbes } from '../telemetry/probes.ts'
 import { buildWebhook } from './app.ts'
-import { serveCertificate } from './certificate.ts'
+import { serveCertificate } from '../kube/serving-certificate.ts'
 import { watchCluster } from './cluster.ts'
 
 // Below the two seconds that the API server waits, with time left to answer.

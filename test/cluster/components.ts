@@ -170,6 +170,8 @@ const controllerManager: Make = (layout) => ({
       'use-service-account-credentials': true,
       'cluster-signing-cert-file': pki(layout, 'ca.crt'),
       'cluster-signing-key-file': pki(layout, 'ca.key'),
+      // Tests wait for it. Without an autoscaler in the cluster it does nothing.
+      'horizontal-pod-autoscaler-sync-period': '1s',
       // Nobody renews the lease of a node that is only an object; its pods would be evicted.
       ...(layout.node ? {} : { controllers: '*,-node-lifecycle-controller' }),
     }),

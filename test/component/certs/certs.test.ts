@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { MutatingWebhookConfiguration, Secret } from '../../../api/kubernetes.ts'
+import { APIService, MutatingWebhookConfiguration, Secret } from '../../../api/kubernetes.ts'
 import { ensureCertificates, startCertificates } from '../../../certs/index.ts'
 import { bundleOf, decode, renewalIn, type Contents } from '../../../certs/secret.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
@@ -34,8 +34,10 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   await cluster.kubectl(['delete', 'secret', at.name, '-n', namespace, '--ignore-not-found'])
-  await cluster.kubectl(['delete', '-f', install('webhook.yaml'), '--ignore-not-found'])
-  await cluster.kubectl(['create', '-f', install('webhook.yaml')])
+  for (const file of ['webhook.yaml', 'custom-metrics.yaml']) {
+    await cluster.kubectl(['delete', '-f', install(file), '--ignore-not-found'])
+    await cluster.kubectl(['create', '-f', install(file)])
+  }
 })
 
 const ensure = (by = client) => ensureCertificates({ client: by, namespace, log })
@@ -51,6 +53,14 @@ const bundles = async (): Promise<readonly string[]> => {
     Buffer.from(clientConfig.caBundle ?? '', 'base64').toString(),
   )
 }
+const apiServices = ['v1beta1.custom.metrics.k8s.io', 'v1beta2.custom.metrics.k8s.io']
+const apiBundles = () =>
+  Promise.all(
+    apiServices.map(async (name) => {
+      const found = await client.get(APIService, { name })
+      return Buffer.from(found?.spec.caBundle ?? '', 'base64').toString()
+    }),
+  )
 const versions = async () => {
   const found = await client.get(MutatingWebhookConfiguration, configuration)
   return [(await secret()).metadata.resourceVersion, found?.metadata.resourceVersion]
@@ -66,6 +76,7 @@ const isInOrder = async () => {
   const now = await contents()
   expect(renewalIn(now, namespace, new Date())).toBeUndefined()
   expect(await bundles()).toEqual([bundleOf(now), bundleOf(now)])
+  expect(await apiBundles()).toEqual([bundleOf(now), bundleOf(now)])
 }
 
 describe('a bootstrap', () => {
@@ -149,8 +160,10 @@ describe('a bootstrap', () => {
       ...['label', 'mutatingwebhookconfiguration', configuration.name],
       'keptn.sh/inject-cert-',
     ])
+    await cluster.kubectl(['label', 'apiservice', ...apiServices, 'keptn.sh/inject-cert-'])
     await ensure()
     expect(await bundles()).toEqual(['', ''])
+    expect(await apiBundles()).toEqual(['', ''])
   })
 })
 
@@ -174,6 +187,12 @@ describe("the controller's part", () => {
         ...configuration,
         patchType: 'strategic',
         patch: { webhooks: [{ name: 'mns.keptn.sh', clientConfig: { caBundle: null } }] },
+      })
+      await eventually(isInOrder)
+
+      await client.patch(APIService, {
+        ...{ name: 'v1beta2.custom.metrics.k8s.io', patchType: 'merge' },
+        patch: { spec: { caBundle: null } },
       })
       await eventually(isInOrder)
     } finally {

@@ -64,7 +64,21 @@ test('what is set counts', () => {
     exposedMetricsPort: 9998,
     allowedSourceRanges: ['10.0.0.0/8', '192.168.0.0/16'],
     allowedSources: ['prometheus.monitoring.svc', '*.example.com', 'fd00::/8'],
+    customMetrics: { port: 6443, certificateFolder: '/var/run/gatekept/certificates' },
   })
+})
+
+test('the custom metrics API is served where the metrics part is told to', () => {
+  const given = {
+    POD_NAME: 'metrics-1',
+    CUSTOM_METRICS_PORT: '7443',
+    CERTIFICATE_FOLDER: '/certificates',
+  }
+  const customMetrics = { port: 7443, certificateFolder: '/certificates' }
+  expect(readSettings(['--parts', 'metrics'], given)).toMatchObject({ customMetrics })
+  const off = { ...given, ENABLE_CUSTOM_METRICS_API_SERVICE: 'false' }
+  expect(readSettings(['--parts', 'metrics'], off)).not.toHaveProperty('customMetrics')
+  expect(readSettings(lifecycle, { ...environment, ...given })).not.toHaveProperty('customMetrics')
 })
 
 describe('a mistake is said in a sentence', () => {
@@ -94,6 +108,12 @@ describe('a mistake is said in a sentence', () => {
       'PROBE_PORT is "80a"',
     ],
     ['a port that is too high', lifecycle, { ...environment, PROBE_PORT: '65536' }, 'PROBE_PORT'],
+    [
+      'a switch that is none',
+      ['--parts', 'metrics'],
+      { POD_NAME: 'x', ENABLE_CUSTOM_METRICS_API_SERVICE: 'yes' },
+      'ENABLE_CUSTOM_METRICS_API_SERVICE is "yes"',
+    ],
     ['a log level that is none', lifecycle, { ...environment, LOG_LEVEL: 'loud' }, 'LOG_LEVEL'],
   ])('%s', (_, args, given, sentence) => {
     expect(() => readSettings(args, given)).toThrow(SettingsError)

@@ -1,5 +1,5 @@
 /**
- * The certificate that the webhook serves: read from a mounted Secret, and swapped in place when that changes.
+ * The certificate that a server of ours serves: read from a mounted Secret, and swapped in place when that changes.
  * A pair that can't be used is not taken; what was served before goes on being served.
  *
  * @module

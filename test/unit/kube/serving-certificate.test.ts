@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { createAuthority, issueServerCertificate, type Pair } from '../../../certs/authority.ts'
-import { readPrivateKey, serveCertificate, type KeyPair } from '../../../webhook/certificate.ts'
+import {
+  readPrivateKey,
+  serveCertificate,
+  type KeyPair,
+} from '../../../kube/serving-certificate.ts'
 import { eventually } from '../../eventually.ts'
 import { keptnPair } from '../certs/keptn.ts'
 

@@ -1,0 +1,112 @@
+/**
+ * Asks the API server who a token belongs to and what a user may do, and remembers the answers for a few seconds.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto'
+import type { Client } from '../../kube/client.ts'
+import type { User } from './front-proxy.ts'
+
+/** What a user wants to do: with a resource, or with a path that is none. */
+export type Attributes =
+  | {
+      readonly namespace?: string
+      readonly verb: string
+      readonly group: string
+      readonly version: string
+      readonly resource: string
+      readonly subresource?: string
+      readonly name?: string
+    }
+  | { readonly path: string; readonly verb: string }
+
+/** The API server's answers. */
+export interface Reviews {
+  /** Who has this token; `undefined`: nobody. Rejects when the API server can't be asked. */
+  readonly userOfToken: (token: string) => Promise<User | undefined>
+  /** Whether a user may do something. Rejects when the API server can't be asked. */
+  readonly mayDo: (user: User, attributes: Attributes) => Promise<boolean>
+}
+
+/** How long a right that was taken away goes on, at most; what Kubernetes' own servers take. */
+const rememberedMs = 10_000
+/** Whoever makes up names or tokens must not fill our memory. */
+const maxRemembered = 1_000
+const timeoutMs = 5_000
+
+/** Makes reviews by an API server. */
+export const createReviews = (
+  client: Pick<Client, 'raw'>,
+  now: () => number = () => performance.now(),
+): Reviews => {
+  const tokens = remember<User | undefined>(now)
+  const rights = remember<boolean>(now)
+
+  const review = async (group: string, resource: string, kind: string, spec: object) => {
+    const answer = await client.raw(
+      {
+        method: 'POST',
+        path: `/apis/${group}/v1/${resource}`,
+        body: { apiVersion: `${group}/v1`, kind, spec },
+      },
+      { timeoutMs, signal: AbortSignal.timeout(timeoutMs) },
+    )
+    return (answer as { readonly status?: Readonly<Record<string, unknown>> }).status ?? {}
+  }
+
+  return {
+    userOfToken: (token) =>
+      // The token itself has no business in memory for longer than its request.
+      tokens(createHash('sha256').update(token).digest('base64'), async () => {
+        const status = await review('authentication.k8s.io', 'tokenreviews', 'TokenReview', {
+          token,
+        })
+        return status['authenticated'] === true ? userIn(status['user']) : undefined
+      }),
+    mayDo: (user, attributes) =>
+      rights(JSON.stringify([user, attributes]), async () => {
+        const { username, ...rest } = user
+        const status = await review(
+          'authorization.k8s.io',
+          'subjectaccessreviews',
+          'SubjectAccessReview',
+          {
+            user: username,
+            ...rest,
+            ...('path' in attributes
+              ? { nonResourceAttributes: attributes }
+              : { resourceAttributes: attributes }),
+          },
+        )
+        return status['allowed'] === true
+      }),
+  }
+}
+
+const userIn = (user: unknown): User | undefined => {
+  const { username, uid, groups, extra } = (user ?? {}) as Partial<User>
+  if (username === undefined || username === '') return undefined
+  return { username, ...(uid !== undefined && { uid }), groups: groups ?? [], extra: extra ?? {} }
+}
+
+/** Answers by key. The same question at the same time is asked once, and an error is not remembered. */
+const remember = <T>(now: () => number) => {
+  const known = new Map<string, { readonly until: number; readonly answer: Promise<T> }>()
+  return (key: string, ask: () => Promise<T>): Promise<T> => {
+    const found = known.get(key)
+    if (found !== undefined && now() < found.until) return found.answer
+    // Deleted first, so that the oldest are the first of the map.
+    known.delete(key)
+    const answer = ask()
+    const entry = { until: now() + rememberedMs, answer }
+    known.set(key, entry)
+    answer.catch(() => {
+      if (known.get(key) === entry) known.delete(key)
+    })
+    for (const oldest of known.keys()) {
+      if (known.size <= maxRemembered) break
+      known.delete(oldest)
+    }
+    return answer
+  }
+}
