@@ -19,6 +19,7 @@ import { lifecycleOne } from './lifecycle-one.ts'
 import { lifecycleScale } from './lifecycle-scale.ts'
 import { loadAverage, machineFacts } from './machine.ts'
 import { memory } from './memory.ts'
+import { metricsFanout } from './metrics-fanout.ts'
 import { detailsTable, figuresTable, isMet, type Result } from './result.ts'
 import { defaultSizes, parseCount, parseCounts, type Sizes } from './sizes.ts'
 import { tasksBurst } from './tasks-burst.ts'
@@ -28,8 +29,8 @@ type Benchmarks<Given extends readonly unknown[]> = Readonly<
   Record<string, (...given: Given) => Promise<Result>>
 >
 
-/** Those that need no cluster; they run first. */
-const inProcess: Benchmarks<[]> = { 'decide-app': decideApp }
+/** Those that need no installation; they run first. */
+const alone: Benchmarks<[]> = { 'decide-app': decideApp, 'metrics-fanout': metricsFanout }
 
 /**
  * In the order in which they run: `memory` finds the workloads of `gate-zero`, and nothing of what loads the processes; what
@@ -47,7 +48,7 @@ const onCluster: Benchmarks<[World, Sizes]> = {
   'lifecycle-scale': lifecycleScale,
 }
 
-const allNames = [...Object.keys(inProcess), ...Object.keys(onCluster)]
+const allNames = [...Object.keys(alone), ...Object.keys(onCluster)]
 
 interface Run extends Result {
   readonly loadAverage: { readonly before: number; readonly after: number }
@@ -117,7 +118,7 @@ const bench = async (
   const machine = await machineFacts()
   const needsCluster = asked.some((name) => name in onCluster)
   const runs = [
-    ...(await runAll(inProcess, asked)),
+    ...(await runAll(alone, asked)),
     ...(needsCluster ? await inWorld((world) => runAll(onCluster, asked, world, options)) : []),
   ]
   await mkdir(dirname(options.json), { recursive: true })
