@@ -22,7 +22,7 @@ const endlessSource = 1
 
 /** Each metric is due twice in a turn. */
 const turnMs = 2 * intervalSeconds * 1000
-const pairsOfTurns = 1
+const pairsOfTurns = 4
 /** So long that every metric is overdue. */
 const awayMs = (intervalSeconds + 5) * 1000
 const namespace = 'bench'
