@@ -5,10 +5,12 @@
  * busy. When a query ends, its key is woken, and the next pass takes the outcome. Per key there is one query at a time. Per
  * source few are in flight, and more wait their turn, so that one slow source takes no place from others.
  *
- * Nothing here outlives the process, and nothing has to: what was not stored is asked again.
+ * Nothing here outlives the process, and nothing has to: what was not stored is asked again. What a former process has asked, and
+ * is overdue when this one begins, is asked over some seconds: all at once, it would be due together ever after.
  *
  * @module
  */
+import { createHash } from 'node:crypto'
 import type { Store } from '../kube/store.ts'
 import type { Outcome } from './outcome.ts'
 
@@ -51,6 +53,8 @@ export interface Measurements {
 interface Entry {
   readonly inquiry: Inquiry
   readonly abort: AbortController
+  /** While it is not even waiting for its turn. */
+  stopWaiting?: () => void
   measurement?: Measurement
   error?: Error
 }
@@ -61,8 +65,11 @@ export const createMeasurements = (options: {
   readonly signal: AbortSignal
   readonly perSource?: number
   readonly inAll?: number
+  /** Runs something after a while, and answers how to prevent it. */
+  readonly later?: (run: () => void, ms: number) => () => void
 }): Measurements => {
-  const { now, signal, perSource = 4, inAll = 64 } = options
+  const { now, signal, perSource = 4, inAll = 64, later = afterMs } = options
+  const begunAt = now()
   const entries = new Map<string, Entry>()
   const waiting = new Set<Entry>()
   const running = new Map<string, number>()
@@ -107,6 +114,7 @@ export const createMeasurements = (options: {
     if (entry === undefined) return
     entries.delete(key)
     waiting.delete(entry)
+    entry.stopWaiting?.()
     entry.abort.abort()
   }
 
@@ -136,10 +144,15 @@ export const createMeasurements = (options: {
       const before = entries.get(inquiry.key)
       if (before?.inquiry.id === inquiry.id && before.measurement === undefined) return
       forget(inquiry.key)
-      const entry = { inquiry, abort: new AbortController() }
+      const entry: Entry = { inquiry, abort: new AbortController() }
       entries.set(inquiry.key, entry)
-      waiting.add(entry)
-      startWaiting()
+      const take = (): void => {
+        waiting.add(entry)
+        startWaiting()
+      }
+      const patienceMs = spreadMs(inquiry, begunAt, now())
+      if (patienceMs > 0) entry.stopWaiting = later(take, patienceMs)
+      else take()
     },
     forget,
     ended: {
@@ -164,3 +177,24 @@ const nextSecond = (now: Date, after: Date | undefined): Date => {
   const second = Math.floor(now.getTime() / 1000) * 1000
   return new Date(second === after?.getTime() ? second + 1000 : second)
 }
+
+const afterMs = (run: () => void, ms: number): (() => void) => {
+  const timer = setTimeout(run, ms)
+  return () => clearTimeout(timer)
+}
+
+/** Over how long overdue inquiries are spread at most, and which part of their age. */
+const longestSpreadMs = 10_000
+const spreadOfAge = 1 / 2
+
+/** How long an inquiry has to wait that was last made before this process began, counted from that beginning. */
+const spreadMs = ({ key, after }: Inquiry, begunAt: Date, now: Date): number => {
+  if (after === undefined || after >= begunAt) return 0
+  const ageMs = begunAt.getTime() - after.getTime()
+  const windowMs = Math.min(longestSpreadMs, ageMs * spreadOfAge)
+  return shareOf(key) * windowMs - (now.getTime() - begunAt.getTime())
+}
+
+/** Between 0 and 1, always the same for the same key, and spread evenly over many. */
+const shareOf = (key: string): number =>
+  createHash('sha256').update(key).digest().readUInt32BE() / 2 ** 32

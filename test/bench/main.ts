@@ -20,6 +20,7 @@ import { lifecycleOne } from './lifecycle-one.ts'
 import { lifecycleScale } from './lifecycle-scale.ts'
 import { loadAverage, machineFacts } from './machine.ts'
 import { memory } from './memory.ts'
+import { metricsFanout } from './metrics-fanout.ts'
 import { detailsTable, figuresTable, isMet, type Result } from './result.ts'
 import { defaultSizes, parseCount, parseCounts, type Sizes } from './sizes.ts'
 import { tasksBurst } from './tasks-burst.ts'
@@ -29,10 +30,11 @@ type Benchmarks<Given extends readonly unknown[]> = Readonly<
   Record<string, (...given: Given) => Promise<Result>>
 >
 
-/** Those that need no installation, at most an API server of their own; they run first. */
-const inProcess: Benchmarks<[]> = {
+/** Those that need no installation, at most a control plane of their own; they run first. */
+const alone: Benchmarks<[]> = {
   'decide-app': decideApp,
   'analysis-parallel': analysisParallel,
+  'metrics-fanout': metricsFanout,
 }
 
 /**
@@ -51,7 +53,7 @@ const onCluster: Benchmarks<[World, Sizes]> = {
   'lifecycle-scale': lifecycleScale,
 }
 
-const allNames = [...Object.keys(inProcess), ...Object.keys(onCluster)]
+const allNames = [...Object.keys(alone), ...Object.keys(onCluster)]
 
 interface Run extends Result {
   readonly loadAverage: { readonly before: number; readonly after: number }
@@ -121,7 +123,7 @@ const bench = async (
   const machine = await machineFacts()
   const needsCluster = asked.some((name) => name in onCluster)
   const runs = [
-    ...(await runAll(inProcess, asked)),
+    ...(await runAll(alone, asked)),
     ...(needsCluster ? await inWorld((world) => runAll(onCluster, asked, world, options)) : []),
   ]
   await mkdir(dirname(options.json), { recursive: true })

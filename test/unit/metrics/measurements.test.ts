@@ -12,7 +12,16 @@ afterEach(() => {
 const start = (limits: { readonly perSource?: number; readonly inAll?: number } = {}) => {
   term = new AbortController()
   const clock = { now: new Date('2026-01-01T00:00:00.9Z') }
-  const measurements = createMeasurements({ now: () => clock.now, signal: term.signal, ...limits })
+  const waits = new Map<number, () => void>()
+  const measurements = createMeasurements({
+    now: () => clock.now,
+    signal: term.signal,
+    later: (run, ms) => {
+      waits.set(ms, run)
+      return () => waits.delete(ms)
+    },
+    ...limits,
+  })
   const open = new Map<string, { end: (outcome: Outcome) => void; fail: (error: Error) => void }>()
   const aborted: string[] = []
   const inquiry = (key: string, over: Partial<Inquiry> = {}): Inquiry => ({
@@ -31,7 +40,7 @@ const start = (limits: { readonly perSource?: number; readonly inAll?: number } 
   })
   const told: string[] = []
   measurements.ended.subscribe(({ now }) => told.push(String(now)))
-  return { measurements, inquiry, open, aborted, told, clock }
+  return { measurements, inquiry, open, aborted, told, clock, waits }
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -101,8 +110,9 @@ test('a bug in a source is thrown at whoever asks, once', async () => {
 })
 
 test('no instant is the one that was stored last, so that what is stored is recognised', async () => {
-  const { measurements, inquiry, open } = start()
+  const { measurements, inquiry, open, waits } = start()
   measurements.ask(inquiry('a', { after: new Date('2026-01-01T00:00:00Z') }))
+  for (const run of waits.values()) run()
   open.get('a')?.end(value)
   await turn()
   const progress = measurements.progress('a')
@@ -118,4 +128,53 @@ test('the end of a term ends what is under way, and tells nothing more', async (
   await turn()
   expect(aborted).toEqual(['a'])
   expect(told).toEqual([])
+})
+
+const begunAt = Date.parse('2026-01-01T00:00:00.9Z')
+const before = (ms: number): Date => new Date(begunAt - ms)
+
+test('what a former process asked is asked over ten seconds', () => {
+  const { measurements, inquiry, open, waits } = start({ perSource: 1_000, inAll: 1_000 })
+  const keys = Array.from({ length: 1_000 }, (_, index) => `shop/metric-${index}`)
+  for (const key of keys) measurements.ask(inquiry(key, { after: before(60_000) }))
+  expect(open.size).toBe(0)
+  const seconds = [...waits.keys()].map((ms) => Math.floor(ms / 1000))
+  expect(seconds).toHaveLength(1_000)
+  for (let second = 0; second < 10; second++) {
+    const count = seconds.filter((one) => one === second).length
+    expect(count).toBeGreaterThan(50)
+    expect(count).toBeLessThan(150)
+  }
+  for (const run of waits.values()) run()
+  expect(open.size).toBe(1_000)
+})
+
+test('what is asked often waits no longer than half of its age', () => {
+  const { measurements, inquiry, waits } = start()
+  for (let index = 0; index < 100; index++) {
+    measurements.ask(inquiry(`shop/${index}`, { after: before(2_000) }))
+  }
+  expect(Math.max(...waits.keys())).toBeLessThanOrEqual(1_000)
+})
+
+test('what is new, or is due later, or was asked by this process, does not wait', () => {
+  const { measurements, inquiry, open, clock, waits } = start({ perSource: 9 })
+  measurements.ask(inquiry('new'))
+  measurements.ask(inquiry('asked-since', { after: new Date(begunAt + 100) }))
+  clock.now = new Date(begunAt + 10_000)
+  measurements.ask(inquiry('due-later', { after: before(20_000) }))
+  expect([...open.keys()]).toEqual(['new', 'asked-since', 'due-later'])
+  expect(waits.size).toBe(0)
+})
+
+test('what waits is under way, and is forgotten with its key', () => {
+  const { measurements, inquiry, open, waits } = start()
+  const asked = inquiry('shop/a', { after: before(60_000) })
+  measurements.ask(asked)
+  measurements.ask(asked)
+  expect(waits.size).toBe(1)
+  expect(measurements.progress('shop/a')).toEqual({ kind: 'under-way', id: '1' })
+  measurements.forget('shop/a')
+  expect(waits.size).toBe(0)
+  expect(open.size).toBe(0)
 })
