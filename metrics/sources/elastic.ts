@@ -119,7 +119,10 @@ const leavesOf = (json: object): readonly Leaf[] => {
   const open: Leaf[] = [{ path: '', value: json }]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { path, value } = next
-    if (path.length > longestPath) continue
+    // Not passed over: it might be a second place that the path leads to.
+    if (path.length > longestPath) {
+      throw new ProviderError('The reply is nested more deeply than it can be searched')
+    }
     if (typeof value !== 'object' || value === null) leaves.push(next)
     else for (const one of inside(path, value).toReversed()) open.push(one)
   }
