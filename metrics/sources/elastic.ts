@@ -73,6 +73,7 @@ const isPartial = ({ timed_out, _shards }: Static<typeof answer>): boolean =>
 
 /** A value that is not an object, and where it is. */
 interface Leaf {
+  /** Each name with a dot in front: one may be empty. */
   readonly path: string
   readonly value: unknown
 }
@@ -84,13 +85,13 @@ const numbersAt = (
   { quote }: SourceAccess,
 ): readonly Sample[] => {
   const leaves = leavesOf(json)
-  const exact = leaves.filter((leaf) => leaf.path === path)
+  const exact = leaves.filter((leaf) => leaf.path === `.${path}`)
   for (const { value } of exact) {
     if (numberOf(value) !== undefined) continue
     throw new ProviderError(`What the reply holds at "${quote(path)}" is not a number`)
   }
   const found =
-    exact.length > 0 ? exact : leaves.filter((leaf) => `.${leaf.path}.`.includes(`.${path}.`))
+    exact.length > 0 ? exact : leaves.filter((leaf) => `${leaf.path}.`.includes(`.${path}.`))
   return found.flatMap(({ path: series, value }) => {
     const number = numberOf(value) ?? null
     return number === null ? [] : [{ series, at, value: number }]
@@ -118,7 +119,10 @@ const leavesOf = (json: object): readonly Leaf[] => {
   const open: Leaf[] = [{ path: '', value: json }]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { path, value } = next
-    if (path.length > longestPath) continue
+    // Not passed over: it might be a second place that the path leads to.
+    if (path.length > longestPath) {
+      throw new ProviderError('The reply is nested more deeply than it can be searched')
+    }
     if (typeof value !== 'object' || value === null) leaves.push(next)
     else for (const one of inside(path, value).toReversed()) open.push(one)
   }
@@ -129,6 +133,6 @@ const inside = (path: string, value: object): readonly Leaf[] =>
   Array.isArray(value)
     ? value.map((item: unknown) => ({ path, value: item }))
     : Object.entries(value).map(([name, item]: [string, unknown]) => ({
-        path: path === '' ? name : `${path}.${name}`,
+        path: `${path}.${name}`,
         value: item,
       }))

@@ -20,7 +20,10 @@ const items = (value: unknown): readonly unknown[] => (Array.isArray(value) ? va
 const isNumber = (value: unknown): value is number => typeof value === 'number'
 
 const prometheus = (json: unknown): Numbers => {
-  const series = items(member(member(json, 'data'), 'result'))
+  // A series without a sample says nothing.
+  const series = items(member(member(json, 'data'), 'result')).filter(
+    (one) => !Array.isArray(member(one, 'values')) || items(member(one, 'values')).length > 0,
+  )
   if (member(json, 'status') !== 'success' || series.length !== 1) return []
   const [one] = series
   const points = Array.isArray(member(one, 'values'))

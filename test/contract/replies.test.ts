@@ -144,6 +144,7 @@ const outcomes: Readonly<Record<string, Readonly<Record<string, Outcome>>>> = {
     'not-a-number': notANumber('NaN'),
     // The path is there in full, and once more at the end of another.
     'two-places': value('5.000000'),
+    nameless: value('5.000000'),
     'not-all-shards': error('The search was not done on all of the data'),
     'timed-out': error('The search was not done on all of the data'),
     'bad-query': refused('parsing_exception: unknown query [mtach] did you mean [match]?'),
