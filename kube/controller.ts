@@ -22,7 +22,7 @@
 import type { Logger } from 'pino'
 import type { KubeObject, ResourceType } from '../api/object.ts'
 import { NotSentError, type Client } from './client.ts'
-import type { Action, Decision, Transition } from './decision.ts'
+import type { Action, Create, Decision, Transition } from './decision.ts'
 import {
   ApiError,
   isAlreadyExists,
@@ -161,6 +161,13 @@ export const runController = async <Seen, Status>(
   windDown.end()
 }
 
+/** What may have been written, or not. */
+interface Doubt {
+  readonly subject: Subject
+  /** What was to be made for it, if that is what was not answered. */
+  readonly made: Create | undefined
+}
+
 interface Loop<Seen, Status> {
   readonly controller: Controller<Seen, Status>
   readonly runtime: Runtime
@@ -171,8 +178,8 @@ interface Loop<Seen, Status> {
   readonly conflicts: Map<string, number>
   /** By when what may wait of a key is done. */
   readonly postponed: Map<string, Date>
-  /** The object of a key of which nobody knows whether something was written for it: the answer is missing. */
-  readonly doubtful: Map<string, Subject>
+  /** The keys for which a write was not answered. */
+  readonly doubtful: Map<string, Doubt>
 }
 
 const onAbort = (signal: AbortSignal, run: () => void): void => {
@@ -334,29 +341,32 @@ const decideAndApply = async <Seen, Status>(
 }
 
 /**
- * Reads the object anew for which a write was never answered: its stores must not be behind what we wrote, and what was made
- * for it must not be made again where it is gone, and what was made with it.
+ * Reads anew what a write without an answer was about: the stores must not be behind what we wrote. What is there is not asked
+ * for again: such a request may be on its way until it is gone. The object is read last: what goes with it is gone after it.
  */
 const settleDoubt = async <Seen, Status>(
   { doubtful, writer }: Loop<Seen, Status>,
   key: string,
 ): Promise<void> => {
-  const subject = doubtful.get(key)
-  if (subject === undefined) return
-  const { namespace, name } = subject.object.metadata
-  await writer.refresh(subject.type, atOf(namespace, name))
+  const doubt = doubtful.get(key)
+  if (doubt === undefined) return
+  const { subject, made } = doubt
+  for (const { type, object } of made === undefined ? [subject] : [made, subject]) {
+    const { namespace, name } = object.metadata
+    await writer.refresh(type, atOf(namespace, name))
+  }
   doubtful.delete(key)
 }
 
 /** Notes that something may have been written for a key, or not, where that is what an error leaves open. */
-const doubt = <Seen, Status>(
+const noteDoubt = <Seen, Status>(
   { controller, doubtful }: Loop<Seen, Status>,
   { key, seen }: { readonly key: string; readonly seen: Seen },
-  error: unknown,
+  { error, action }: { readonly error: unknown; readonly action?: Action },
 ): void => {
-  if (isUnavailable(error) && controller.subject !== undefined) {
-    doubtful.set(key, controller.subject(seen))
-  }
+  if (!isUnavailable(error) || controller.subject === undefined) return
+  const made = action?.kind === 'create' ? action : undefined
+  doubtful.set(key, { subject: controller.subject(seen), made })
 }
 
 const carryOut = async <Seen, Status>(
@@ -367,14 +377,14 @@ const carryOut = async <Seen, Status>(
   const { controller, runtime, log, queue, writer } = loop
   const failure = await applyAll(writer, planned.actions)
   if (failure === undefined) controller.applied?.(seen, planned.actions)
-  else doubt(loop, { key, seen }, failure.error)
+  else noteDoubt(loop, { key, seen }, failure)
   const decision = failure === undefined ? planned : afterFailure(controller, seen, failure)
   if (decision.status !== undefined) {
     try {
       const isThere = await storeStatus(writer, subjectOf(controller, seen), decision.status)
       if (!isThere) return 'gone'
     } catch (error) {
-      doubt(loop, { key, seen }, error)
+      noteDoubt(loop, { key, seen }, { error })
       throw error
     }
   }

@@ -255,10 +255,24 @@ const begin = async (sources: Reading, about: About): Promise<Seen | undefined> 
   const seen: Seen = { ...about, ...definitionsFor(sources, about.task), job: { kind: 'none' } }
   const plan = planOf(about.task, definedIn(seen), about.settings.namespace)
   if (plan.kind === 'stalled' || plan.kind === 'waiting') return seen
+  const job = await madeInEarlierTerm(sources, about.task)
+  if (job !== undefined) return follow(sources, about, job)
   const task = await asOfThisTerm(sources, about.task)
   if (task === undefined) return undefined
   if (hasJob(task) || isTerminal(task.status?.status)) return findJob(sources, { ...about, task })
   return { ...seen, task, prerequisites: await prerequisitesOf(sources, task, plan) }
+}
+
+/** A Job that a former leader has made, and that the store may not know. While it is there, none is asked for. */
+const madeInEarlierTerm = async (
+  { client, isOfTerm }: Reading,
+  task: KeptnTask,
+): Promise<FollowedJob | undefined> => {
+  if (await isOfTerm(task)) return undefined
+  const { namespace = '', uid } = task.metadata
+  const [name = ''] = jobNames(task)
+  const job = await client.get(Job, { namespace, name })
+  return job !== undefined && controllerOf(job)?.uid === uid ? taskJobs.project(job) : undefined
 }
 
 /**

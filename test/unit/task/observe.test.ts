@@ -124,7 +124,7 @@ test('a task whose version is given up is stopped, though its Job has no label o
 
 const createsJob = [{ kind: 'create', type: { kind: 'Job' } }]
 
-test('a task of an earlier term costs a request before it starts', async () => {
+test('a task of an earlier term costs two requests before it starts', async () => {
   const { asked, decision, lookOnce } = await look({
     task: aTask(),
     definition: aDefinition(),
@@ -132,7 +132,14 @@ test('a task of an earlier term costs a request before it starts', async () => {
   })
   expect(decision?.actions).toMatchObject(createsJob)
   await lookOnce()
-  expect(asked).toEqual(['version', 'KeptnTask', 'KeptnTask'])
+  expect(asked).toEqual(['version', 'Job', 'KeptnTask', 'Job', 'KeptnTask'])
+})
+
+test('a Job of an earlier term that no store knows is followed, and not asked for again', async () => {
+  const task = aTask()
+  const live = { Job: aJob(task), KeptnTask: task }
+  const { decision } = await look({ task, definition: aDefinition(), live })
+  expect(decision).toMatchObject({ status: { jobUid: 'job-1' }, actions: [] })
 })
 
 test('a task of this term costs none', async () => {
