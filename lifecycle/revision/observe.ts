@@ -277,6 +277,10 @@ export const revisionKeysOfWorkload =
     if (present?.metadata.uid !== uid || isLeaving(present)) {
       return unrecorded(stores, namespace, name)
     }
+    const { kind, uid: owner } = present.spec.resourceReference
+    if (kind === 'DaemonSet') {
+      return stores.daemonSets.by('uid', owner).flatMap(revisionKeysOfDaemonSet({ stores }))
+    }
     const wanted = wantedByOwner(stores, present)
     return wanted === undefined || wanted === present.spec.revision
       ? []

@@ -1,7 +1,7 @@
 /** Which revision is current follows from objects that may be seen after the pods: these must wake it again. */
 import { expect, test } from '@jest/globals'
 import type { KeptnWorkload } from '../../../api/index.ts'
-import type { ReplicaSet, StatefulSet } from '../../../api/kubernetes.ts'
+import type { DaemonSet, ReplicaSet, StatefulSet } from '../../../api/kubernetes.ts'
 import type { KubeObject } from '../../../api/object.ts'
 import {
   revisionKeysOfReplicaSet,
@@ -82,6 +82,13 @@ const heldPod = (name: string, of: string, workloadKey = 'cart'): KubeObject => 
   return { apiVersion, kind, metadata: { ...data, annotations } }
 }
 
+const agent: DaemonSet = {
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  metadata: metadata('cart'),
+  spec: { template: { spec: { containers: [] } } },
+}
+
 /** Pods of two revisions of one workload, of which a version records the first, and of a revision of another workload. */
 const held = (workloads: readonly KeptnWorkload[], sets: readonly StatefulSet[] = []) =>
   ({
@@ -94,6 +101,7 @@ const held = (workloads: readonly KeptnWorkload[], sets: readonly StatefulSet[] 
       workloadVersions: filledStore([workloadVersion()], lifecycleIndexes.workloadVersions),
       replicaSets: filledStore([], {}),
       statefulSets: filledStore(sets, {}),
+      daemonSets: filledStore([agent], { uid: (set: DaemonSet) => [set.metadata.uid] }),
     },
   }) as unknown as Pick<RevisionReader, 'stores'>
 
@@ -128,6 +136,17 @@ test('a KeptnWorkload that was moved back wakes the revision that its owner want
   const woken = (present: KeptnWorkload) => revisionKeysOfWorkload(held([present], [set]))(present)
   expect(woken(at('uid-db/db-2'))).toEqual(['shop/uid-db/db-1'])
   expect(woken(at('uid-db/db-1'))).toEqual([])
+})
+
+test('one of a DaemonSet wakes the recorded revisions that it is not at: one of them may be wanted', () => {
+  const at = (revision: string): KeptnWorkload => {
+    const { spec, ...rest } = workload()
+    const resourceReference = { uid: 'uid-cart', kind: 'DaemonSet', name: 'cart' }
+    return { ...rest, spec: { ...spec, resourceReference, revision } }
+  }
+  const woken = (present: KeptnWorkload) => revisionKeysOfWorkload(held([present]))(present)
+  expect(woken(at('uid-cart/3'))).toEqual(['shop/uid-cart'])
+  expect(woken(at('uid-cart'))).toEqual([])
 })
 
 test('a version wakes the revisions that it records, and those whose turn it is', () => {
