@@ -8,6 +8,8 @@ const text = (schema: StructuralSchema, name: string): unknown => {
   if (Array.isArray(schema['enum'])) return schema['enum'].at(-1)
   if (schema.format === 'date-time') return `2026-01-02T0${name === 'to' ? 4 : 3}:04:05Z`
   if (schema.format === 'byte') return 'Z2F0ZQ=='
+  // Its form is told by a rule, and no pattern.
+  if (name === 'evaluationTarget') return '>=10 <20'
   return 'pattern' in schema ? (patterned[name] ?? '7m') : `some ${name}`
 }
 
@@ -18,7 +20,6 @@ const patterned: Readonly<Record<string, string>> = {
   path: '/a?b={{query}}',
   valuePath: '$.a[0]',
   sha256: '0123456789abcDEF'.repeat(4),
-  evaluationTarget: '>=10 <20',
 }
 
 const object = ({ properties, additionalProperties }: StructuralSchema): unknown =>
