@@ -20,6 +20,8 @@ const patterned: Readonly<Record<string, string>> = {
   path: '/a?b={{query}}',
   valuePath: '$.a[0]',
   sha256: '0123456789abcDEF'.repeat(4),
+  allowed: '10.0.0.0/8',
+  refused: '192.0.2.1',
 }
 
 const object = ({ properties, additionalProperties }: StructuralSchema): unknown =>
