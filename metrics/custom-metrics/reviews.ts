@@ -28,6 +28,13 @@ export interface Reviews {
   readonly mayDo: (user: User, attributes: Attributes) => Promise<boolean>
 }
 
+/**
+ * Whoever is in it may do anything, whatever an API server would say: as for every server that is made with Kubernetes' library.
+ * The API server asks us as one of it, again and again, which resources we have.
+ * https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles
+ */
+const mayDoAnything = 'system:masters'
+
 /** How long a right that was taken away goes on, at most; what Kubernetes' own servers take. */
 const rememberedMs = 10_000
 /** Whoever makes up names or tokens must not fill our memory. */
@@ -63,7 +70,8 @@ export const createReviews = (
         })
         return status['authenticated'] === true ? userIn(status['user']) : undefined
       }),
-    mayDo: (user, attributes) =>
+    mayDo: async (user, attributes) =>
+      user.groups.includes(mayDoAnything) ||
       rights(JSON.stringify([user, attributes]), async () => {
         const { username, ...rest } = user
         const status = await review(

@@ -39,6 +39,14 @@ test('a right is asked for in the words of Kubernetes', async () => {
   ])
 })
 
+test('nobody is asked about those who may do anything', async () => {
+  answer = () => Promise.resolve({ status: { allowed: false } })
+  const groups = ['system:authenticated', 'system:masters']
+  expect(await reviews.mayDo({ ...jane, groups }, attributes)).toBe(true)
+  expect(asked).toEqual([])
+  expect(await reviews.mayDo({ ...jane, groups: ['masters'] }, attributes)).toBe(false)
+})
+
 test.each([[{ allowed: false }], [{ allowed: 'yes' }], [{}], [undefined]])(
   'only a plain yes is one: %j',
   async (status) => {
