@@ -357,7 +357,8 @@ const questionOf = (
   }
 }
 
-const blocked = (reason: Blocked['reason'], message: string): Blocked => ({
+/** Something that a person has to change. */
+export const blocked = (reason: Blocked['reason'], message: string): Blocked => ({
   kind: 'blocked',
   reason,
   message,
