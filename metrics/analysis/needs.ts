@@ -51,6 +51,7 @@ export interface Blocked {
     | 'DefinitionInvalid'
     | 'DefinitionNotFound'
     | 'ProviderNotFound'
+    | 'ProviderNotGranted'
     | 'ProviderUnsupported'
     | 'TemplateNotFound'
     | 'TemplateUnreadable'
@@ -332,8 +333,28 @@ const askableOf = (asked: Asked): Askable | Blocked => {
   if (filled.kind === 'unreadable') return templateUnreadable(name, filled.place)
   const provider = providers(template.spec.provider)
   if (provider === undefined) return providerMissing(template, definition.metadata.namespace)
+  if (!isGranted(template, provider)) return providerNotGranted(template, provider)
   if (findSource(provider.spec.type ?? '') === undefined) return providerUnsupported(provider)
   return { kind: 'askable', provider, question: questionOf(filled.query, provider, span) }
+}
+
+/**
+ * Whether a template may have its query asked with the Secret of a provider. One that it names in another namespace has to
+ * grant it; where it names no namespace, the provider is of those who have chosen the template.
+ */
+const isGranted = (
+  template: AnalysisValueTemplate,
+  { metadata, spec }: KeptnMetricsProvider,
+): boolean => {
+  const { namespace: named = '' } = template.spec.provider
+  const { namespace: asking = '' } = template.metadata
+  const { grantedNamespaces: granted = [] } = spec
+  return (
+    named === '' ||
+    asking === metadata.namespace ||
+    granted.includes('*') ||
+    granted.includes(asking)
+  )
 }
 
 /** More samples than this Prometheus does not answer with. */
@@ -394,6 +415,15 @@ const providerMissing = (
     `Create the KeptnMetricsProvider "${name}" in namespace "${namespace}", or name another one in AnalysisValueTemplate "${metadata.name}"`,
   )
 }
+
+const providerNotGranted = (
+  { metadata: { name, namespace = '' } }: AnalysisValueTemplate,
+  { metadata: provider }: KeptnMetricsProvider,
+): Blocked =>
+  blocked(
+    'ProviderNotGranted',
+    `Add "${namespace}" to spec.grantedNamespaces of KeptnMetricsProvider "${provider.name}" in namespace "${provider.namespace ?? ''}", or name another one in AnalysisValueTemplate "${name}"`,
+  )
 
 const providerUnsupported = ({ metadata, spec }: KeptnMetricsProvider): Blocked =>
   blocked(
