@@ -27,6 +27,7 @@ import { parseDuration } from '../../api/duration.ts'
 import { grade, lostKeys, readCriterion, type Grades } from './grade.ts'
 import {
   blocked,
+  firstOf,
   isBacktest,
   nameOf,
   needsOf,
@@ -375,9 +376,7 @@ const sentenceOf = (grades: Grades, { spec }: AnalysisDefinition): string => {
   )
   return [
     `${totalScore} of ${maximumScore} earned, ${Number(percentage.toFixed(2))} %: ${passPercentage} % is a pass, ${warningPercentage} % a warning`,
-    ...(keys.length === 0
-      ? []
-      : [`but key objectives earned nothing: ${keys.map((key) => `"${key}"`).join(', ')}`]),
+    ...(keys.length === 0 ? [] : [`but key objectives earned nothing: ${firstOf(keys)}`]),
   ].join(', ')
 }
 

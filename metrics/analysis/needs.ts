@@ -385,6 +385,15 @@ export const blocked = (reason: Blocked['reason'], message: string): Blocked => 
   message,
 })
 
+const mostNamed = 20
+
+/** The first of many names: a condition has place for some. */
+export const firstOf = (names: readonly string[]): string => {
+  const rest = names.length - mostNamed
+  const first = names.slice(0, mostNamed).map((name) => `"${name}"`)
+  return [...first, ...(rest > 0 ? [`and ${rest} more`] : [])].join(', ')
+}
+
 const templateMissing = ({ definition, reference }: Asked): Blocked => {
   const { name, namespace = definition.metadata.namespace ?? '' } = reference
   return blocked(
@@ -396,7 +405,7 @@ const templateMissing = ({ definition, reference }: Asked): Blocked => {
 const argumentMissing = (template: string, names: readonly string[], backtest: boolean): Blocked =>
   blocked(
     'ArgumentMissing',
-    `Set ${names.map((name) => `"${name}"`).join(', ')} in spec.args${backtest ? ', or in the args of each window' : ''}: the query of AnalysisValueTemplate "${template}" has a place for it`,
+    `Set ${firstOf(names)} in spec.args${backtest ? ', or in the args of each window' : ''}: the query of AnalysisValueTemplate "${template}" has a place for it`,
   )
 
 const templateUnreadable = (template: string, place: string): Blocked =>

@@ -193,3 +193,42 @@ describe('an analysis with long queries', () => {
     expect(asked).toBeGreaterThan(20)
   })
 })
+
+describe('of many names the first are told, and how many more there are', () => {
+  const begun = {
+    timeframe: { from: '2026-01-01T00:00:00Z', to: '2026-01-01T01:00:00Z' },
+    startTime: '2026-01-01T02:00:00Z',
+  }
+  const messageOf = (seen: Partial<Seen>): string | undefined =>
+    decide({
+      now: new Date('2026-01-01T02:00:00Z'),
+      analysis: anAnalysis({}, begun),
+      definition: undefined,
+      templates: [],
+      providers: [aProvider({})],
+      answers: {},
+      ...seen,
+    }).status?.conditions?.[0]?.message
+  const names = Array.from({ length: 300 }, (_, at) => `name-${at}`)
+
+  test('key objectives that have earned nothing', () => {
+    const target = { failure: { greaterThan: { fixedValue: 1 } } }
+    const objectives = names.map((name) => anObjective(name, { keyObjective: true, target }))
+    const answer: Outcome = { kind: 'value', value: '2', raw: '2' }
+    const message = messageOf({
+      definition: aDefinition(objectives),
+      templates: names.map((name) => aTemplate(name)),
+      answers: Object.fromEntries(names.map((name) => [`0/${name}`, answer])),
+    })
+    expect(message).toMatch(/earned nothing: "name-0", .*"name-19", and 280 more$/)
+  })
+
+  test('arguments that are missing', () => {
+    const query = names.map((name) => `{{index . "${name}"}}`).join('')
+    const message = messageOf({
+      definition: aDefinition([anObjective('a')]),
+      templates: [aTemplate('a', query)],
+    })
+    expect(message).toMatch(/^Set "name-0", .*"name-19", and 280 more in spec.args/)
+  })
+})
