@@ -223,7 +223,9 @@ const fromCell = (cell: Cell | undefined): Stored | undefined => {
 const fromStoredValue = (stored: StoredValue, found: Askable | Blocked): Stored => {
   const { query, value, errMsg = '' } = stored
   const isSame = found.kind === 'askable' && query === found.question.query
-  const isValue = errMsg === '' && parseDecimal(value) !== undefined
+  // What no double holds can't be written into `raw`.
+  const isNumber = parseDecimal(value) !== undefined && Number.isFinite(Number(value))
+  const isValue = errMsg === '' && isNumber
   return {
     question: isSame ? fingerprint(found) : '',
     ...(isValue ? { value } : {}),
