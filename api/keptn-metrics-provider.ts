@@ -172,6 +172,14 @@ export const KeptnMetricsProvider = defineResource({
         Type.Boolean({ description: 'Whether to take any certificate that the server shows.' }),
         false,
       ),
+      grantedNamespaces: Type.Optional(
+        Type.Array(Type.String({ maxLength: 63 }), {
+          maxItems: 1000,
+          description:
+            'Namespaces whose AnalysisValueTemplates may name this provider, and so ask with its Secret, besides those of its own namespace. `*` is all.',
+          'x-kubernetes-list-type': 'set',
+        }),
+      ),
       maxSampleAge: Type.Optional(
         Type.String({
           pattern: '^([0-9]+([.][0-9]+)?(ms|s|m|h))+$',

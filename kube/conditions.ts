@@ -15,7 +15,7 @@ export const findCondition = (
  * The list with one condition set.
  *
  * Its time changes with its status alone, so that a new message or reason doesn't hide since when it holds.
- * The others keep their places.
+ * The others keep their places. A message that is longer than the API server takes is cut: the whole status would be refused.
  */
 export const withCondition = (
   list: readonly Condition[] | undefined,
@@ -25,10 +25,15 @@ export const withCondition = (
   const before = findCondition(list, next.type)
   const lastTransitionTime =
     before?.status === next.status ? before.lastTransitionTime : wholeSeconds(now)
-  const condition: Condition = { ...next, lastTransitionTime }
+  const condition: Condition = { ...next, message: cut(next.message), lastTransitionTime }
   if (list === undefined || before === undefined) return [...(list ?? []), condition]
   return list.map((other) => (other === before ? condition : other))
 }
+
+const longestMessage = 32_768
+
+const cut = (message: string): string =>
+  message.length <= longestMessage ? message : `${message.slice(0, longestMessage - 1)}…`
 
 /** Kubernetes keeps whole seconds in times like these. */
 const wholeSeconds = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z')

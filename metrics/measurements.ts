@@ -6,13 +6,13 @@
  * source few are in flight, and more wait their turn, so that one slow source takes no place from others.
  *
  * Nothing here outlives the process, and nothing has to: what was not stored is asked again. What a former process has asked, and
- * is overdue when this one begins, is asked over some seconds: all at once, it would be due together ever after.
+ * is overdue when this one begins, is asked over some seconds.
  *
  * @module
  */
-import { createHash } from 'node:crypto'
 import type { Store } from '../kube/store.ts'
 import type { Outcome } from './outcome.ts'
+import { shareOf } from './share.ts'
 
 /** An outcome and the instant it is about. */
 export interface Measurement {
@@ -194,7 +194,3 @@ const spreadMs = ({ key, after }: Inquiry, begunAt: Date, now: Date): number => 
   const windowMs = Math.min(longestSpreadMs, ageMs * spreadOfAge)
   return shareOf(key) * windowMs - (now.getTime() - begunAt.getTime())
 }
-
-/** Between 0 and 1, always the same for the same key, and spread evenly over many. */
-const shareOf = (key: string): number =>
-  createHash('sha256').update(key).digest().readUInt32BE() / 2 ** 32

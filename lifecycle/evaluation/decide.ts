@@ -33,7 +33,7 @@ import type { Abandonment } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { timeOf } from '../progress.ts'
 import { factTransition, type EventNames } from '../transitions.ts'
-import { describeEvaluation } from './describe.ts'
+import { describeEvaluation, firstOf } from './describe.ts'
 import { isAwaited } from './freshness.ts'
 import { outcomeKeyOf } from './label.ts'
 import { badTarget, findMetric, judge, type Placed } from './objective.ts'
@@ -117,7 +117,8 @@ const waitForValues = (
     evaluation.status?.awaits?.metrics ?? [],
     awaited.map(({ metadata: { name, namespace = '' } }) => ({ name, namespace })),
   )
-  const message = `waits for a new value of ${named.map(({ namespace, name }) => `KeptnMetric '${namespace}/${name}'`).join(', ')}`
+  const names = named.map(({ namespace, name }) => `KeptnMetric '${namespace}/${name}'`)
+  const message = `waits for a new value of ${firstOf(names, ', ')}`
   const status: Status = {
     ...begun(seen),
     awaits: { since: since.toISOString(), metrics: named },

@@ -15,8 +15,17 @@ export const describeEvaluation = ({
   const { retryCount = 0, overallStatus } = status ?? {}
   if (retryCount === 0) return stalledMessage(status) ?? 'not evaluated yet'
   const lines = linesOf(status, overallStatus === 'Succeeded' ? 'Succeeded' : 'Failed')
-  const found = lines.length === 0 ? 'there are no objectives' : lines.join('; ')
+  const found = lines.length === 0 ? 'there are no objectives' : firstOf(lines, '; ')
   return `${found} (attempt ${retryCount} of ${Math.max(retryCount, spec.retries)})`
+}
+
+const mostNamed = 20
+
+/** The first of many, and how many more there are: a condition has place for some. */
+export const firstOf = (texts: readonly string[], between: string): string => {
+  const rest = texts.length - mostNamed
+  const first = texts.slice(0, mostNamed)
+  return [...first, ...(rest > 0 ? [`and ${rest} more`] : [])].join(between)
 }
 
 const stalledMessage = (status: KeptnEvaluation['status']): string | undefined =>

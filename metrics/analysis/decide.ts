@@ -18,6 +18,7 @@ import {
   type AnalysisDefinition,
   type Condition,
   type StatusOf,
+  type TemplateReference,
   type Verdict,
 } from '../../api/index.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
@@ -25,6 +26,8 @@ import { removal, settled, type Decision, type Transition } from '../../kube/dec
 import { parseDuration } from '../../api/duration.ts'
 import { grade, lostKeys, readCriterion, type Grades } from './grade.ts'
 import {
+  blocked,
+  firstOf,
   isBacktest,
   nameOf,
   needsOf,
@@ -38,6 +41,7 @@ import {
 } from './needs.ts'
 import { foundFor, isOver, rowOf, storedValuesOf, summaryOf } from './progress.ts'
 import { rawOf } from './raw.ts'
+import { sizeProblem } from './size.ts'
 
 type Status = StatusOf<Analysis>
 
@@ -67,7 +71,7 @@ const stageOf = (seen: Seen): Stage => {
   const invalid = definitionProblem(definition)
   if (invalid !== undefined) return { kind: 'blocked', problem: invalid }
   const needs = needsOf(seen, definition, spans)
-  const size = sizeProblem(needs)
+  const size = sizeProblem(analysis, definition, needs)
   return size === undefined
     ? { kind: 'open', definition, needs }
     : { kind: 'blocked', problem: size }
@@ -166,38 +170,32 @@ const definitionMissing = ({ metadata, spec }: Analysis): Blocked => {
 
 /** What admission refuses in a definition, but an older API server may have stored. */
 const definitionProblem = ({ metadata, spec }: AnalysisDefinition): Blocked | undefined => {
-  for (const { analysisValueTemplateRef: reference, target = {} } of spec.objectives ?? []) {
+  const problem = (reference: TemplateReference, field: string, wanted: string): Blocked =>
+    blocked(
+      'DefinitionInvalid',
+      `Set ${field} of objective "${nameOf(reference)}" in AnalysisDefinition "${metadata.name}" to ${wanted}`,
+    )
+  for (const { analysisValueTemplateRef: reference, target = {}, weight } of spec.objectives ??
+    []) {
+    // Keptn stored weights below zero, with which a failure would earn more than a pass.
+    if (weight < 0 || weight > mostWeight) {
+      return problem(reference, 'weight', `a number from 0 to ${mostWeight}`)
+    }
     for (const part of ['failure', 'warning'] as const) {
       const criterion = target[part]
       if (criterion === undefined || readCriterion(criterion) !== undefined) continue
-      return {
-        kind: 'blocked',
-        reason: 'DefinitionInvalid',
-        message: `Set target.${part} of objective "${nameOf(reference)}" in AnalysisDefinition "${metadata.name}" to one operator with numbers`,
-      }
+      return problem(
+        reference,
+        `target.${part}`,
+        'one operator with numbers, a lower bound below a higher one',
+      )
     }
   }
   return undefined
 }
 
-/** What fits into an object, with room for the rest of it. */
-const mostNeeds = 1000
-const mostQueryBytes = 256 * 1024
-
-const sizeProblem = (needs: readonly Need[]): Blocked | undefined => {
-  const bytes = needs
-    .filter(({ span }) => span === 0)
-    .reduce((total, { query }) => total + Buffer.byteLength(query), 0)
-  if (needs.length <= mostNeeds && bytes <= mostQueryBytes) return undefined
-  return {
-    kind: 'blocked',
-    reason: 'TooLarge',
-    message:
-      needs.length > mostNeeds
-        ? `Use fewer windows, or fewer objectives: there are ${needs.length} values to ask for, and ${mostNeeds} fit into a status`
-        : `Use shorter queries, or fewer objectives: their queries have ${bytes} bytes, and ${mostQueryBytes} fit into a status`,
-  }
-}
+/** As many as an analysis may have of these are still counted to the last one. */
+const mostWeight = 1_000_000_000
 
 type Known = Pick<Status, 'storedValues' | 'windows' | 'windowSummary'>
 
@@ -378,9 +376,7 @@ const sentenceOf = (grades: Grades, { spec }: AnalysisDefinition): string => {
   )
   return [
     `${totalScore} of ${maximumScore} earned, ${Number(percentage.toFixed(2))} %: ${passPercentage} % is a pass, ${warningPercentage} % a warning`,
-    ...(keys.length === 0
-      ? []
-      : [`but key objectives earned nothing: ${keys.map((key) => `"${key}"`).join(', ')}`]),
+    ...(keys.length === 0 ? [] : [`but key objectives earned nothing: ${firstOf(keys)}`]),
   ].join(', ')
 }
 

@@ -42,7 +42,7 @@ export interface Grades {
   readonly verdict: Verdict
 }
 
-/** Reads a criterion; `undefined` when it is not exactly one operator with numbers. */
+/** Reads a criterion; `undefined` when it is not exactly one operator with numbers, a lower bound below a higher one. */
 export const readCriterion = (criterion: Operator): Criterion | undefined => {
   const [first, ...others] = Object.entries(criterion)
   if (first === undefined || others.length > 0) return undefined
@@ -53,7 +53,11 @@ export const readCriterion = (criterion: Operator): Criterion | undefined => {
     return [name, written === undefined ? undefined : parseQuantity(written)] as const
   })
   const isWhole = (operator in ranges || operator in fixed) && numbers.every(([, read]) => read)
-  if (!isWhole) return undefined
+  const [low, high] = numbers.map(([, read]) => read)
+  // Nothing is in such a range: a failure that is looked for there would never be found.
+  const isReversed =
+    low !== undefined && high !== undefined && compare(low.amount, high.amount) >= 0
+  if (!isWhole || isReversed) return undefined
   return { operator, operands: Object.fromEntries(numbers) as Record<string, Quantity> }
 }
 

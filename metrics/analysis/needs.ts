@@ -51,6 +51,7 @@ export interface Blocked {
     | 'DefinitionInvalid'
     | 'DefinitionNotFound'
     | 'ProviderNotFound'
+    | 'ProviderNotGranted'
     | 'ProviderUnsupported'
     | 'TemplateNotFound'
     | 'TemplateUnreadable'
@@ -222,7 +223,9 @@ const fromCell = (cell: Cell | undefined): Stored | undefined => {
 const fromStoredValue = (stored: StoredValue, found: Askable | Blocked): Stored => {
   const { query, value, errMsg = '' } = stored
   const isSame = found.kind === 'askable' && query === found.question.query
-  const isValue = errMsg === '' && parseDecimal(value) !== undefined
+  // What no double holds can't be written into `raw`.
+  const isNumber = parseDecimal(value) !== undefined && Number.isFinite(Number(value))
+  const isValue = errMsg === '' && isNumber
   return {
     question: isSame ? fingerprint(found) : '',
     ...(isValue ? { value } : {}),
@@ -332,8 +335,28 @@ const askableOf = (asked: Asked): Askable | Blocked => {
   if (filled.kind === 'unreadable') return templateUnreadable(name, filled.place)
   const provider = providers(template.spec.provider)
   if (provider === undefined) return providerMissing(template, definition.metadata.namespace)
+  if (!isGranted(template, provider)) return providerNotGranted(template, provider)
   if (findSource(provider.spec.type ?? '') === undefined) return providerUnsupported(provider)
   return { kind: 'askable', provider, question: questionOf(filled.query, provider, span) }
+}
+
+/**
+ * Whether a template may have its query asked with the Secret of a provider. One that it names in another namespace has to
+ * grant it; where it names no namespace, the provider is of those who have chosen the template.
+ */
+const isGranted = (
+  template: AnalysisValueTemplate,
+  { metadata, spec }: KeptnMetricsProvider,
+): boolean => {
+  const { namespace: named = '' } = template.spec.provider
+  const { namespace: asking = '' } = template.metadata
+  const { grantedNamespaces: granted = [] } = spec
+  return (
+    named === '' ||
+    asking === metadata.namespace ||
+    granted.includes('*') ||
+    granted.includes(asking)
+  )
 }
 
 /** More samples than this Prometheus does not answer with. */
@@ -357,11 +380,21 @@ const questionOf = (
   }
 }
 
-const blocked = (reason: Blocked['reason'], message: string): Blocked => ({
+/** Something that a person has to change. */
+export const blocked = (reason: Blocked['reason'], message: string): Blocked => ({
   kind: 'blocked',
   reason,
   message,
 })
+
+const mostNamed = 20
+
+/** The first of many names: a condition has place for some. */
+export const firstOf = (names: readonly string[]): string => {
+  const rest = names.length - mostNamed
+  const first = names.slice(0, mostNamed).map((name) => `"${name}"`)
+  return [...first, ...(rest > 0 ? [`and ${rest} more`] : [])].join(', ')
+}
 
 const templateMissing = ({ definition, reference }: Asked): Blocked => {
   const { name, namespace = definition.metadata.namespace ?? '' } = reference
@@ -374,7 +407,7 @@ const templateMissing = ({ definition, reference }: Asked): Blocked => {
 const argumentMissing = (template: string, names: readonly string[], backtest: boolean): Blocked =>
   blocked(
     'ArgumentMissing',
-    `Set ${names.map((name) => `"${name}"`).join(', ')} in spec.args${backtest ? ', or in the args of each window' : ''}: the query of AnalysisValueTemplate "${template}" has a place for it`,
+    `Set ${firstOf(names)} in spec.args${backtest ? ', or in the args of each window' : ''}: the query of AnalysisValueTemplate "${template}" has a place for it`,
   )
 
 const templateUnreadable = (template: string, place: string): Blocked =>
@@ -393,6 +426,15 @@ const providerMissing = (
     `Create the KeptnMetricsProvider "${name}" in namespace "${namespace}", or name another one in AnalysisValueTemplate "${metadata.name}"`,
   )
 }
+
+const providerNotGranted = (
+  { metadata: { name, namespace = '' } }: AnalysisValueTemplate,
+  { metadata: provider }: KeptnMetricsProvider,
+): Blocked =>
+  blocked(
+    'ProviderNotGranted',
+    `Add "${namespace}" to spec.grantedNamespaces of KeptnMetricsProvider "${provider.name}" in namespace "${provider.namespace ?? ''}", or name another one in AnalysisValueTemplate "${name}"`,
+  )
 
 const providerUnsupported = ({ metadata, spec }: KeptnMetricsProvider): Blocked =>
   blocked(

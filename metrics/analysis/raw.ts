@@ -8,15 +8,13 @@ import { readCriterion, type Criterion, type Grade, type Grades, type Look } fro
 
 /** The grades as JSON; what has no value has 0 in its place and an `error`, and never passes. */
 export const rawOf = (grades: Grades): string =>
-  escaped(
-    JSON.stringify({
-      objectiveResults: grades.objectives.map(resultOf),
-      totalScore: grades.totalScore,
-      maximumScore: grades.maximumScore,
-      pass: grades.verdict === 'pass',
-      warning: grades.verdict === 'warning',
-    }),
-  )
+  jsonOf({
+    objectiveResults: grades.objectives.map(resultOf),
+    totalScore: grades.totalScore,
+    maximumScore: grades.maximumScore,
+    pass: grades.verdict === 'pass',
+    warning: grades.verdict === 'warning',
+  })
 
 const resultOf = ({ objective, failure, warning, verdict, query, value, score }: Grade) => {
   const { analysisValueTemplateRef, target = {}, weight, keyObjective } = objective
@@ -61,8 +59,8 @@ const shown = ({ operator, operands }: Criterion) => ({
 })
 
 /** As Go writes JSON: what HTML could take for its own is escaped. None of these stands outside of a text. */
-const escaped = (json: string): string =>
-  json.replace(
+export const jsonOf = (value: object | string): string =>
+  JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )

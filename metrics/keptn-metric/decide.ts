@@ -32,7 +32,7 @@ export const decide = (seen: Seen): Decision<Status> => {
   if (measured === 'not-due') {
     return { ...settled, wakeAt: dueAt(metric, seen.now, seen.wantedAt) }
   }
-  const status = afterMeasurement(seen, measured)
+  const status = fitting(metric, afterMeasurement(seen, measured))
   return { ...settled, status, wakeAt: dueAt({ ...metric, status }, seen.now, seen.wantedAt) }
 }
 
@@ -161,3 +161,16 @@ const rfc3339 = (instant: Date): string => instant.toISOString().replace(/\.\d+Z
 const maxRawBytes = 1024 * 1024
 
 const base64 = (raw: string): string => Buffer.from(raw).subarray(0, maxRawBytes).toString('base64')
+
+/** An API server stores 1.5 MiB; what it adds, such as who has written which field, has the rest. */
+const mostBytes = 1_500_000
+
+/** The status with as much of the answer as the object has place for: what is not stored would be asked again and again. */
+const fitting = ({ metadata, spec }: KeptnMetric, status: Status): Status => {
+  const { rawValue } = status
+  const excess = Buffer.byteLength(JSON.stringify({ metadata, spec, status })) - mostBytes
+  if (excess <= 0 || rawValue === undefined) return status
+  // Whole groups of letters are base64 still. None at all would say that there was no answer.
+  const kept = Math.max(4, Math.floor((rawValue.length - excess) / 4) * 4)
+  return { ...status, rawValue: rawValue.slice(0, kept) }
+}

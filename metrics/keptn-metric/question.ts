@@ -14,6 +14,7 @@ import {
 import { findCondition } from '../../kube/conditions.ts'
 import { secretUnreadable } from '../outcome.ts'
 import type { MetricRequest, Question as Asked } from '../source.ts'
+import { shareOf } from '../share.ts'
 import { findSource, sourceTypes } from '../sources/index.ts'
 
 /** A query that can be sent. */
@@ -109,13 +110,6 @@ const rangeAt = ({ intervalMs, stepMs }: Span, to: Date): NonNullable<MetricRequ
   ...(stepMs === undefined ? {} : { stepMs }),
 })
 
-/** Keptn looked at its metrics every 10 seconds, and so asked this often where no interval is set. */
-const defaultIntervalMs = 10_000
-
-/** Time from one query to the next. */
-export const intervalMsOf = ({ spec }: KeptnMetric): number =>
-  spec.fetchIntervalSeconds > 0 ? spec.fetchIntervalSeconds * 1000 : defaultIntervalMs
-
 /** How soon after a failure a metric is asked again at the earliest: its times are kept in whole seconds. */
 const soonestMs = 1000
 /** From where on one looks for a Secret anew that could not be read. */
@@ -125,16 +119,34 @@ const secretRetryMs = 10_000
  * When the metric has to be asked again, by what its status says; the epoch when that is at once.
  *
  * At once: it never was, its spec has changed since, it could not be asked, or its last time lies in the future (a clock was
- * wrong, and nobody should have to wait for that). Before its interval is over: its last query gave no value, and an
- * evaluation wants one; or a Secret could not be read, which somebody may mend at any time: nobody watches Secrets.
+ * wrong, and nobody should have to wait for that). Before its turn: its last query gave no value, and an evaluation wants
+ * one; or a Secret could not be read, which somebody may mend at any time: nobody watches Secrets. Else at its next turn.
  */
 export const dueAt = (metric: KeptnMetric, now: Date, wantedAt?: Date): Date => {
   const last = Date.parse(metric.status?.lastUpdated ?? '')
   if (!isAnswered(metric) || !(last <= now.getTime() + 1000)) return new Date(0)
   const isFailing = readyOf(metric)?.status === 'False'
   const isWanted = isFailing && (wantedAt?.getTime() ?? 0) >= last + soonestMs
-  return new Date(last + (isWanted ? soonestMs : pauseMs(metric, last)))
+  if (isWanted) return new Date(last + soonestMs)
+  return new Date(Math.min(nextTurn(metric, last), last + secretPauseMs(metric, last)))
 }
+
+/**
+ * When a metric that was last asked then has its turn.
+ *
+ * Turns are an interval apart, at seconds that follow from the UID: metrics that were made at once, and first asked at once,
+ * are not due together ever after. From one query to the next it is never less than half of an interval, nor more than one:
+ * who is asked too shortly before a turn goes there in two even steps.
+ */
+const nextTurn = ({ metadata: { uid }, spec }: KeptnMetric, last: number): number => {
+  const intervalMs = fetchIntervalMs(spec)
+  const offsetMs = wholeSeconds(shareOf(uid) * intervalMs)
+  const turns = Math.floor((last - offsetMs) / intervalMs) + 1
+  const leftMs = offsetMs + turns * intervalMs - last
+  return last + (leftMs * 2 >= intervalMs ? leftMs : wholeSeconds((intervalMs + leftMs) / 2))
+}
+
+const wholeSeconds = (ms: number): number => Math.floor(ms / 1000) * 1000
 
 const readyOf = ({ status }: KeptnMetric): Condition | undefined =>
   findCondition(status?.conditions, conditionTypes.ready)
@@ -147,11 +159,9 @@ const isAnswered = (metric: KeptnMetric): boolean => {
   return !isStalled && (readyOf(metric)?.observedGeneration ?? generation) === generation
 }
 
-/** The interval; while a Secret can't be read as long as that lasts already, if that is less. */
-const pauseMs = (metric: KeptnMetric, last: number): number => {
-  const intervalMs = fetchIntervalMs(metric.spec)
+/** How long to wait for a Secret that can't be read: as long as that lasts already. */
+const secretPauseMs = (metric: KeptnMetric, last: number): number => {
   const ready = readyOf(metric)
-  if (ready?.reason !== secretUnreadable) return intervalMs
-  const lastsMs = last - Date.parse(ready.lastTransitionTime)
-  return Math.min(Math.max(lastsMs, secretRetryMs), intervalMs)
+  if (ready?.reason !== secretUnreadable) return Infinity
+  return Math.max(last - Date.parse(ready.lastTransitionTime), secretRetryMs)
 }

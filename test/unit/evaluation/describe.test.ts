@@ -86,3 +86,13 @@ test.each<[string, Status | undefined]>([
 ])('%s', (text, given) => {
   expect(describeEvaluation(anEvaluation({ retries: 10 }, given))).toBe(text)
 })
+
+test('of many objectives the first are told, and how many more there are', () => {
+  const names = Array.from({ length: 300 }, (_, at) => `metric-${at}`)
+  const objectives = names.map((name) => objective({ name, value: '3' }))
+  const told = describeEvaluation({
+    ...anEvaluation({ retries: 10 }),
+    status: status({ objectives }),
+  })
+  expect(told).toMatch(/^metric-0 is 3.*; metric-19 is 3, wanted > 4; and 280 more \(attempt 10 of/)
+})

@@ -39,3 +39,9 @@ test('other conditions keep their places and are not touched', () => {
   expect(next[1]).toBe(list[1])
   expect(list[0]?.status).toBe('Unknown')
 })
+
+test('a message that the API server would refuse is cut', () => {
+  const next = { type: 'Ready', status: 'True', reason: 'x', message: 'y'.repeat(40_000) } as const
+  const [condition] = withCondition(undefined, next, new Date(0))
+  expect(condition?.message).toBe(`${'y'.repeat(32_767)}…`)
+})

@@ -17,10 +17,11 @@ const condition = (type: string, status: 'True' | 'False', observedGeneration: n
 })
 
 describe('when a metric is due', () => {
-  const later = new Date('2026-01-01T00:01:05Z')
+  // Its turns are at the first second of every ten.
+  const later = new Date('2026-01-01T00:01:01Z')
   const atOnce = new Date(0)
   test.each<[string, KeptnMetric, Date]>([
-    ['an interval after it was asked', asked(), later],
+    ['at the next of its turns', asked(), later],
     ['the same after a failure', asked({ errMsg: 'no values' }), later],
     ['at once if it never was asked', aMetric(undefined), atOnce],
     ['at once if its last time cannot be read', asked({ lastUpdated: 'yesterday' }), atOnce],
@@ -42,6 +43,56 @@ describe('when a metric is due', () => {
     ['in time if all is well', asked({ conditions: [condition('Ready', 'True', 1)] }), later],
   ])('%s', (_name, metric, expected) => {
     expect(dueAt(metric, now)).toEqual(expected)
+  })
+})
+
+describe('the turns of metrics', () => {
+  const first = Date.parse('2026-01-01T00:00:55Z')
+  const made = (uid: string, fetchIntervalSeconds: number, lastUpdated: Date): KeptnMetric => {
+    const metric = aMetric({ lastUpdated: lastUpdated.toISOString() })
+    const { metadata, spec } = metric
+    return { ...metric, metadata: { ...metadata, uid }, spec: { ...spec, fetchIntervalSeconds } }
+  }
+  const next = (uid: string, seconds: number, last: number): number =>
+    dueAt(made(uid, seconds, new Date(last)), new Date(last)).getTime()
+  const uids = Array.from({ length: 1000 }, (_, index) => `uid-${index}`)
+
+  /** The instants of three queries after the first one. */
+  const course = (uid: string, seconds: number, from = first): readonly number[] => {
+    const instants = [from]
+    for (let at = from; instants.length <= 3; instants.push(at)) at = next(uid, seconds, at)
+    return instants.slice(1)
+  }
+
+  test('that were first asked together are spread over their interval soon', () => {
+    const counts = new Map<number, number>()
+    for (const uid of uids) {
+      const turn = (course(uid, 30).at(-1) ?? 0) % 30_000
+      counts.set(turn, (counts.get(turn) ?? 0) + 1)
+    }
+    expect(counts.size).toBe(30)
+    // A thirtieth of them is 33.
+    expect(Math.max(...counts.values())).toBeLessThan(66)
+  })
+
+  test.each([1, 2, 3, 7, 30, 3600])('every %s s are never nearer than half of that', (seconds) => {
+    for (const uid of uids.slice(0, 100)) {
+      const instants = [first, ...course(uid, seconds)]
+      const gaps = instants.slice(1).map((at, index) => at - (instants[index] ?? 0))
+      expect(Math.min(...gaps)).toBeGreaterThanOrEqual(seconds * 500)
+      expect(Math.max(...gaps)).toBeLessThanOrEqual(seconds * 1000)
+      expect(gaps.at(-1)).toBe(seconds * 1000)
+    }
+  })
+
+  test('stay where they are, however late one was', () => {
+    for (const uid of uids.slice(0, 100)) {
+      const turn = course(uid, 30).at(-1) ?? 0
+      for (const lateMs of [1000, 10_000, 15_000]) {
+        expect(next(uid, 30, turn + lateMs)).toBe(turn + 30_000)
+      }
+      expect(course(uid, 30, turn + 29_000)[1]).toBe(turn + 60_000)
+    }
   })
 })
 

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { Analysis, StatusOf } from '../../../../api/index.ts'
 import { decide, isFinished, neededNow } from '../../../../metrics/analysis/decide.ts'
@@ -130,27 +130,105 @@ test('there is no pass without a value for each objective, and no failure with a
   )
 })
 
-test('queries that would not fit into the status are not asked', () => {
-  const definition = aDefinition([anObjective('long')])
-  const seen: Seen = {
-    now: new Date('2026-01-01T02:00:00Z'),
-    analysis: anAnalysis(
-      { args: { long: 'x'.repeat(256 * 1024 + 1) } },
-      {
-        timeframe: { from: '2026-01-01T00:00:00Z', to: '2026-01-01T01:00:00Z' },
-        startTime: '2026-01-01T02:00:00Z',
-      },
-    ),
-    definition,
-    templates: [aTemplate('long', '{{.long}}')],
-    providers: [aProvider({})],
-    answers: {},
+describe('an analysis with long queries', () => {
+  /** As many objectives as templates have names for, one after the other. */
+  const seenWith = (query: string, templates: number, objectives: number): Seen => {
+    const names = Array.from({ length: templates }, (_, at) => `template-${at}`)
+    const named = Array.from({ length: objectives }, (_, at) => names[at % templates] ?? '')
+    return {
+      now: new Date('2026-01-01T02:00:00Z'),
+      analysis: anAnalysis(
+        { args: { long: query } },
+        {
+          timeframe: { from: '2026-01-01T00:00:00Z', to: '2026-01-01T01:00:00Z' },
+          startTime: '2026-01-01T02:00:00Z',
+        },
+      ),
+      definition: aDefinition(named.map((name) => anObjective(name))),
+      templates: names.map((name) => aTemplate(name, '{{.long}}')),
+      providers: [aProvider({})],
+      answers: {},
+    }
   }
-  expect(neededNow(seen)).toEqual([])
-  const { status } = decide(seen)
-  expect(status?.conditions).toMatchObject([
-    { type: 'Ready', status: 'Unknown' },
-    { type: 'Stalled', status: 'True', reason: 'TooLarge' },
-  ])
-  expect(JSON.stringify(status).length).toBeLessThan(2000)
+  const mostBytes = 1.5 * 1024 * 1024 - 256 * 1024
+
+  test.each([
+    ['one that is half as large as an object', 'x'.repeat(600_000), 1, 1],
+    ['one of signs that are escaped twice', '<'.repeat(150_000), 1, 1],
+    ['one that many objectives share', 'x'.repeat(5_000), 1, 500],
+    ['many', 'x'.repeat(2_000), 500, 500],
+  ])('that would not fit is not asked for: %s', (_name, query, templates, objectives) => {
+    const seen = seenWith(query, templates, objectives)
+    expect(neededNow(seen)).toEqual([])
+    const { status } = decide(seen)
+    expect(status?.conditions).toMatchObject([
+      { type: 'Ready', status: 'Unknown' },
+      { type: 'Stalled', status: 'True', reason: 'TooLarge' },
+    ])
+    expect(JSON.stringify(status).length).toBeLessThan(2000)
+  })
+
+  const size = fc.integer({ min: 1, max: 500 })
+  test('that is asked for fits into its object, with values and without', () => {
+    let asked = 0
+    const query = fc.tuple(fc.constantFrom('x', '"', '<', 'é', '\u2028'), fc.nat(200_000))
+    fc.assert(
+      fc.property(query, size, size, fc.boolean(), ([sign, length], templates, more, isKnown) => {
+        const times = Math.max(1, Math.floor(length / (templates + more)))
+        const seen = seenWith(sign.repeat(times), templates, Math.min(500, templates + more))
+        const needs = neededNow(seen)
+        if (needs.length === 0) return
+        asked++
+        const answer: Outcome = isKnown
+          ? { kind: 'value', value: '1.7976931348623157', raw: '1' }
+          : { kind: 'error', message: 'x'.repeat(300) }
+        const answers = Object.fromEntries(needs.map(({ id }) => [id, answer]))
+        const analysis = { ...seen.analysis, spec: { ...seen.analysis.spec, retries: 0 } }
+        const { status } = decide({ ...seen, analysis, answers })
+        expect(status?.state).toBe(isKnown ? 'Completed' : 'Failed')
+        expect(Buffer.byteLength(JSON.stringify({ ...analysis, status }))).toBeLessThan(mostBytes)
+      }),
+      { numRuns: 200 },
+    )
+    expect(asked).toBeGreaterThan(20)
+  })
+})
+
+describe('of many names the first are told, and how many more there are', () => {
+  const begun = {
+    timeframe: { from: '2026-01-01T00:00:00Z', to: '2026-01-01T01:00:00Z' },
+    startTime: '2026-01-01T02:00:00Z',
+  }
+  const messageOf = (seen: Partial<Seen>): string | undefined =>
+    decide({
+      now: new Date('2026-01-01T02:00:00Z'),
+      analysis: anAnalysis({}, begun),
+      definition: undefined,
+      templates: [],
+      providers: [aProvider({})],
+      answers: {},
+      ...seen,
+    }).status?.conditions?.[0]?.message
+  const names = Array.from({ length: 300 }, (_, at) => `name-${at}`)
+
+  test('key objectives that have earned nothing', () => {
+    const target = { failure: { greaterThan: { fixedValue: 1 } } }
+    const objectives = names.map((name) => anObjective(name, { keyObjective: true, target }))
+    const answer: Outcome = { kind: 'value', value: '2', raw: '2' }
+    const message = messageOf({
+      definition: aDefinition(objectives),
+      templates: names.map((name) => aTemplate(name)),
+      answers: Object.fromEntries(names.map((name) => [`0/${name}`, answer])),
+    })
+    expect(message).toMatch(/earned nothing: "name-0", .*"name-19", and 280 more$/)
+  })
+
+  test('arguments that are missing', () => {
+    const query = names.map((name) => `{{index . "${name}"}}`).join('')
+    const message = messageOf({
+      definition: aDefinition([anObjective('a')]),
+      templates: [aTemplate('a', query)],
+    })
+    expect(message).toMatch(/^Set "name-0", .*"name-19", and 280 more in spec.args/)
+  })
 })
