@@ -69,8 +69,10 @@ export const createFetch = (
   options: FetchOptions,
 ): { readonly fetch: Fetch; readonly close: () => Promise<void> } => {
   const { maxBytes = 1024 * 1024, wait = waitFor } = options
-  const strict = agentFor(options, true)
-  const insecure = agentFor(options, false)
+  const { refuse } = options
+  const resolve = onceAtATime(options.resolve ?? resolveAll)
+  const strict = agentFor({ refuse, resolve }, true)
+  const insecure = agentFor({ refuse, resolve }, false)
 
   const once = async (request: FetchRequest, signal: AbortSignal): Promise<Answer> => {
     const { statusCode, headers, body } = await send(request.url, {
@@ -212,7 +214,7 @@ const staysOnHost = (from: URL, to: URL): boolean =>
 
 /** Resolves names itself, checks every address, and connects to nothing but the addresses that were checked. */
 const agentFor = (
-  { refuse, resolve = resolveAll }: FetchOptions,
+  { refuse, resolve }: { readonly refuse: Refuse; readonly resolve: Resolve },
   rejectUnauthorized: boolean,
 ): Agent =>
   new Agent({
@@ -229,6 +231,21 @@ const agentFor = (
   })
 
 const resolveAll: Resolve = (name) => lookup(name, { all: true })
+
+/**
+ * Looks a name up once at a time. A few threads do it for all sources, and none can be called back: a name whose server
+ * hangs shall hold one of them, however many queries wait for it.
+ */
+const onceAtATime = (resolve: Resolve): Resolve => {
+  const underWay = new Map<string, ReturnType<Resolve>>()
+  return (name) => {
+    const begun = underWay.get(name)
+    if (begun !== undefined) return begun
+    const addresses = resolve(name).finally(() => underWay.delete(name))
+    underWay.set(name, addresses)
+    return addresses
+  }
+}
 
 const addressesOf = async (
   target: buildConnector.Options,

@@ -5,7 +5,7 @@
  */
 import type { Aggregation } from '../api/index.ts'
 import { decimal, shortest } from './digits.ts'
-import type { Sample } from './source.ts'
+import { mostSamples, tooManyNumbers, type Sample } from './source.ts'
 
 export { decimal } from './digits.ts'
 
@@ -46,9 +46,6 @@ export interface Reading {
 /** As Prometheus is read: its oldest sample, as it is. */
 export const asItIs: Reading = { counts: 'oldest', write: decimal, writeEach: decimal }
 
-/** What Prometheus answers for one series at most. More would also be more than a status can hold. */
-const mostSamples = 11_000
-
 /**
  * One outcome for the samples of one query. With an aggregation all samples count, else those that the source's reading
  * tells.
@@ -66,8 +63,7 @@ export const outcomeOf = (
   const counted = aggregation === undefined ? countedOf(samples, reading) : samples
   if (counted.length === 0) return { kind: 'no-data' }
   if (samples.length > mostSamples) {
-    const message = `The reply holds ${samples.length} numbers, more than ${mostSamples}: ask for less`
-    return { kind: 'error', message }
+    return { kind: 'error', message: tooManyNumbers().message }
   }
   const odd = counted.find(({ value }) => !Number.isFinite(value))
   if (odd !== undefined) return { kind: 'not-a-number', text: decimal(odd.value) }

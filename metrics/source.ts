@@ -69,6 +69,13 @@ export class ProviderError extends Error {
   }
 }
 
+/** What Prometheus answers for one series at most. More would also be more than a status can hold. */
+export const mostSamples = 11_000
+
+/** For a reply with more numbers than {@link mostSamples}, which a source need not look at one by one. */
+export const tooManyNumbers = (): ProviderError =>
+  new ProviderError(`The reply holds more than ${mostSamples} numbers: ask for less`)
+
 /** Cuts what a source said to what a message may repeat of it, on one line. */
 export const quote = (text: string): string => {
   const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim()

@@ -2,7 +2,8 @@
  * Which values are recent enough to be judged, and when it is worth to wait for a newer one. Pure.
  *
  * A value counts for the interval at which its metric is asked. One that is older counts where it was measured since the
- * evaluation asked for it: a source may take longer to answer than the interval is.
+ * evaluation asked for it: a source may take longer to answer than the interval is. Scrapes and autoscalers, which can't
+ * wait, take values for two intervals and a minute (`metrics/present.ts`).
  *
  * @module
  */

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { fetchIntervalMs, type KeptnMetric } from '../../api/index.ts'
+import type { KeptnMetric } from '../../api/index.ts'
+import { whyNotPresent } from '../present.ts'
 
 /** A gauge with all its values. */
 export interface Gauge {
@@ -61,14 +62,9 @@ const labelsOf = (
 ): GaugeValue['labels'] =>
   sharing.length === 1 ? {} : { name: metadata.name, namespace: metadata.namespace ?? '' }
 
-/** Longer than a query may take. */
-const graceMs = 60_000
-
 /** The value of a metric as a number; `undefined` when there is none, or it is not known to be the present one. */
-const presentValue = ({ spec, status }: KeptnMetric, now: Date): number | undefined => {
-  const { value = '', errMsg = '', lastUpdated = '' } = status ?? {}
-  const number = value.trim() === '' ? NaN : Number(value)
-  const ageMs = now.getTime() - Date.parse(lastUpdated)
-  const isOld = ageMs > 2 * fetchIntervalMs(spec) + graceMs
-  return errMsg !== '' || isOld || !Number.isFinite(number) ? undefined : number
+const presentValue = (metric: KeptnMetric, now: Date): number | undefined => {
+  const value = metric.status?.value?.trim() ?? ''
+  const number = value === '' ? NaN : Number(value)
+  return Number.isFinite(number) && whyNotPresent(metric, now) === undefined ? number : undefined
 }

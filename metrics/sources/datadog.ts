@@ -5,11 +5,18 @@
  * @module
  */
 import { Type } from 'typebox'
-import { Value } from 'typebox/value'
 import type { Reply } from '../fetch.ts'
 import { ProviderError, type MetricRequest, type Sample } from '../source.ts'
 import type { OpenSource, SourceAccess } from './access.ts'
-import { explanationOf, isSuccess, jsonOf, refusedFor, refusedWith, unlike } from './reply.ts'
+import {
+  explanationOf,
+  isSuccess,
+  jsonOf,
+  refusedFor,
+  refusedWith,
+  shape,
+  unlike,
+} from './reply.ts'
 
 /** What a query without a range is about, as in Keptn. */
 const lookBackMs = 5 * 60_000
@@ -57,19 +64,21 @@ const parametersOf = ({ query, at, range }: MetricRequest): URLSearchParams => {
 
 const points = Type.Array(Type.Tuple([Type.Number(), Type.Union([Type.Number(), Type.Null()])]))
 const data = Type.Object({ series: Type.Array(Type.Object({ pointlist: points })) })
+const isData = shape(data)
 const failure = Type.Union([
   Type.Object({ error: Type.String({ minLength: 1 }) }),
   Type.Object({ errors: Type.Array(Type.String(), { minItems: 1 }) }),
 ])
+const isFailure = shape(failure)
 
 const samplesOf = (reply: Reply, { quote }: SourceAccess): readonly Sample[] => {
   const { status } = reply
   const json = isSuccess(status) ? jsonOf(reply) : explanationOf(reply)
-  if (Value.Check(failure, json)) {
+  if (isFailure(json)) {
     throw refusedFor(quote('error' in json ? json.error : json.errors.join(', ')), status)
   }
   if (!isSuccess(status)) throw refusedWith(status)
-  if (!Value.Check(data, json)) throw unlike('Datadog API', status)
+  if (!isData(json)) throw unlike('Datadog API', status)
   return (json.series[0]?.pointlist ?? []).flatMap(([time, value]) =>
     value === null ? [] : [{ series: 'first', at: new Date(time), value }],
   )

@@ -6,11 +6,24 @@
  */
 import { createHash } from 'node:crypto'
 import { Type, type Static } from 'typebox'
-import { Value } from 'typebox/value'
 import type { Reply } from '../fetch.ts'
-import { ProviderError, type MetricRequest, type Sample } from '../source.ts'
+import {
+  mostSamples,
+  ProviderError,
+  tooManyNumbers,
+  type MetricRequest,
+  type Sample,
+} from '../source.ts'
 import type { OpenSource, SourceAccess } from './access.ts'
-import { explanationOf, isSuccess, jsonOf, refusedFor, refusedWith, unlike } from './reply.ts'
+import {
+  explanationOf,
+  isSuccess,
+  jsonOf,
+  refusedFor,
+  refusedWith,
+  shape,
+  unlike,
+} from './reply.ts'
 
 /** Where Keptn asks for a token when the Secret names no other place. */
 const defaultAuthUrl = 'https://dev.token.internal.dynatracelabs.com/sso/oauth2/token'
@@ -52,6 +65,7 @@ const credentials = Type.Object({
   token: Type.String(),
   authUrl: Type.Optional(Type.String()),
 })
+const isCredentials = shape(credentials)
 
 const clientOf = ({ secret, secretKey, conceal }: SourceAccess): OauthClient => {
   if (secret === undefined || secretKey.trim() === '') {
@@ -62,7 +76,7 @@ const clientOf = ({ secret, secretKey, conceal }: SourceAccess): OauthClient => 
   const wrong = (why: string): ProviderError =>
     new ProviderError(`Cannot read Secret "${secret.of}": key "${secretKey}" ${why}`)
   const json = explanationOf({ status: 200, body: secret.get(secretKey) })
-  if (!Value.Check(credentials, json)) throw wrong('is not JSON with a "token"')
+  if (!isCredentials(json)) throw wrong('is not JSON with a "token"')
   const token = json.token.trim()
   const parts = token.split('.')
   for (const part of [token, ...parts.slice(1)]) conceal(part)
@@ -80,6 +94,7 @@ const granted = Type.Object({
   access_token: Type.String({ minLength: 1 }),
   expires_in: Type.Optional(Type.Number()),
 })
+const isGranted = shape(granted)
 
 const tokenFor = (
   { id, secret, authUrl }: OauthClient,
@@ -110,7 +125,7 @@ const tokenFor = (
       )
     }
     const json = explanationOf(reply)
-    if (!Value.Check(granted, json)) {
+    if (!isGranted(json)) {
       throw new ProviderError(`Cannot get a token: ${authUrl.origin} answered without one`, {
         status,
       })
@@ -127,16 +142,18 @@ const progress = Type.Object({
   requestToken: Type.Optional(Type.String()),
   result: Type.Optional(Type.Union([Type.Object({ records }), Type.Null()])),
 })
+const isProgress = shape(progress)
 type Progress = Static<typeof progress>
 type Records = Static<typeof records>
 const failure = Type.Object({ error: Type.Object({ message: Type.String({ minLength: 1 }) }) })
+const isFailure = shape(failure)
 
 const progressOf = (reply: Reply, { quote }: SourceAccess): Progress => {
   const { status } = reply
   const json = isSuccess(status) ? jsonOf(reply) : explanationOf(reply)
-  if (Value.Check(failure, json)) throw refusedFor(quote(json.error.message), status)
+  if (isFailure(json)) throw refusedFor(quote(json.error.message), status)
   if (!isSuccess(status)) throw refusedWith(status)
-  const isKnown = Value.Check(progress, json) && (json.state ?? json.requestToken) !== undefined
+  const isKnown = isProgress(json) && (json.state ?? json.requestToken) !== undefined
   if (!isKnown) throw unlike('Grail query API', status)
   return json
 }
@@ -185,12 +202,15 @@ const begin = ({ query, range }: MetricRequest) => ({
 })
 
 const numbers = Type.Array(Type.Number(), { minItems: 1 })
+const isNumbers = shape(numbers)
 const timeframe = Type.Object({ end: Type.String() })
+const isTimeframe = shape(timeframe)
 
 const samplesOf = (found: Records, { at }: MetricRequest): readonly Sample[] => {
   const record = found[0] ?? {}
-  const values = Object.values(record).find((field) => Value.Check(numbers, field)) ?? []
-  const end = Value.Check(timeframe, record['timeframe']) ? record['timeframe'].end : ''
+  const values = Object.values(record).find((field) => isNumbers(field)) ?? []
+  if (values.length > mostSamples) throw tooManyNumbers()
+  const end = isTimeframe(record['timeframe']) ? record['timeframe'].end : ''
   const last = Number.isNaN(Date.parse(end)) ? at : new Date(end)
   return values.map((value) => ({ series: 'first', at: last, value }))
 }

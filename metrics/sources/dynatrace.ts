@@ -5,11 +5,24 @@
  * @module
  */
 import { Type, type Static } from 'typebox'
-import { Value } from 'typebox/value'
 import type { Reply } from '../fetch.ts'
-import { ProviderError, type MetricRequest, type Sample } from '../source.ts'
+import {
+  mostSamples,
+  ProviderError,
+  tooManyNumbers,
+  type MetricRequest,
+  type Sample,
+} from '../source.ts'
 import type { OpenSource, SourceAccess } from './access.ts'
-import { explanationOf, isSuccess, jsonOf, refusedFor, refusedWith, unlike } from './reply.ts'
+import {
+  explanationOf,
+  isSuccess,
+  jsonOf,
+  refusedFor,
+  refusedWith,
+  shape,
+  unlike,
+} from './reply.ts'
 
 /**
  * Opens a Dynatrace. Its token is the entry of the Secret that the provider names.
@@ -87,7 +100,9 @@ const data = Type.Object({
     }),
   ),
 })
+const isData = shape(data)
 const failure = Type.Object({ error: Type.Object({ message: Type.String({ minLength: 1 }) }) })
+const isFailure = shape(failure)
 
 const samplesOf = (
   reply: Reply,
@@ -96,19 +111,21 @@ const samplesOf = (
 ): readonly Sample[] => {
   const { status } = reply
   const json = isSuccess(status) ? jsonOf(reply) : explanationOf(reply)
-  if (Value.Check(failure, json)) throw refusedFor(quote(json.error.message), status)
+  if (isFailure(json)) throw refusedFor(quote(json.error.message), status)
   if (!isSuccess(status)) throw refusedWith(status)
-  if (!Value.Check(data, json)) throw unlike('Dynatrace Metrics API', status)
+  if (!isData(json)) throw unlike('Dynatrace Metrics API', status)
   return numbersIn(json, at)
 }
 
-const numbersIn = ({ result }: Static<typeof data>, at: Date): readonly Sample[] =>
-  result
-    .flatMap((metric) => metric.data)
-    .flatMap(({ timestamps, values }) =>
-      values.flatMap((value, index) => {
-        const time = timestamps?.[index]
-        const sample = { series: 'all', at: time === undefined ? at : new Date(time) }
-        return value === null ? [] : [{ ...sample, value }]
-      }),
-    )
+const numbersIn = ({ result }: Static<typeof data>, at: Date): readonly Sample[] => {
+  const series = result.flatMap((metric) => metric.data)
+  const count = series.reduce((total, { values }) => total + values.length, 0)
+  if (count > mostSamples) throw tooManyNumbers()
+  return series.flatMap(({ timestamps, values }) =>
+    values.flatMap((value, index) => {
+      const time = timestamps?.[index]
+      const sample = { series: 'all', at: time === undefined ? at : new Date(time) }
+      return value === null ? [] : [{ ...sample, value }]
+    }),
+  )
+}

@@ -5,11 +5,18 @@
  * @module
  */
 import { Type, type Static } from 'typebox'
-import { Value } from 'typebox/value'
 import type { Reply } from '../fetch.ts'
 import { ProviderError, type Sample } from '../source.ts'
 import { basic, type OpenSource, type SourceAccess } from './access.ts'
-import { explanationOf, isSuccess, jsonOf, refusedFor, refusedWith, unlike } from './reply.ts'
+import {
+  explanationOf,
+  isSuccess,
+  jsonOf,
+  refusedFor,
+  refusedWith,
+  shape,
+  unlike,
+} from './reply.ts'
 
 /**
  * Opens an Elasticsearch. The entry of the Secret that the provider names is an API key; where there is no such Secret, the
@@ -49,20 +56,22 @@ const failure = Type.Object({
     reason: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   }),
 })
+const isFailure = shape(failure)
 const answer = Type.Object({
   timed_out: Type.Optional(Type.Boolean()),
   _shards: Type.Optional(Type.Object({ failed: Type.Number() })),
 })
+const isAnswer = shape(answer)
 
 const answerOf = (reply: Reply, { quote }: SourceAccess): object => {
   const { status } = reply
   const json = isSuccess(status) ? jsonOf(reply) : explanationOf(reply)
-  if (Value.Check(failure, json)) {
+  if (isFailure(json)) {
     const { type = 'error', reason } = json.error
     throw refusedFor(quote(`${type}: ${reason ?? 'no reason given'}`), status)
   }
   if (!isSuccess(status)) throw refusedWith(status)
-  if (!Value.Check(answer, json)) throw unlike('search API', status)
+  if (!isAnswer(json)) throw unlike('search API', status)
   if (!isPartial(json)) return json
   // What is found in a part of the data is not what was asked for.
   throw new ProviderError('The search was not done on all of the data', { status })
@@ -113,6 +122,9 @@ const numberOf = (value: unknown): number | null | undefined => {
 /** Longer than any path that may be asked for: what lies deeper would take more time than a reply is worth. */
 const longestPath = 1024
 
+/** Far more than a search that was meant for one number answers; more would hold up everything else. */
+const mostLeaves = 50_000
+
 /** All leaves in their order, found without recursion: a reply may be as deep as it likes. */
 const leavesOf = (json: object): readonly Leaf[] => {
   const leaves: Leaf[] = []
@@ -122,6 +134,9 @@ const leavesOf = (json: object): readonly Leaf[] => {
     // Not passed over: it might be a second place that the path leads to.
     if (path.length > longestPath) {
       throw new ProviderError('The reply is nested more deeply than it can be searched')
+    }
+    if (leaves.length + open.length > mostLeaves) {
+      throw new ProviderError('The reply holds more than can be searched: ask for less')
     }
     if (typeof value !== 'object' || value === null) leaves.push(next)
     else for (const one of inside(path, value).toReversed()) open.push(one)

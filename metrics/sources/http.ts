@@ -6,7 +6,13 @@
 import { lazyQuery, JSONPathError, type JSONValue } from 'json-p3'
 import { ownHeaders, valuePathPattern, type HttpTemplate } from '../../api/index.ts'
 import type { FetchRequest } from '../fetch.ts'
-import { ProviderError, type MetricRequest, type Sample } from '../source.ts'
+import {
+  mostSamples,
+  ProviderError,
+  tooManyNumbers,
+  type MetricRequest,
+  type Sample,
+} from '../source.ts'
 import { basic, type OpenSource, type SourceAccess } from './access.ts'
 import { isSuccess, jsonOf, refusedWith } from './reply.ts'
 
@@ -175,7 +181,11 @@ const numbersAt = (path: string, json: JSONValue, at: Date): readonly Sample[] =
 const valuesAt = (path: string, json: JSONValue): readonly unknown[] => {
   try {
     // One by one: the library's other way fails with lists that are longer than a call has arguments.
-    return [...lazyQuery(path, json)].map(({ value }) => value)
+    const values: unknown[] = []
+    for (const { value } of lazyQuery(path, json)) {
+      if (values.push(value) > mostSamples) throw tooManyNumbers()
+    }
+    return values
   } catch (error) {
     if (!(error instanceof JSONPathError)) throw error
     throw new ProviderError(`Cannot read the path to the number: ${error.message}`)

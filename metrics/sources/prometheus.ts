@@ -5,11 +5,10 @@
  * @module
  */
 import { Type, type Static } from 'typebox'
-import { Value } from 'typebox/value'
 import type { Reply } from '../fetch.ts'
 import { ProviderError, type MetricRequest, type Sample } from '../source.ts'
 import { basic, type OpenSource, type SourceAccess } from './access.ts'
-import { isSuccess, jsonOf, refusedFor, refusedWith, unlike } from './reply.ts'
+import { isSuccess, jsonOf, refusedFor, refusedWith, shape, unlike } from './reply.ts'
 
 /**
  * Opens a Prometheus. With a Secret, its entries `user` and `password` are sent as Basic, or its entry `token` as Bearer.
@@ -62,16 +61,20 @@ const apiCall = ({ query, range }: MetricRequest): [path: string, URLSearchParam
 const point = Type.Tuple([Type.Number(), Type.String()])
 const labels = Type.Record(Type.String(), Type.String())
 const vector = Type.Array(Type.Object({ metric: labels, value: point }))
+const isVector = shape(vector)
 const matrix = Type.Array(Type.Object({ metric: labels, values: Type.Array(point) }))
+const isMatrix = shape(matrix)
 const success = Type.Object({
   status: Type.Literal('success'),
   data: Type.Object({ resultType: Type.String(), result: Type.Unknown() }),
 })
+const isAnswer = shape(success)
 const failure = Type.Object({
   status: Type.Literal('error'),
   errorType: Type.Optional(Type.String()),
   error: Type.Optional(Type.String()),
 })
+const isFailure = shape(failure)
 
 type Quote = SourceAccess['quote']
 
@@ -80,12 +83,12 @@ const samplesOf = (reply: Reply, quote: Quote): readonly Sample[] => {
   // Prometheus explains a query that it cannot answer with 400 or 422, and a JSON body.
   if (!isSuccess(status) && status !== 400 && status !== 422) throw refusedWith(status)
   const json = jsonOf(reply)
-  if (Value.Check(failure, json)) {
+  if (isFailure(json)) {
     const { errorType = 'error', error = 'no reason given' } = json
     throw refusedFor(quote(`${errorType}: ${error}`), status)
   }
   if (!isSuccess(status)) throw refusedWith(status)
-  if (!Value.Check(success, json)) throw unlike('Prometheus API', status)
+  if (!isAnswer(json)) throw unlike('Prometheus API', status)
   return seriesOf(json.data, status, quote)
 }
 
@@ -94,10 +97,10 @@ const seriesOf = (
   status: number,
   quote: Quote,
 ): readonly Sample[] => {
-  if (resultType === 'vector' && Value.Check(vector, result)) {
+  if (resultType === 'vector' && isVector(result)) {
     return result.flatMap(({ metric, value }, index) => toSamples(index, metric, [value], quote))
   }
-  if (resultType === 'matrix' && Value.Check(matrix, result)) {
+  if (resultType === 'matrix' && isMatrix(result)) {
     return result.flatMap(({ metric, values }, index) => toSamples(index, metric, values, quote))
   }
   if (resultType === 'vector' || resultType === 'matrix') {

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { Static, TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
 import type { Reply } from '../fetch.ts'
 import { ProviderError } from '../source.ts'
 
@@ -45,5 +47,17 @@ export const explanationOf = ({ body }: Reply): unknown => {
   } catch {
     // A proxy's page: the status alone tells.
     return undefined
+  }
+}
+
+/**
+ * Tells whether JSON has the shape that a source's API gives it. Compiled, at its first use: a reply of a megabyte is looked
+ * through in milliseconds, where the schema itself takes a second, in which nothing else happens.
+ */
+export const shape = <S extends TSchema>(schema: S): ((json: unknown) => json is Static<S>) => {
+  let compiled: { readonly Check: (json: unknown) => boolean } | undefined
+  return (json): json is Static<S> => {
+    compiled ??= Compile(schema)
+    return compiled.Check(json)
   }
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { refusal } from '../../../metrics/addresses.ts'
 import { createFetch, type Reply } from '../../../metrics/fetch.ts'
+import { eventually } from '../../eventually.ts'
 import { startSource, type SourceServer } from './source-server.ts'
 
 let source: SourceServer | undefined
@@ -102,4 +103,40 @@ test('a reply that says that it is too large is not waited for', async () => {
     response.writeHead(200, { 'content-length': '10000000' }).write('a little')
   })
   expect(reply).toMatchObject({ message: 'The reply is larger than 1048576 bytes' })
+})
+
+test('a name is looked up once, however many wait for it, and anew for the next', async () => {
+  source = await startSource((_asked, response) => response.end('{}'))
+  const { port } = new URL(source.url)
+  let lookups = 0
+  let find: () => void = () => undefined
+  const { fetch, close } = createFetch({
+    refuse: refusal({ allowed: ['127.0.0.0/8'] }),
+    resolve: async () => {
+      lookups++
+      await new Promise<void>((resolve) => (find = resolve))
+      return [{ address: '127.0.0.1', family: 4 }]
+    },
+  })
+  const ask = (insecureSkipTlsVerify: boolean): Promise<Reply> =>
+    fetch(
+      {
+        url: new URL(`http://source.test:${port}`),
+        method: 'GET',
+        headers: { connection: 'close' },
+        insecureSkipTlsVerify,
+        leftMs: () => 20_000,
+      },
+      new AbortController().signal,
+    )
+  const asked = [ask(false), ask(false), ask(true)]
+  await new Promise(setImmediate)
+  expect(lookups).toBe(1)
+  find()
+  await Promise.all(asked)
+  const later = ask(true)
+  await eventually(() => expect(lookups).toBe(2))
+  find()
+  await later
+  await close()
 })

@@ -30,8 +30,8 @@ const metrics = [
   metric('shop', 'failed', failed, { tier: 'front' }),
   metric('shop', 'keptn', { ...measured('4'), errMsg: 'timeout' }),
   metric('shop', 'odd', measured('NaN')),
-  metric('shop', 'stale', { value: '4', lastUpdated: ago(52) }),
-  metric('shop', 'old', { value: '4', lastUpdated: ago(48) }),
+  metric('shop', 'stale', { value: '4', lastUpdated: ago(82) }),
+  metric('shop', 'old', { value: '4', lastUpdated: ago(78) }),
   metric('bank', 'load', measured('9'), { tier: 'front' }),
   metric('default', 'here', measured('1')),
 ]
@@ -109,7 +109,7 @@ describe('a value', () => {
     expect(await ask(`/v1beta2/${resource}/here/here`)).toMatchObject(items('here', 'default'))
   })
 
-  test('counts for two intervals and half a minute', async () => {
+  test('counts for two intervals and a minute', async () => {
     expect(await named('old')).toMatchObject({ status: 200 })
     expect(await named('stale')).toMatchObject({
       status: 503,

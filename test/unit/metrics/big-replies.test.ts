@@ -1,0 +1,73 @@
+/** Replies as large as they may be: nothing else happens in the process while one is looked through. */
+import { expect, test } from '@jest/globals'
+import { findSource } from '../../../metrics/sources/index.ts'
+import type { SourceAccess } from '../../../metrics/sources/access.ts'
+import type { Sample } from '../../../metrics/source.ts'
+
+/** A megabyte of JSON: as many of these items as there is room for. */
+const filledWith = (head: string, item: string, tail: string): string => {
+  const room = 1024 * 1024 - head.length - tail.length
+  const items = Array.from({ length: Math.floor(room / (item.length + 1)) }, () => item)
+  return `${head}${items.join(',')}${tail}`
+}
+
+const client = JSON.stringify({ token: `dt0s08.ID.${'s'.repeat(64)}` })
+
+const answers = (body: string): SourceAccess => ({
+  url: (path) => new URL(`http://source.test${path}`),
+  secret: { of: 'shop/source', get: () => client, find: () => client },
+  secretKey: 'key',
+  login: undefined,
+  template: { method: 'GET', path: '/', valuePath: '$[*]' },
+  tokens: { get: () => Promise.resolve('token'), forget: () => undefined },
+  quote: (text) => text.slice(0, 200),
+  conceal: () => undefined,
+  fetch: () => Promise.resolve({ status: 200, body }),
+  wait: () => Promise.resolve(),
+})
+
+const query = (type: string, body: string): Promise<readonly Sample[]> => {
+  const source = findSource(type)?.open(answers(body))
+  if (source === undefined) throw new Error(`There is no source of type ${type}`)
+  const request = { query: 'up', at: new Date('2026-01-01T00:00:00Z'), path: 'a' }
+  return source.query(request, new AbortController().signal)
+}
+
+const result = '{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":['
+const bodies: Readonly<Record<string, string>> = {
+  prometheus: filledWith(result, '[1,"1"]', ']}]}}'),
+  datadog: filledWith('{"series":[{"pointlist":[', '[1,1]', ']}]}'),
+  dynatrace: filledWith('{"result":[{"data":[{"values":[', '1', ']}]}]}'),
+  dql: filledWith('{"state":"SUCCEEDED","result":{"records":[{"a":[', '1', ']}]}}'),
+  elastic: filledWith('{"a":[', '1', ']}'),
+  http: filledWith('[', '1', ']'),
+}
+
+test.each([
+  ['dynatrace', 'The reply holds more than 11000 numbers: ask for less'],
+  ['dql', 'The reply holds more than 11000 numbers: ask for less'],
+  ['http', 'The reply holds more than 11000 numbers: ask for less'],
+  ['elastic', 'The reply holds more than can be searched: ask for less'],
+])('%s refuses more numbers than anybody needs', async (type, message) => {
+  await expect(query(type, bodies[type] ?? '')).rejects.toThrow(message)
+})
+
+/** The shortest of a few times: another process may have had the processor meanwhile. */
+const shortestMs = async (run: () => unknown): Promise<number> => {
+  const times: number[] = []
+  for (let turn = 0; turn < 7; turn++) {
+    const begunAt = performance.now()
+    await run()
+    times.push(performance.now() - begunAt)
+  }
+  return Math.min(...times)
+}
+
+test.each(Object.entries(bodies))(
+  'a megabyte from %s takes no more than some times of what its parsing takes',
+  async (type, body) => {
+    const parsingMs = await shortestMs(() => JSON.parse(body))
+    const lookingMs = await shortestMs(() => query(type, body).catch(() => undefined))
+    expect(lookingMs / parsingMs).toBeLessThan(20)
+  },
+)
