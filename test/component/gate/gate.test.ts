@@ -147,15 +147,16 @@ test('opting out opens everything, and takes our annotations along', async () =>
   await eventually(async () => expect(await releasedIn(namespace)).toBeDefined())
 
   await changeNamespace(namespace, { labels: { [keys.optIn]: null } })
-  await eventually(
-    async () => expect((await podsOf(world, namespace, 'web')).filter(isHeld)).toEqual([]),
-    { timeoutMs: 2_000 },
+  await eventually(async () =>
+    expect((await podsOf(world, namespace, 'web')).filter(isHeld)).toEqual([]),
   )
   await eventually(async () => {
     const found = await world.client.get(Namespace, { name: namespace })
     expect(found?.metadata.annotations ?? {}).toEqual({})
   })
-  expect(replica.told).toMatchObject([{ reason: 'OptedOut', subject: { name: namespace } }])
+  await eventually(() => {
+    expect(replica.told).toMatchObject([{ reason: 'OptedOut', subject: { name: namespace } }])
+  })
 })
 
 test('opting in adopts what runs, holds what does not, and a lost list comes back', async () => {
@@ -176,7 +177,9 @@ test('opting in adopts what runs, holds what does not, and a lost list comes bac
 
   const adopted = new Set([uidOfOwner(running)])
   await eventually(async () => expect(await releasedIn(namespace)).toEqual(adopted))
-  expect(replica.told).toMatchObject([{ reason: 'Adopted', subject: { name: namespace } }])
+  await eventually(() => {
+    expect(replica.told).toMatchObject([{ reason: 'Adopted', subject: { name: namespace } }])
+  })
   const found = await world.client.get(Namespace, { name: namespace })
   expect(found?.metadata.labels).toMatchObject({ [keys.optIn]: 'enabled' })
 

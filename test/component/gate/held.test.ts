@@ -169,7 +169,9 @@ test('a pod that is held for long says why, once, and nothing else of it is touc
   const before = await Promise.all(cases.map(({ namespace }) => thePod(namespace)))
   const next = start(1_000)
   await somethingElseIsSaid('canary')
-  expect(next.told.map(({ subject }) => subject.namespace)).toEqual(['canary'])
+  await eventually(() =>
+    expect(next.told.map(({ subject }) => subject.namespace)).toEqual(['canary']),
+  )
   const later = await Promise.all(cases.map(({ namespace }) => thePod(namespace)))
   expect(later.map(({ metadata }) => metadata.resourceVersion)).toEqual(
     before.map(({ metadata }) => metadata.resourceVersion),

@@ -226,13 +226,15 @@ test('what is missing is said once each, and its appearance is enough', async ()
   const { url } = await source((asked, response) => response.end(four(asked)))
   await createProvider(client, shop, { type: 'prometheus', targetServer: url })
   await becomes(shop, 'check', { state: 'Completed', pass: true })
-  const told = metrics.told.filter(({ subject }) => subject.namespace === shop)
-  expect(told.map(({ reason }) => reason)).toEqual([
-    'DefinitionNotFound',
-    'TemplateNotFound',
-    'ProviderNotFound',
-    'AnalysisPassed',
-  ])
+  await eventually(() => {
+    const told = metrics.told.filter(({ subject }) => subject.namespace === shop)
+    expect(told.map(({ reason }) => reason)).toEqual([
+      'DefinitionNotFound',
+      'TemplateNotFound',
+      'ProviderNotFound',
+      'AnalysisPassed',
+    ])
+  })
 })
 
 test('a source that fails is asked again, and nothing else is', async () => {

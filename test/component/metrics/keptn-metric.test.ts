@@ -110,8 +110,10 @@ test('a missing provider is said once, and its appearance is enough', async () =
   const { url } = await source((_received, response) => response.end(four))
   await createProvider(client, shop, { type: 'prometheus', targetServer: url })
   await becomes(shop, 'cpus', { value: '4', conditions: [{ type: 'Ready', status: 'True' }] })
-  const told = metrics.told.filter(({ subject }) => subject.namespace === shop)
-  expect(told.map(({ reason }) => reason)).toEqual(['ProviderNotFound'])
+  await eventually(() => {
+    const told = metrics.told.filter(({ subject }) => subject.namespace === shop)
+    expect(told.map(({ reason }) => reason)).toEqual(['ProviderNotFound'])
+  })
 })
 
 test('a changed query or provider is asked at once, and nothing else between two intervals', async () => {
