@@ -33,7 +33,7 @@ export interface Need {
   readonly span: number
   /** The query with its arguments; empty while there is none. */
   readonly query: string
-  /** Stands for the query, and for whom it is asked; empty while there is none. */
+  /** Stands for the query, its span of time and whom it is asked of; empty while there is none. */
   readonly question: string
   readonly state: State
 }

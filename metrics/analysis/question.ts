@@ -98,10 +98,25 @@ const questionOf = (
   }
 }
 
-/** Ten letters that stand for a query, its span of time and its provider. */
-export const fingerprint = ({ provider, question }: Askable): string => {
-  const { namespace = '', name } = provider.metadata
-  const { query, path = '', range } = question
-  const text = JSON.stringify([namespace, name, query, path, range?.from, range?.to])
-  return createHash('sha256').update(text).digest('hex').slice(0, 10)
+/**
+ * Tells questions apart, by ten letters that stand for one: for its words, its span of time, and whom it is asked of. The same
+ * words to another provider, to another address or with other credentials are another question, since another source, or
+ * another account there, answers. Who else may ask is no part of it.
+ */
+export const fingerprints = (): ((asked: Askable) => string) => {
+  // The spec of a provider may be long, and hundreds of questions may be for it.
+  const marks = new Map<KeptnMetricsProvider, string>()
+  return ({ provider, question: { query, path = '', range } }) => {
+    const mark = marks.get(provider) ?? lettersFor(askedOf(provider))
+    marks.set(provider, mark)
+    return lettersFor([mark, query, path, range?.from, range?.to])
+  }
 }
+
+const askedOf = ({ metadata, spec }: KeptnMetricsProvider): readonly unknown[] => {
+  const fields = Object.entries(spec).filter(([field]) => field !== 'grantedNamespaces')
+  return [metadata.namespace ?? '', metadata.name, Object.fromEntries(fields)]
+}
+
+const lettersFor = (value: readonly unknown[]): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 10)

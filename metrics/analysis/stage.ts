@@ -15,7 +15,7 @@ import type {
 import type { Outcome } from '../outcome.ts'
 import { definitionMissing, definitionProblem, type Blocked } from './blocked.ts'
 import { stateOf, type Need } from './need.ts'
-import { askableOf, fingerprint, type Askable } from './question.ts'
+import { askableOf, fingerprints, type Askable } from './question.ts'
 import { byReference, nameOf, referencesOf } from './reference.ts'
 import { sizeProblem } from './size.ts'
 import { endOf, isBacktest, spansOf, type Span } from './span.ts'
@@ -89,6 +89,7 @@ const needsOf = (
     providers: byReference(providers, home),
     isBacktest: isBacktest(analysis),
   }
+  const questionOf = fingerprints()
   const findStored = storedOf(analysis, definition)
   const needOf = (reference: TemplateReference, span: number, found: Askable | Blocked): Need => {
     const name = nameOf(reference)
@@ -96,7 +97,7 @@ const needsOf = (
     if (found.kind === 'blocked') {
       return { id, reference, name, span, query: '', question: '', state: found }
     }
-    const asked = { name, span, query: found.question.query, question: fingerprint(found) }
+    const asked = { name, span, query: found.question.query, question: questionOf(found) }
     const stored = findStored(asked)
     const state = stateOf(seen, found, { stored, answer: seen.answers[id] })
     return { id, reference, ...asked, state }

@@ -27,7 +27,7 @@ export const knownOf = (
   needs: readonly Need[],
   isEnding = false,
 ): Pick<Status, 'storedValues' | 'windows' | 'windowSummary'> => {
-  if (!isBacktest(analysis)) return { storedValues: storedValuesOf(definition, needs) }
+  if (!isBacktest(analysis)) return { storedValues: storedValuesOf(definition, needs, isEnding) }
   const windows = rowsOf(analysis, definition, needs, isEnding)
   return { windows, windowSummary: summaryOf(windows) }
 }
@@ -36,9 +36,11 @@ export const knownOf = (
 const storedValuesOf = (
   definition: AnalysisDefinition,
   needs: readonly Need[],
+  isEnding: boolean,
 ): NonNullable<Status['storedValues']> => {
   const keys = storageKeys(referencesOf(definition))
-  const entries = needs.flatMap(({ reference, name, query, state }): [string, StoredValue][] => {
+  const entries = needs.flatMap((need): [string, StoredValue][] => {
+    const { reference, name, query, question, state } = need
     if (state.kind === 'due') return []
     const { message, tries } = troubleOf(state)
     const stored: StoredValue = {
@@ -46,6 +48,7 @@ const storedValuesOf = (
       query,
       value: state.kind === 'known' ? state.value : '',
       ...(message === undefined ? {} : { errMsg: message }),
+      ...(isEnding || question === '' ? {} : { question }),
       ...tries,
     }
     return [[keys.get(name) ?? name, stored]]
@@ -93,14 +96,18 @@ const fromCell = (cell: Cell | undefined, { question }: Asked): Stored => {
   return { value, isFinal: verdict === 'unknown', ...triedOf(cell, message) }
 }
 
-const fromStoredValue = (stored: StoredValue | undefined, { name, query }: Asked): Stored => {
-  const isSame =
-    stored !== undefined && nameOf(stored.objectiveReference) === name && stored.query === query
-  if (!isSame) return {}
+const fromStoredValue = (stored: StoredValue | undefined, asked: Asked): Stored => {
+  if (stored === undefined || !isAnswerTo(stored, asked)) return {}
   const { value, errMsg = '' } = stored
   // Keptn stored texts that are no numbers. What no double holds can't be written into `raw`.
   const isNumber = parseDecimal(value) !== undefined && Number.isFinite(Number(value))
   return { ...(errMsg === '' && isNumber ? { value } : {}), ...triedOf(stored, errMsg) }
+}
+
+const isAnswerTo = (stored: StoredValue, { name, query, question }: Asked): boolean => {
+  if (nameOf(stored.objectiveReference) !== name) return false
+  // Keptn stored the words of the query, and nothing of whom it has asked.
+  return stored.question === undefined ? stored.query === query : stored.question === question
 }
 
 const triedOf = (
