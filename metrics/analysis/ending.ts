@@ -66,8 +66,10 @@ const sentenceOf = (grades: Grades, { spec }: AnalysisDefinition): string => {
   const keys = lostKeys(grades.objectives).map(
     ({ objective }) => `"${nameOf(objective.analysisValueTemplateRef)}"`,
   )
+  const nothing = grades.objectives.length === 0 ? 'there are no objectives' : 'every weight is 0'
   return [
     `${totalScore} of ${maximumScore} earned, ${Number(percentage.toFixed(2))} %: ${passPercentage} % is a pass, ${warningPercentage} % a warning`,
+    ...(maximumScore === 0 ? [`and nothing can be earned: ${nothing}`] : []),
     ...(keys.length === 0 ? [] : [`but key objectives earned nothing: ${firstOf(keys, ', ')}`]),
   ].join(', ')
 }
