@@ -3,12 +3,13 @@
  *
  * @module
  */
-import type {
-  Analysis,
-  AnalysisDefinition,
-  AnalysisValueTemplate,
-  KeptnMetricsProvider,
-  TemplateReference,
+import {
+  mostWeight,
+  type Analysis,
+  type AnalysisDefinition,
+  type AnalysisValueTemplate,
+  type KeptnMetricsProvider,
+  type TemplateReference,
 } from '../../api/index.ts'
 import { firstOf } from '../../kube/conditions.ts'
 import { sourceTypes } from '../sources/index.ts'
@@ -45,9 +46,6 @@ export const definitionMissing = ({ metadata, spec: { analysisDefinition } }: An
     'DefinitionNotFound',
     `Create the AnalysisDefinition "${analysisDefinition.name}" in namespace "${namespaceOf(analysisDefinition, metadata.namespace ?? '')}", or name another one in spec.analysisDefinition`,
   )
-
-/** As many as an analysis may have of these are still counted to the last one. */
-const mostWeight = 1_000_000_000
 
 /** What admission refuses in a definition, but an older API server may have stored; `undefined` when nothing is. */
 export const definitionProblem = ({ metadata, spec }: AnalysisDefinition): Blocked | undefined => {

@@ -11,7 +11,7 @@ import { firstOf, wholeSeconds } from '../../kube/conditions.ts'
 import { settled, type Decision, type Transition } from '../../kube/decision.ts'
 import { factOf, unstalled, withReady } from '../telling.ts'
 import type { Blocked } from './blocked.ts'
-import { grade, lostKeys, type Grades } from './grade.ts'
+import { grade, lostKeys, shownPercentage, type Grades } from './grade.ts'
 import { foundFor, type Need } from './need.ts'
 import { rawOf } from './raw.ts'
 import { nameOf } from './reference.ts'
@@ -61,14 +61,14 @@ const verdictReasons: Readonly<Record<Verdict, string>> = {
 }
 
 const sentenceOf = (grades: Grades, { spec }: AnalysisDefinition): string => {
-  const { totalScore, maximumScore, percentage } = grades
+  const { totalScore, maximumScore } = grades
   const { passPercentage, warningPercentage } = spec.totalScore
   const keys = lostKeys(grades.objectives).map(
     ({ objective }) => `"${nameOf(objective.analysisValueTemplateRef)}"`,
   )
   const nothing = grades.objectives.length === 0 ? 'there are no objectives' : 'every weight is 0'
   return [
-    `${totalScore} of ${maximumScore} earned, ${Number(percentage.toFixed(2))} %: ${passPercentage} % is a pass, ${warningPercentage} % a warning`,
+    `${totalScore} of ${maximumScore} earned, ${shownPercentage(grades)} %: ${passPercentage} % is a pass, ${warningPercentage} % a warning`,
     ...(maximumScore === 0 ? [`and nothing can be earned: ${nothing}`] : []),
     ...(keys.length === 0 ? [] : [`but key objectives earned nothing: ${firstOf(keys, ', ')}`]),
   ].join(', ')

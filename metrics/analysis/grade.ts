@@ -153,6 +153,16 @@ const verdictOf = (
   return passes ? 'pass' : warns ? 'warning' : 'fail'
 }
 
+/**
+ * The percentage for people, with two digits after the point. It is rounded, but never up to a whole number: limits are whole
+ * numbers, and one that was missed must not seem to be reached.
+ */
+export const shownPercentage = ({ percentage }: Grades): number => {
+  const rounded = Number(percentage.toFixed(2))
+  const isRaised = Number.isInteger(rounded) && rounded > percentage
+  return isRaised ? Number((rounded - 0.01).toFixed(2)) : rounded
+}
+
 /** The key objectives that earned nothing: any of them fails the whole. */
 export const lostKeys = (graded: readonly Grade[]): readonly Grade[] =>
   graded.filter(({ objective, score }) => objective.keyObjective && score === 0)

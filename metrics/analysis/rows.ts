@@ -11,7 +11,7 @@ import {
   type Verdict,
   type WindowRow,
 } from '../../api/index.ts'
-import { grade, type Grades } from './grade.ts'
+import { grade, shownPercentage, type Grades } from './grade.ts'
 import { foundFor, isOver, troubleOf, type Need } from './need.ts'
 import { nameOf } from './reference.ts'
 
@@ -49,9 +49,11 @@ const outcomeOf = (
   return { ...(isDone ? judged(grades) : {}), objectives }
 }
 
-const judged = ({ verdict, percentage }: Grades): Pick<WindowRow, 'verdict' | 'score'> =>
+const judged = (grades: Grades): Pick<WindowRow, 'verdict' | 'score'> => {
+  const { verdict } = grades
   // Of a part of the objectives there is no score.
-  verdict === 'unknown' ? { verdict } : { verdict, score: Number(percentage.toFixed(2)) }
+  return verdict === 'unknown' ? { verdict } : { verdict, score: shownPercentage(grades) }
+}
 
 const cellOf = (
   { objective, verdict, value, score }: Grades['objectives'][number],
