@@ -3,6 +3,7 @@ import {
   Analysis,
   AnalysisDefinition,
   AnalysisValueTemplate,
+  KeptnMetricsProvider,
   newObject,
   type NewOf,
   type StatusOf,
@@ -260,6 +261,31 @@ test('a source that fails is asked again, and nothing else is', async () => {
   await becomes(shop, 'check', { state: 'Completed', pass: true }, 20_000)
   expect(received.map(({ parameters }) => parameters['query']).toSorted()).toEqual([
     'bad',
+    'bad',
+    'good',
+  ])
+})
+
+test('when its provider moves, all is asked at the new address, and at once', async () => {
+  const shop = await world.namespace('moved')
+  const old = await source((asked, response) => {
+    response.writeHead(asked.parameters['query'] === 'bad' ? 500 : 200).end(four(asked))
+  })
+  const moved = await source((asked, response) => response.end(four(asked).replace('"4"', '"7"')))
+  await createProvider(client, shop, { type: 'prometheus', targetServer: old.url })
+  await template(shop, 'good')
+  await template(shop, 'bad')
+  await define(shop, [below('good', 5), below('bad', 9)])
+  await analyse(shop, 'check')
+  await becomes(shop, 'check', { storedValues: { good: { value: '4' }, bad: { attempts: 1 } } })
+  await client.patch(KeptnMetricsProvider, {
+    ...{ namespace: shop, name: 'prom' },
+    ...{ patchType: 'merge', patch: { spec: { targetServer: moved.url } } },
+  })
+  // 7 is not below 5, though the 4 of before was; the next try at the old address would have been due later than this.
+  await becomes(shop, 'check', { state: 'Completed', warning: true }, 8_000)
+  expect((await statusOf(shop, 'check')).raw).toContain('"totalScore":1,"maximumScore":2')
+  expect(moved.received.map(({ parameters }) => parameters['query']).toSorted()).toEqual([
     'bad',
     'good',
   ])
