@@ -38,6 +38,7 @@ import { isAwaited } from './freshness.ts'
 import { outcomeKeyOf } from './label.ts'
 import { badTarget, findMetric, judge, type Placed } from './objective.ts'
 
+/** The status of an evaluation. */
 export type Status = StatusOf<KeptnEvaluation>
 
 /** Everything that a decision about a KeptnEvaluation needs. */

@@ -12,7 +12,6 @@ import {
   type TemplateReference,
 } from '../../api/index.ts'
 import { firstOf } from '../../kube/conditions.ts'
-import { sourceTypes } from '../sources/index.ts'
 import { readCriterion } from './grade.ts'
 import { nameOf, namespaceOf } from './reference.ts'
 
@@ -121,11 +120,4 @@ export const providerNotGranted = (
   blocked(
     'ProviderNotGranted',
     `Add "${namespace}" to spec.grantedNamespaces of KeptnMetricsProvider "${provider.name}" in namespace "${provider.namespace ?? ''}", or name another one in AnalysisValueTemplate "${name}"`,
-  )
-
-/** Nobody knows how to ask a provider of this type. */
-export const providerUnsupported = ({ metadata, spec }: KeptnMetricsProvider): Blocked =>
-  blocked(
-    'ProviderUnsupported',
-    `Set spec.type of KeptnMetricsProvider "${metadata.name}" to one of ${sourceTypes.join(', ')}: it is "${spec.type ?? ''}"`,
   )

@@ -101,7 +101,7 @@ const look = (criterion: Operator | undefined, value: Decimal): Look | 'unreadab
 }
 
 /** What a value is worth to an objective. */
-export const gradeObjective = (objective: AnalysisObjective, found: Found): Grade => {
+const gradeObjective = (objective: AnalysisObjective, found: Found): Grade => {
   const value = found.value === undefined ? undefined : parseDecimal(found.value)
   const looks = value === undefined ? undefined : looksAt(objective, value)
   if (looks === undefined) return { ...found, objective, verdict: 'unknown', score: 0 }

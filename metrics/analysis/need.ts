@@ -47,7 +47,7 @@ export type State =
   | Blocked
 
 /** What came of asking in vain. */
-export interface Tried {
+interface Tried {
   readonly attempts: number
   readonly lastAttemptTime: string
   readonly message: string

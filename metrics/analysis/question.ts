@@ -10,13 +10,13 @@ import type {
   KeptnMetricsProvider,
   TemplateReference,
 } from '../../api/index.ts'
+import { typeProblem } from '../provider.ts'
 import type { Question } from '../source.ts'
-import { findSource } from '../sources/index.ts'
 import {
   argumentsMissing,
+  blocked,
   providerMissing,
   providerNotGranted,
-  providerUnsupported,
   templateMissing,
   templateUnreadable,
   type Blocked,
@@ -54,7 +54,8 @@ export const askableOf = (
   const provider = providers(template.spec.provider)
   if (provider === undefined) return providerMissing(template, definition.metadata.namespace)
   if (!isGranted(template, provider)) return providerNotGranted(template, provider)
-  if (findSource(provider.spec.type ?? '') === undefined) return providerUnsupported(provider)
+  const unsupported = typeProblem(provider)
+  if (unsupported !== undefined) return blocked('ProviderUnsupported', unsupported)
   return { kind: 'askable', provider, question: questionOf(filled.query, provider, span) }
 }
 

@@ -13,9 +13,9 @@ import {
 } from '../../api/index.ts'
 import { findCondition } from '../../kube/conditions.ts'
 import { secretUnreadable } from '../outcome.ts'
+import { typeProblem } from '../provider.ts'
 import type { MetricRequest, Question as Asked } from '../source.ts'
 import { shareOf } from '../share.ts'
-import { findSource, sourceTypes } from '../sources/index.ts'
 
 /** A query that can be sent. */
 export interface Question {
@@ -40,10 +40,10 @@ export const questionOf = (
   provider: KeptnMetricsProvider | undefined,
 ): Question | Unanswerable => {
   if (provider === undefined) return providerMissing(metric)
-  if (findSource(provider.spec.type ?? '') === undefined) return providerUnsupported(provider)
+  const unsupported = typeProblem(provider)
+  if (unsupported !== undefined) return unanswerable('ProviderUnsupported', unsupported)
   const span = spanOf(metric)
-  if (typeof span === 'string')
-    return { kind: 'unanswerable', reason: 'RangeInvalid', message: span }
+  if (typeof span === 'string') return unanswerable('RangeInvalid', span)
   const { query, path, range } = metric.spec
   const aggregation = span?.stepMs === undefined ? undefined : range?.aggregation
   return {
@@ -62,21 +62,17 @@ export const questionOf = (
   }
 }
 
-const providerMissing = (metric: KeptnMetric): Unanswerable => {
-  const { namespace = '' } = metric.metadata
-  const { name } = metric.spec.provider
-  return {
-    kind: 'unanswerable',
-    reason: 'ProviderNotFound',
-    message: `Create the KeptnMetricsProvider "${name}" in namespace "${namespace}", or name another one in spec.provider.name`,
-  }
-}
-
-const providerUnsupported = ({ metadata, spec }: KeptnMetricsProvider): Unanswerable => ({
+const unanswerable = (reason: Unanswerable['reason'], message: string): Unanswerable => ({
   kind: 'unanswerable',
-  reason: 'ProviderUnsupported',
-  message: `Set spec.type of KeptnMetricsProvider "${metadata.name}" to one of ${sourceTypes.join(', ')}: it is "${spec.type ?? ''}"`,
+  reason,
+  message,
 })
+
+const providerMissing = ({ metadata: { namespace = '' }, spec }: KeptnMetric): Unanswerable =>
+  unanswerable(
+    'ProviderNotFound',
+    `Create the KeptnMetricsProvider "${spec.provider.name}" in namespace "${namespace}", or name another one in spec.provider.name`,
+  )
 
 interface Span {
   readonly intervalMs: number
