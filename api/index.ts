@@ -65,6 +65,8 @@ export { targetForm, type Objective } from './keptn-evaluation-definition.ts'
 export {
   aggregations,
   fetchIntervalMs,
+  isOfItsSpec,
+  isYetToCome,
   type Aggregation,
   type IntervalResult,
   type MetricRange,

@@ -7,6 +7,7 @@ import { parseDuration } from '../../api/duration.ts'
 import {
   conditionTypes,
   fetchIntervalMs,
+  isOfItsSpec,
   type Condition,
   type KeptnMetric,
   type KeptnMetricsProvider,
@@ -149,10 +150,9 @@ const readyOf = ({ status }: KeptnMetric): Condition | undefined =>
 
 /** Whether its status is about its present spec, and it could be asked. */
 const isAnswered = (metric: KeptnMetric): boolean => {
-  const { generation } = metric.metadata
   const isStalled =
     findCondition(metric.status?.conditions, conditionTypes.stalled)?.status === 'True'
-  return !isStalled && (readyOf(metric)?.observedGeneration ?? generation) === generation
+  return !isStalled && isOfItsSpec(metric)
 }
 
 /** How long to wait for a Secret that can't be read: as long as that lasts already. */
