@@ -3,11 +3,11 @@
  *
  * - *Due*: it is to be asked for. So it is at first, when its next try has come, and when the question has become another one.
  * - *Known*: a source has answered. It is not asked for again.
- * - *Waiting*: a source was asked in vain, and is asked again later: after 10 seconds, and then after twice as long each time.
+ * - *Waiting*: a source was asked in vain, and is asked again later: after 10 seconds, and then after twice as long each
+ *   time, at most 5 minutes.
  * - *Lost*: it could not be had in all tries. Of a backtest also when a source has no data: what it says of the past it will
  *   say again.
- * - *Blocked*: a person has to change something first. As soon as that is done it is due: what was known of it before was
- *   the answer to nobody knows which question.
+ * - *Blocked*: a person has to change something first. It is due as soon as that is done, also when it was known before.
  *
  * Known and lost are ends, unless the question becomes another one. All that is remembered of a number is in the status of its
  * analysis, beside the question that it answers: `Stored`.
