@@ -76,6 +76,11 @@ export const templateReference = Type.Object(
 )
 export type TemplateReference = Read<typeof templateReference>
 
+/** The largest weight: as many as a definition may have of these are still counted to the last one. */
+export const mostWeight = 1_000_000_000
+/** How many objectives a definition may have. */
+export const mostObjectives = 500
+
 const objective = Type.Object({
   analysisValueTemplateRef: templateReference,
   target: Type.Optional(
@@ -93,7 +98,11 @@ const objective = Type.Object({
     ),
   ),
   weight: withDefault(
-    Type.Integer({ minimum: 0, description: 'What the objective earns when it passes.' }),
+    Type.Integer({
+      minimum: 0,
+      maximum: mostWeight,
+      description: 'What the objective earns when it passes.',
+    }),
     1,
   ),
   keyObjective: withDefault(
@@ -116,7 +125,10 @@ export const AnalysisDefinition = defineResource({
   description: 'What an analysis looks at, and what it takes to pass.',
   spec: Type.Object({
     objectives: Type.Optional(
-      Type.Array(objective, { maxItems: 500, description: 'What to look at, in this order.' }),
+      Type.Array(objective, {
+        maxItems: mostObjectives,
+        description: 'What to look at, in this order.',
+      }),
     ),
     totalScore: withRules(
       Type.Object(

@@ -60,11 +60,19 @@ const tries = {
   lastAttemptTime: Type.Optional(time('When it was last asked for in vain.')),
 }
 
+const question = Type.Optional(
+  Type.String({
+    description:
+      'Stands for the query that was asked and whom it was asked of, while the analysis goes on: after a change of either it is asked anew.',
+  }),
+)
+
 const storedValue = Type.Object({
   objectiveReference: templateReference,
   query: Type.String({ description: 'The query, with its arguments.' }),
   value: Type.String({ description: 'The value; empty when there is none.' }),
   errMsg: Type.Optional(Type.String({ description: 'Why there is no value.' })),
+  question,
   ...tries,
 })
 /** What is known of the value of an objective. */
@@ -81,12 +89,7 @@ const cell = Type.Object({
   value: Type.Optional(Type.String({ description: 'The value. Missing when there is none.' })),
   score: Type.Optional(Type.Number({ description: 'What the objective has earned.' })),
   message: Type.Optional(Type.String({ description: 'Why there is no value.' })),
-  question: Type.Optional(
-    Type.String({
-      description:
-        'Stands for the query that was asked, while the backtest goes on: a changed one is asked anew.',
-    }),
-  ),
+  question,
   ...tries,
 })
 /** One objective in one window. */

@@ -51,7 +51,13 @@ export {
   type Verdict,
   type WindowRow,
 } from './analysis.ts'
-export type { AnalysisObjective, Operator, TemplateReference } from './analysis-definition.ts'
+export {
+  mostObjectives,
+  mostWeight,
+  type AnalysisObjective,
+  type Operator,
+  type TemplateReference,
+} from './analysis-definition.ts'
 export type { ItemStatus, WorkloadReference } from './checks.ts'
 export { conditionTypes, type Condition } from './condition.ts'
 export type { Awaited, EvaluationStatusItem, ObjectiveStatus } from './keptn-evaluation.ts'
@@ -59,6 +65,8 @@ export { targetForm, type Objective } from './keptn-evaluation-definition.ts'
 export {
   aggregations,
   fetchIntervalMs,
+  isOfItsSpec,
+  isYetToCome,
   type Aggregation,
   type IntervalResult,
   type MetricRange,

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { conditions } from './condition.ts'
+import { conditions, conditionTypes } from './condition.ts'
 import { defineResource, type ResourceOf } from './resource.ts'
 import { oneOf, time, withDefault, withRules, type Read } from './schema.ts'
 
@@ -125,3 +125,19 @@ export const fetchIntervalMs = ({ fetchIntervalSeconds }: KeptnMetric['spec']): 
   fetchIntervalSeconds > 0
     ? Math.min(fetchIntervalSeconds * 1000, longestIntervalMs)
     : defaultIntervalMs
+
+/** By how much clocks may differ. */
+const clockToleranceMs = 30_000
+
+/**
+ * Whether a value says that it was measured further ahead than clocks differ: then nothing tells when that was. `measuredAt` is
+ * in milliseconds since 1970.
+ */
+export const isYetToCome = (measuredAt: number, now: Date): boolean =>
+  measuredAt > now.getTime() + clockToleranceMs
+
+/** Whether the status is about the present spec. One of Keptn's, which does not say, is taken for it. */
+export const isOfItsSpec = ({ metadata: { generation }, status }: KeptnMetric): boolean => {
+  const ready = status?.conditions?.find(({ type }) => type === conditionTypes.ready)
+  return (ready?.observedGeneration ?? generation) === generation
+}

@@ -35,5 +35,13 @@ const longestMessage = 32_768
 const cut = (message: string): string =>
   message.length <= longestMessage ? message : `${message.slice(0, longestMessage - 1)}…`
 
-/** Kubernetes keeps whole seconds in times like these. */
-const wholeSeconds = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z')
+const mostNamed = 20
+
+/** The first of many texts, and how many more there are: a message has place for some. */
+export const firstOf = (texts: readonly string[], between: string, most = mostNamed): string => {
+  const rest = texts.length - most
+  return [...texts.slice(0, most), ...(rest > 0 ? [`and ${rest} more`] : [])].join(between)
+}
+
+/** An instant as Kubernetes writes it in times like these: in whole seconds, the fraction cut off. */
+export const wholeSeconds = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z')

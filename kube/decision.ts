@@ -61,6 +61,19 @@ export interface ObjectReference {
   readonly uid: string
 }
 
+/** Names an object by what every stored object says of itself. */
+export const referenceTo = ({
+  apiVersion,
+  kind,
+  metadata: { name, uid, namespace },
+}: KubeObject): ObjectReference => ({
+  apiVersion,
+  kind,
+  name,
+  uid,
+  ...(namespace === undefined ? {} : { namespace }),
+})
+
 /** A fact that became true when a status was stored. Listeners turn it into events, spans, counters. */
 export interface Transition {
   /** The same for the same fact, however often it is told: a function of the object's UID, the phase and the outcome. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { KubeObject } from '../api/object.ts'
-import type { ObjectReference, Transition } from '../kube/decision.ts'
+import { referenceTo, type Transition } from '../kube/decision.ts'
 import { completedPhase } from './phases.ts'
 
 /** Which words events have: those of the documentation that users were given, or those that Keptn really sent. */
@@ -42,15 +42,6 @@ export const cutMessage = (text: string, limit = longestMessage): string => {
     .replace(/\uFFFD+$/, '')
     .concat(mark)
 }
-
-/** Names an object by what every stored object says of itself. */
-export const referenceTo = (object: KubeObject): ObjectReference => ({
-  apiVersion: object.apiVersion,
-  kind: object.kind,
-  name: object.metadata.name,
-  uid: object.metadata.uid,
-  ...(object.metadata.namespace === undefined ? {} : { namespace: object.metadata.namespace }),
-})
 
 /** What a fact is about and when it became true. */
 export interface Telling {

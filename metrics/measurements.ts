@@ -39,6 +39,7 @@ export type Progress =
   | { readonly kind: 'under-way'; readonly id: string }
   | { readonly kind: 'done'; readonly id: string; readonly measurement: Measurement }
 
+/** The queries of a process that are under way, and their outcomes until they are stored. */
 export interface Measurements {
   /** Looks, and starts nothing. */
   progress(key: string): Progress

@@ -27,17 +27,18 @@ import {
   type ObjectiveStatus,
   type StatusOf,
 } from '../../api/index.ts'
-import { findCondition, withCondition } from '../../kube/conditions.ts'
+import { findCondition, firstOf, withCondition } from '../../kube/conditions.ts'
 import { settled, type Decision, type Transition } from '../../kube/decision.ts'
 import type { Abandonment } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { timeOf } from '../progress.ts'
 import { factTransition, type EventNames } from '../transitions.ts'
-import { describeEvaluation, firstOf } from './describe.ts'
+import { describeEvaluation } from './describe.ts'
 import { isAwaited } from './freshness.ts'
 import { outcomeKeyOf } from './label.ts'
 import { badTarget, findMetric, judge, type Placed } from './objective.ts'
 
+/** The status of an evaluation. */
 export type Status = StatusOf<KeptnEvaluation>
 
 /** Everything that a decision about a KeptnEvaluation needs. */

@@ -1,4 +1,5 @@
 import type { KeptnEvaluation, ObjectiveStatus } from '../../api/index.ts'
+import { firstOf } from '../../kube/conditions.ts'
 import { labelOf } from './label.ts'
 import { parseTarget, showTarget } from './target.ts'
 
@@ -17,15 +18,6 @@ export const describeEvaluation = ({
   const lines = linesOf(status, overallStatus === 'Succeeded' ? 'Succeeded' : 'Failed')
   const found = lines.length === 0 ? 'there are no objectives' : firstOf(lines, '; ')
   return `${found} (attempt ${retryCount} of ${Math.max(retryCount, spec.retries)})`
-}
-
-const mostNamed = 20
-
-/** The first of many, and how many more there are: a condition has place for some. */
-export const firstOf = (texts: readonly string[], between: string): string => {
-  const rest = texts.length - mostNamed
-  const first = texts.slice(0, mostNamed)
-  return [...first, ...(rest > 0 ? [`and ${rest} more`] : [])].join(between)
 }
 
 const stalledMessage = (status: KeptnEvaluation['status']): string | undefined =>

@@ -7,7 +7,13 @@
  *
  * @module
  */
-import { conditionTypes, fetchIntervalMs, type KeptnMetric } from '../../api/index.ts'
+import {
+  conditionTypes,
+  fetchIntervalMs,
+  isOfItsSpec,
+  isYetToCome,
+  type KeptnMetric,
+} from '../../api/index.ts'
 import { findCondition } from '../../kube/conditions.ts'
 
 /** The instant of a judgement, and since when newer values were waited for. */
@@ -18,8 +24,6 @@ export interface Moment {
 
 /** `lastUpdated` has lost its fraction of a second. */
 const secondMs = 1000
-/** Clocks differ a little. A value from further ahead says nothing about when it was measured. */
-const clockToleranceMs = 30_000
 
 /** Why the value in the status may not be the present one; `undefined`: it is. */
 export const doubtOf = (metric: KeptnMetric, moment: Moment): string | undefined => {
@@ -28,7 +32,7 @@ export const doubtOf = (metric: KeptnMetric, moment: Moment): string | undefined
   if (!isOfItsSpec(metric)) return 'its spec has changed since it was measured'
   const measuredAt = Date.parse(lastUpdated)
   if (Number.isNaN(measuredAt)) return 'nothing says when it was measured'
-  if (isYetToCome(measuredAt, moment)) {
+  if (isYetToCome(measuredAt, moment.now)) {
     return `it says that it was measured at ${lastUpdated}, which is yet to come`
   }
   const isRecent =
@@ -49,15 +53,7 @@ export const isAwaited = (metric: KeptnMetric, moment: Moment): boolean => {
 const isAnswered = ({ status }: KeptnMetric, moment: Moment): boolean => {
   const askedAt = Date.parse(status?.lastUpdated ?? '')
   const since = moment.since?.getTime() ?? Infinity
-  return askedAt >= Math.floor(since / secondMs) * secondMs && !isYetToCome(askedAt, moment)
-}
-
-const isYetToCome = (instant: number, { now }: Moment): boolean =>
-  instant > now.getTime() + clockToleranceMs
-
-const isOfItsSpec = ({ metadata, status }: KeptnMetric): boolean => {
-  const measured = findCondition(status?.conditions, conditionTypes.ready)?.observedGeneration
-  return (measured ?? metadata.generation) === metadata.generation
+  return askedAt >= Math.floor(since / secondMs) * secondMs && !isYetToCome(askedAt, moment.now)
 }
 
 /** It can't be asked before a person has changed something. */

@@ -7,7 +7,7 @@
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Analysis, StatusOf } from '../../api/index.ts'
-import { isFinished } from './decide.ts'
+import { isFinished } from './stage.ts'
 
 /** One series of a gauge. */
 export interface Series {

@@ -101,7 +101,7 @@ const look = (criterion: Operator | undefined, value: Decimal): Look | 'unreadab
 }
 
 /** What a value is worth to an objective. */
-export const gradeObjective = (objective: AnalysisObjective, found: Found): Grade => {
+const gradeObjective = (objective: AnalysisObjective, found: Found): Grade => {
   const value = found.value === undefined ? undefined : parseDecimal(found.value)
   const looks = value === undefined ? undefined : looksAt(objective, value)
   if (looks === undefined) return { ...found, objective, verdict: 'unknown', score: 0 }
@@ -151,6 +151,16 @@ const verdictOf = (
   if (graded.some(({ verdict }) => verdict === 'unknown')) return 'unknown'
   if (lostKeys(graded).length > 0) return 'fail'
   return passes ? 'pass' : warns ? 'warning' : 'fail'
+}
+
+/**
+ * The percentage for people, with two digits after the point. It is rounded, but never up to a whole number: limits are whole
+ * numbers, and one that was missed must not seem to be reached.
+ */
+export const shownPercentage = ({ percentage }: Grades): number => {
+  const rounded = Number(percentage.toFixed(2))
+  const isRaised = Number.isInteger(rounded) && rounded > percentage
+  return isRaised ? Number((rounded - 0.01).toFixed(2)) : rounded
 }
 
 /** The key objectives that earned nothing: any of them fails the whole. */

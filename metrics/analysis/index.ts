@@ -6,9 +6,10 @@
 import { Analysis, type AnalysisDefinition, type StatusOf } from '../../api/index.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { joinKey, keyOf } from '../../kube/keys.ts'
-import { decide, isFinished } from './decide.ts'
-import type { Seen } from './needs.ts'
+import { decide } from './decide.ts'
 import { analysisOf, observe, type Cluster } from './observe.ts'
+import { namespaceOf } from './reference.ts'
+import { isFinished, type Seen } from './stage.ts'
 
 const unfinished = 'unfinished'
 
@@ -41,7 +42,5 @@ export const analysisController = (cluster: Cluster): Controller<Seen, StatusOf<
   }
 }
 
-const definitionKey = ({ metadata, spec }: Analysis): string => {
-  const { name, namespace = '' } = spec.analysisDefinition
-  return joinKey(namespace === '' ? metadata.namespace : namespace, name)
-}
+const definitionKey = ({ metadata, spec: { analysisDefinition } }: Analysis): string =>
+  joinKey(namespaceOf(analysisDefinition, metadata.namespace), analysisDefinition.name)

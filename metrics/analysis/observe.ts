@@ -9,9 +9,10 @@ import type { Store } from '../../kube/store.ts'
 import type { Measure } from '../ask.ts'
 import type { Measurements } from '../measurements.ts'
 import type { Outcome } from '../outcome.ts'
-import { isFinished, neededNow } from './decide.ts'
-
-import { referencesOf, type Askable, type Need, type Seen } from './needs.ts'
+import type { Need } from './need.ts'
+import type { Askable } from './question.ts'
+import { namespaceOf, referencesOf } from './reference.ts'
+import { isFinished, neededNow, type Seen } from './stage.ts'
 
 /** Where an analysis is read from. */
 export interface Cluster {
@@ -68,9 +69,9 @@ const namedBy = (
   analysis: Analysis,
 ): Pick<Seen, 'definition' | 'templates' | 'providers'> => {
   if (isFinished(analysis)) return { definition: undefined, templates: [], providers: [] }
-  const { name, namespace = '' } = analysis.spec.analysisDefinition
-  const home = namespace === '' ? analysis.metadata.namespace : namespace
-  const definition = present(definitions.get(home, name))
+  const { analysisDefinition } = analysis.spec
+  const home = namespaceOf(analysisDefinition, analysis.metadata.namespace)
+  const definition = present(definitions.get(home, analysisDefinition.name))
   if (definition === undefined) return { definition, templates: [], providers: [] }
   const found = allOf(templates, referencesOf(definition), home)
   const named = found.map(({ spec }) => spec.provider)
@@ -87,12 +88,15 @@ const allOf = <T extends AnalysisValueTemplate | KeptnMetricsProvider>(
   home: string | undefined,
 ): readonly T[] => {
   const keys = new Map(
-    references.map(({ name, namespace = '' }) => {
-      const place = namespace === '' ? home : namespace
-      return [joinKey(place, name), { place, name }] as const
+    references.map((reference) => {
+      const { name } = reference
+      const namespace = namespaceOf(reference, home)
+      return [joinKey(namespace, name), { namespace, name }] as const
     }),
   )
-  return [...keys.values()].flatMap(({ place, name }) => present(store.get(place, name)) ?? [])
+  return [...keys.values()].flatMap(
+    ({ namespace, name }) => present(store.get(namespace, name)) ?? [],
+  )
 }
 
 interface Due {

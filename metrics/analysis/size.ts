@@ -5,8 +5,11 @@
  * @module
  */
 import type { Analysis, AnalysisDefinition } from '../../api/index.ts'
-import { blocked, isBacktest, nameOf, type Blocked, type Need } from './needs.ts'
+import { blocked, type Blocked } from './blocked.ts'
+import type { Need } from './need.ts'
 import { jsonOf } from './raw.ts'
+import { nameOf } from './reference.ts'
+import { isBacktest } from './span.ts'
 
 /** An API server stores 1.5 MiB; what it adds, such as who has written which field, has the rest. */
 const mostBytes = 1_200_000

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { mostObjectives, mostWeight } from '../../api/index.ts'
 import {
   checkedName,
   ConversionError,
@@ -26,9 +27,6 @@ export interface SloOptions {
   readonly definitionName: string
   readonly templateNamespace: string
 }
-
-/** What the kind takes. */
-const mostObjectives = 500
 
 /** Makes an AnalysisDefinition with the objectives in the order of the file. Throws a {@link ConversionError}. */
 export const convertSlo = (text: string, options: SloOptions): Converted => {
@@ -150,8 +148,10 @@ const unused = (
 
 const weightOf = (place: string, value: unknown): number => {
   if (value === undefined || value === null) return 0
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
-  throw new ConversionError(`Set ${place}.weight to a whole number from 0`)
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= mostWeight) {
+    return value
+  }
+  throw new ConversionError(`Set ${place}.weight to a whole number from 0 to ${mostWeight}`)
 }
 
 const isKey = (place: string, { key_sli: value }: Fields): boolean => {

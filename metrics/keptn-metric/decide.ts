@@ -7,17 +7,12 @@
  *
  * @module
  */
-import {
-  conditionTypes,
-  fetchIntervalMs,
-  type Condition,
-  type KeptnMetric,
-  type StatusOf,
-} from '../../api/index.ts'
-import { findCondition, withCondition } from '../../kube/conditions.ts'
-import { settled, type Decision, type Transition } from '../../kube/decision.ts'
+import { fetchIntervalMs, type KeptnMetric, type StatusOf } from '../../api/index.ts'
+import { wholeSeconds } from '../../kube/conditions.ts'
+import { settled, type Decision } from '../../kube/decision.ts'
 import type { Measurement } from '../measurements.ts'
 import { explain } from '../outcome.ts'
+import { stalled, unstalled, withReady } from '../telling.ts'
 import type { Seen } from './observe.ts'
 import { dueAt, questionOf, type Unanswerable } from './question.ts'
 
@@ -27,7 +22,7 @@ type Status = StatusOf<KeptnMetric>
 export const decide = (seen: Seen): Decision<Status> => {
   const { metric, measured } = seen
   const question = questionOf(metric, seen.provider)
-  if (question.kind === 'unanswerable') return stalled(seen, question)
+  if (question.kind === 'unanswerable') return stall(seen, question)
   if (measured === 'under-way') return settled
   if (measured === 'not-due') {
     return { ...settled, wakeAt: dueAt(metric, seen.now, seen.wantedAt) }
@@ -36,11 +31,9 @@ export const decide = (seen: Seen): Decision<Status> => {
   return { ...settled, status, wakeAt: dueAt({ ...metric, status }, seen.now, seen.wantedAt) }
 }
 
-const afterMeasurement = (seen: Seen, { at, outcome }: Measurement): Status => {
-  const { metric } = seen
-  const lastUpdated = rfc3339(at)
-  // Its absence says that the metric can be asked.
-  const others = metric.status?.conditions?.filter(({ type }) => type !== conditionTypes.stalled)
+const afterMeasurement = ({ metric, now }: Seen, { at, outcome }: Measurement): Status => {
+  const lastUpdated = wholeSeconds(at)
+  const others = unstalled(metric)
   if (outcome.kind === 'value') {
     const { value, raw } = outcome
     return {
@@ -48,11 +41,16 @@ const afterMeasurement = (seen: Seen, { at, outcome }: Measurement): Status => {
       rawValue: base64(raw),
       lastUpdated,
       ...history(metric, { value, lastUpdated }),
-      conditions: ready(seen, others, {
-        status: 'True',
-        reason: 'Measured',
-        message: `The provider answered with a value${paceOf(metric)}`,
-      }),
+      conditions: withReady(
+        metric,
+        others,
+        {
+          status: 'True',
+          reason: 'Measured',
+          message: `The provider answered with a value${paceOf(metric)}`,
+        },
+        now,
+      ),
     }
   }
   const { reason, message } = explain(outcome)
@@ -61,11 +59,12 @@ const afterMeasurement = (seen: Seen, { at, outcome }: Measurement): Status => {
     errMsg: message,
     lastUpdated,
     ...history(metric, { value: '', errMsg: message, lastUpdated }),
-    conditions: ready(seen, others, {
-      status: 'False',
-      reason,
-      message: `${message}${paceOf(metric)}`,
-    }),
+    conditions: withReady(
+      metric,
+      others,
+      { status: 'False', reason, message: `${message}${paceOf(metric)}` },
+      now,
+    ),
   }
 }
 
@@ -102,60 +101,21 @@ const history = (
   }
 }
 
-const ready = (
-  { metric, now }: Seen,
-  others: Status['conditions'],
-  verdict: Pick<Condition, 'status' | 'reason' | 'message'>,
-): NonNullable<Status['conditions']> =>
-  withCondition(others, { type: conditionTypes.ready, ...verdict, ...generationOf(metric) }, now)
-
-const stalled = (seen: Seen, { reason, message }: Unanswerable): Decision<Status> => {
-  const { metric, now } = seen
+const stall = ({ metric, now }: Seen, problem: Unanswerable): Decision<Status> => {
   const { status = {} } = metric
-  const type = conditionTypes.stalled
-  const before = findCondition(status.conditions, type)
-  const conditions = withCondition(
-    ready(seen, status.conditions, { status: 'False', reason, message }),
-    { type, status: 'True', reason, message, ...generationOf(metric) },
-    now,
-  )
-  const isKnown =
-    before?.status === 'True' && before.reason === reason && before.message === message
+  const { conditions, transitions } = stalled(metric, 'False', problem, now)
   return {
     ...settled,
     status: {
       ...lastValue(metric),
       ...(status.lastUpdated === undefined ? {} : { lastUpdated: status.lastUpdated }),
       ...(status.intervalResults === undefined ? {} : history(metric)),
-      errMsg: message,
+      errMsg: problem.message,
       conditions,
     },
-    transitions: isKnown ? [] : [told(seen, reason, message)],
+    transitions,
   }
 }
-
-const told = ({ metric, now }: Seen, reason: string, message: string): Transition => {
-  const { namespace, name, uid } = metric.metadata
-  return {
-    id: `${uid}/${reason}/${rfc3339(now)}`,
-    subject: {
-      apiVersion: metric.apiVersion,
-      kind: metric.kind,
-      name,
-      uid,
-      ...(namespace === undefined ? {} : { namespace }),
-    },
-    reason,
-    severity: 'Warning',
-    message,
-    at: now,
-  }
-}
-
-const generationOf = ({ metadata: { generation } }: KeptnMetric) =>
-  generation === undefined ? {} : { observedGeneration: generation }
-
-const rfc3339 = (instant: Date): string => instant.toISOString().replace(/\.\d+Z$/, 'Z')
 
 /** What Keptn keeps of an answer at most. */
 const maxRawBytes = 1024 * 1024

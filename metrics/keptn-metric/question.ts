@@ -7,15 +7,16 @@ import { parseDuration } from '../../api/duration.ts'
 import {
   conditionTypes,
   fetchIntervalMs,
+  isOfItsSpec,
   type Condition,
   type KeptnMetric,
   type KeptnMetricsProvider,
 } from '../../api/index.ts'
 import { findCondition } from '../../kube/conditions.ts'
 import { secretUnreadable } from '../outcome.ts'
+import { typeProblem } from '../provider.ts'
 import type { MetricRequest, Question as Asked } from '../source.ts'
 import { shareOf } from '../share.ts'
-import { findSource, sourceTypes } from '../sources/index.ts'
 
 /** A query that can be sent. */
 export interface Question {
@@ -40,10 +41,10 @@ export const questionOf = (
   provider: KeptnMetricsProvider | undefined,
 ): Question | Unanswerable => {
   if (provider === undefined) return providerMissing(metric)
-  if (findSource(provider.spec.type ?? '') === undefined) return providerUnsupported(provider)
+  const unsupported = typeProblem(provider)
+  if (unsupported !== undefined) return unanswerable('ProviderUnsupported', unsupported)
   const span = spanOf(metric)
-  if (typeof span === 'string')
-    return { kind: 'unanswerable', reason: 'RangeInvalid', message: span }
+  if (typeof span === 'string') return unanswerable('RangeInvalid', span)
   const { query, path, range } = metric.spec
   const aggregation = span?.stepMs === undefined ? undefined : range?.aggregation
   return {
@@ -62,21 +63,17 @@ export const questionOf = (
   }
 }
 
-const providerMissing = (metric: KeptnMetric): Unanswerable => {
-  const { namespace = '' } = metric.metadata
-  const { name } = metric.spec.provider
-  return {
-    kind: 'unanswerable',
-    reason: 'ProviderNotFound',
-    message: `Create the KeptnMetricsProvider "${name}" in namespace "${namespace}", or name another one in spec.provider.name`,
-  }
-}
-
-const providerUnsupported = ({ metadata, spec }: KeptnMetricsProvider): Unanswerable => ({
+const unanswerable = (reason: Unanswerable['reason'], message: string): Unanswerable => ({
   kind: 'unanswerable',
-  reason: 'ProviderUnsupported',
-  message: `Set spec.type of KeptnMetricsProvider "${metadata.name}" to one of ${sourceTypes.join(', ')}: it is "${spec.type ?? ''}"`,
+  reason,
+  message,
 })
+
+const providerMissing = ({ metadata: { namespace = '' }, spec }: KeptnMetric): Unanswerable =>
+  unanswerable(
+    'ProviderNotFound',
+    `Create the KeptnMetricsProvider "${spec.provider.name}" in namespace "${namespace}", or name another one in spec.provider.name`,
+  )
 
 interface Span {
   readonly intervalMs: number
@@ -153,10 +150,9 @@ const readyOf = ({ status }: KeptnMetric): Condition | undefined =>
 
 /** Whether its status is about its present spec, and it could be asked. */
 const isAnswered = (metric: KeptnMetric): boolean => {
-  const { generation } = metric.metadata
   const isStalled =
     findCondition(metric.status?.conditions, conditionTypes.stalled)?.status === 'True'
-  return !isStalled && (readyOf(metric)?.observedGeneration ?? generation) === generation
+  return !isStalled && isOfItsSpec(metric)
 }
 
 /** How long to wait for a Secret that can't be read: as long as that lasts already. */

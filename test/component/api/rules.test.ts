@@ -281,6 +281,12 @@ const refusedAtCreation: readonly (readonly [
     'fixedValue',
   ],
   [
+    'a weight that is not counted to the last one any more',
+    AnalysisDefinition,
+    definition({ lessThan: { fixedValue: 1 } }, { weight: 1_000_000_001 }),
+    'weight in body should be less than or equal to 1000000000',
+  ],
+  [
     'less than no weight',
     AnalysisDefinition,
     definition({ lessThan: { fixedValue: 1 } }, { weight: -1 }),

@@ -3,6 +3,7 @@ import {
   Analysis,
   AnalysisDefinition,
   AnalysisValueTemplate,
+  KeptnMetricsProvider,
   newObject,
   type NewOf,
   type StatusOf,
@@ -10,15 +11,22 @@ import {
 import type { KubeObject } from '../../../api/object.ts'
 import type { Client } from '../../../kube/client.ts'
 import { eventually } from '../../eventually.ts'
-import { startSource, type Received, type SourceServer } from '../../unit/metrics/source-server.ts'
+import type { Received } from '../../unit/metrics/source-server.ts'
 import { startPrometheus, type Prometheus } from './prometheus.ts'
-import { createProvider, startMetrics, startWorld, type Metrics, type World } from './world.ts'
+import {
+  createProvider,
+  sourcesOfTests,
+  startMetrics,
+  startWorld,
+  type Metrics,
+  type World,
+} from './world.ts'
 
 let world: World
 let prometheus: Prometheus
 let client: Client
 let metrics: Metrics
-const sources: SourceServer[] = []
+const sources = sourcesOfTests()
 
 beforeAll(async () => {
   ;[world, prometheus] = await Promise.all([startWorld('analyses'), startPrometheus()])
@@ -27,19 +35,13 @@ beforeAll(async () => {
 }, 300_000)
 
 afterEach(async () => {
-  await Promise.all(sources.splice(0).map((source) => source.close()))
+  await sources.close()
 })
 
 afterAll(async () => {
   await metrics.stop()
   await Promise.all([world.close(), prometheus.close()])
 })
-
-const source = async (answer: Parameters<typeof startSource>[0]): Promise<SourceServer> => {
-  const server = await startSource(answer)
-  sources.push(server)
-  return server
-}
 
 /** What Prometheus answers about the range that it was asked about. */
 const four = ({ parameters }: Received): string =>
@@ -223,7 +225,7 @@ test('what is missing is said once each, and its appearance is enough', async ()
   await becomes(shop, 'check', stalled('TemplateNotFound', 'AnalysisValueTemplate "cpus"'))
   await template(shop, 'cpus')
   await becomes(shop, 'check', stalled('ProviderNotFound', 'KeptnMetricsProvider "prom"'))
-  const { url } = await source((asked, response) => response.end(four(asked)))
+  const { url } = await sources.start((asked, response) => response.end(four(asked)))
   await createProvider(client, shop, { type: 'prometheus', targetServer: url })
   await becomes(shop, 'check', { state: 'Completed', pass: true })
   await eventually(() => {
@@ -240,7 +242,7 @@ test('what is missing is said once each, and its appearance is enough', async ()
 test('a source that fails is asked again, and nothing else is', async () => {
   const shop = await world.namespace('failing')
   let isBroken = true
-  const { url, received } = await source((asked, response) => {
+  const { url, received } = await sources.start((asked, response) => {
     const fails = isBroken && asked.parameters['query'] === 'bad'
     response.writeHead(fails ? 500 : 200).end(four(asked))
   })
@@ -265,10 +267,37 @@ test('a source that fails is asked again, and nothing else is', async () => {
   ])
 })
 
+test('when its provider moves, all is asked at the new address, and at once', async () => {
+  const shop = await world.namespace('moved')
+  const old = await sources.start((asked, response) => {
+    response.writeHead(asked.parameters['query'] === 'bad' ? 500 : 200).end(four(asked))
+  })
+  const moved = await sources.start((asked, response) =>
+    response.end(four(asked).replace('"4"', '"7"')),
+  )
+  await createProvider(client, shop, { type: 'prometheus', targetServer: old.url })
+  await template(shop, 'good')
+  await template(shop, 'bad')
+  await define(shop, [below('good', 5), below('bad', 9)])
+  await analyse(shop, 'check')
+  await becomes(shop, 'check', { storedValues: { good: { value: '4' }, bad: { attempts: 1 } } })
+  await client.patch(KeptnMetricsProvider, {
+    ...{ namespace: shop, name: 'prom' },
+    ...{ patchType: 'merge', patch: { spec: { targetServer: moved.url } } },
+  })
+  // 7 is not below 5, though the 4 of before was; the next try at the old address would have been due later than this.
+  await becomes(shop, 'check', { state: 'Completed', warning: true }, 8_000)
+  expect((await statusOf(shop, 'check')).raw).toContain('"totalScore":1,"maximumScore":2')
+  expect(moved.received.map(({ parameters }) => parameters['query']).toSorted()).toEqual([
+    'bad',
+    'good',
+  ])
+})
+
 test('after a crash only what was not stored is asked again', async () => {
   const shop = await world.namespace('crash')
   let hangs = true
-  const { url, received } = await source((asked, response) => {
+  const { url, received } = await sources.start((asked, response) => {
     if (hangs && asked.parameters['query'] === 'slow') return
     response.end(four(asked))
   })
@@ -294,7 +323,7 @@ test('after a crash only what was not stored is asked again', async () => {
 
 test('an ended analysis stays as it is, until its time to live is over', async () => {
   const shop = await world.namespace('ended')
-  const { url, received } = await source((asked, response) => response.end(four(asked)))
+  const { url, received } = await sources.start((asked, response) => response.end(four(asked)))
   await createProvider(client, shop, { type: 'prometheus', targetServer: url })
   await template(shop, 'load')
   await define(shop, [below('load', 9)])
@@ -322,7 +351,7 @@ test('an ended analysis stays as it is, until its time to live is over', async (
 
 test('a deleted analysis asks nothing more', async () => {
   const shop = await world.namespace('deleted')
-  const { url, received } = await source(() => undefined)
+  const { url, received } = await sources.start(() => undefined)
   await createProvider(client, shop, { type: 'prometheus', targetServer: url })
   const names = Array.from({ length: 20 }, (_, at) => `t${at}`)
   await Promise.all(names.map((name) => template(shop, name)))

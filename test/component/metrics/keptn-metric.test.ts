@@ -3,11 +3,11 @@ import { KeptnMetric, KeptnMetricsProvider } from '../../../api/index.ts'
 import { Secret } from '../../../api/kubernetes.ts'
 import type { Client } from '../../../kube/client.ts'
 import { eventually } from '../../eventually.ts'
-import { startSource, type SourceServer } from '../../unit/metrics/source-server.ts'
 import { startPrometheus, type Prometheus } from './prometheus.ts'
 import {
   createMetric,
   createProvider,
+  sourcesOfTests,
   startMetrics,
   startWorld,
   statusOf,
@@ -19,7 +19,7 @@ let world: World
 let prometheus: Prometheus
 let client: Client
 let metrics: Metrics
-const sources: SourceServer[] = []
+const sources = sourcesOfTests()
 const others: Metrics[] = []
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ beforeAll(async () => {
 }, 300_000)
 
 afterEach(async () => {
-  await Promise.all(sources.splice(0).map((source) => source.close()))
+  await sources.close()
   await Promise.all(others.splice(0).map((other) => other.stop()))
 })
 
@@ -37,12 +37,6 @@ afterAll(async () => {
   await metrics.stop()
   await Promise.all([world.close(), prometheus.close()])
 })
-
-const source = async (answer: Parameters<typeof startSource>[0]): Promise<SourceServer> => {
-  const server = await startSource(answer)
-  sources.push(server)
-  return server
-}
 
 const four = JSON.stringify({
   status: 'success',
@@ -107,7 +101,7 @@ test('a missing provider is said once, and its appearance is enough', async () =
     ],
     errMsg: expect.stringContaining('Create the KeptnMetricsProvider "prom" in namespace "late"'),
   })
-  const { url } = await source((_received, response) => response.end(four))
+  const { url } = await sources.start((_received, response) => response.end(four))
   await createProvider(client, shop, { type: 'prometheus', targetServer: url })
   await becomes(shop, 'cpus', { value: '4', conditions: [{ type: 'Ready', status: 'True' }] })
   await eventually(() => {
@@ -118,8 +112,10 @@ test('a missing provider is said once, and its appearance is enough', async () =
 
 test('a changed query or provider is asked at once, and nothing else between two intervals', async () => {
   const shop = await world.namespace('changes')
-  const first = await source((_received, response) => response.end(four))
-  const second = await source((_received, response) => response.end(four.replace('"4"', '"5"')))
+  const first = await sources.start((_received, response) => response.end(four))
+  const second = await sources.start((_received, response) =>
+    response.end(four.replace('"4"', '"5"')),
+  )
   await createProvider(client, shop, { type: 'prometheus', targetServer: first.url })
   await createMetric(client, shop, 'cpus', { fetchIntervalSeconds: 3600 })
   await becomes(shop, 'cpus', { value: '4' })
@@ -143,7 +139,7 @@ test('a changed query or provider is asked at once, and nothing else between two
 test('a value stays as it is while its source fails, with the reason beside it', async () => {
   const shop = await world.namespace('failing')
   let isBroken = false
-  const { url } = await source((_received, response) => {
+  const { url } = await sources.start((_received, response) => {
     response.writeHead(isBroken ? 500 : 200).end(four)
   })
   await createProvider(client, shop, { type: 'prometheus', targetServer: url })
@@ -159,8 +155,8 @@ test('a value stays as it is while its source fails, with the reason beside it',
 
 test('sources that hang delay no other', async () => {
   const shop = await world.namespace('hanging')
-  const hanging = await source(() => undefined)
-  const answering = await source((_received, response) => response.end(four))
+  const hanging = await sources.start(() => undefined)
+  const answering = await sources.start((_received, response) => response.end(four))
   await createProvider(client, shop, { type: 'prometheus', targetServer: hanging.url }, 'hangs')
   await createProvider(client, shop, { type: 'prometheus', targetServer: answering.url })
   const names = Array.from({ length: 100 }, (_, i) => `hangs-${i}`)
@@ -184,7 +180,7 @@ test('sources that hang delay no other', async () => {
 test('a Secret is read by name for a query, and is in no status and no log', async () => {
   const shop = await world.namespace('secrets')
   const password = 'canary-7c1e5d'
-  const { url, received } = await source((_received, response) => {
+  const { url, received } = await sources.start((_received, response) => {
     const reply = { status: 'error', errorType: 'auth', error: `wrong password ${password}` }
     response.writeHead(400).end(JSON.stringify(reply))
   })
@@ -209,7 +205,7 @@ test("neither loopback nor the API server's own address is a source", async () =
   await metrics.stop()
   const strict = startMetrics(client, {})
   others.push(strict)
-  const { url, received } = await source((_received, response) => response.end(four))
+  const { url, received } = await sources.start((_received, response) => response.end(four))
   const at = (targetServer: string) =>
     ({ type: 'prometheus', targetServer, insecureSkipTlsVerify: true }) as const
   await createProvider(client, shop, at(url), 'loopback')
@@ -225,7 +221,7 @@ test("neither loopback nor the API server's own address is a source", async () =
 
 test('after a restart a metric is asked when it is due, not at once', async () => {
   const shop = await world.namespace('restart')
-  const { url, received } = await source((_received, response) => response.end(four))
+  const { url, received } = await sources.start((_received, response) => response.end(four))
   await createProvider(client, shop, { type: 'prometheus', targetServer: url })
   await createMetric(client, shop, 'rarely', { query: 'rare', fetchIntervalSeconds: 3600 })
   await becomes(shop, 'rarely', { value: '4' })

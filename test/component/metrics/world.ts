@@ -22,6 +22,7 @@ import type { Transition } from '../../../kube/decision.ts'
 import { metricsControllers, type MetricsSettings } from '../../../metrics/index.ts'
 import { buildMetricsServer } from '../../../metrics/serving/server.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { startSource, type SourceServer } from '../../unit/metrics/source-server.ts'
 
 /** A control plane with our kinds. */
 export interface World {
@@ -99,6 +100,28 @@ export const startMetrics = (
       ending.abort()
       await Promise.all(ended)
       await app.close()
+    },
+  }
+}
+
+/** The sources that the tests of a file have started. */
+export interface Sources {
+  readonly start: (answer: Parameters<typeof startSource>[0]) => Promise<SourceServer>
+  /** Closes all that were started since the last time. */
+  readonly close: () => Promise<void>
+}
+
+/** Starts sources that are closed together, at the end of each test. */
+export const sourcesOfTests = (): Sources => {
+  const open: SourceServer[] = []
+  return {
+    start: async (answer) => {
+      const server = await startSource(answer)
+      open.push(server)
+      return server
+    },
+    close: async () => {
+      await Promise.all(open.splice(0).map((server) => server.close()))
     },
   }
 }

@@ -99,6 +99,10 @@ test('every verdict and score is what the rules told in another way give', () =>
   }
 })
 
+/** The same cases but for one of them. */
+const withOne = (cases: readonly Case[], position: number, change: Partial<Case>) =>
+  cases.map((one, at) => (at === position % cases.length ? { ...one, ...change } : one))
+
 test('nothing passes without every value, however little the missing one counts', () => {
   fc.assert(
     fc.property(
@@ -106,9 +110,7 @@ test('nothing passes without every value, however little the missing one counts'
       fc.nat(5),
       limits,
       (cases, position, percentages) => {
-        const without = cases.map((one, at) =>
-          at === position % cases.length ? { ...one, value: undefined, weight: 0 } : one,
-        )
+        const without = withOne(cases, position, { value: undefined, weight: 0 })
         const grades = graded(without, percentages)
         expect(grades.verdict).toBe('unknown')
         expect(rawOf(grades)).toContain('"pass":false,"warning":false}')
@@ -127,9 +129,7 @@ test('an objective that does better never makes the whole worse, nor does a lowe
       fc.nat(5),
       limits,
       (cases, position, percentages) => {
-        const better = cases.map((one, at) =>
-          at === position % cases.length ? { ...one, failure: undefined, warning: undefined } : one,
-        )
+        const better = withOne(cases, position, { failure: undefined, warning: undefined })
         const before = rank[graded(cases, percentages).verdict]
         expect(rank[graded(better, percentages).verdict]).toBeGreaterThanOrEqual(before)
         const easier = { pass: percentages.pass - 1, warning: percentages.warning - 1 }

@@ -59,7 +59,13 @@ describe('files that cannot be converted say what to change', () => {
       'a weight that is none',
       slo,
       'objectives: [{ sli: a, weight: 1.5 }]',
-      /^Set objectives\[0\] \("a"\)\.weight to a whole number from 0$/,
+      /^Set objectives\[0\] \("a"\)\.weight to a whole number from 0 to 1000000000$/,
+    ],
+    [
+      'a weight that no definition may have',
+      slo,
+      'objectives: [{ sli: a, weight: 1000000001 }]',
+      /^Set objectives\[0\] \("a"\)\.weight to a whole number from 0 to 1000000000$/,
     ],
     [
       'a yes of old YAML',
