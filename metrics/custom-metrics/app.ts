@@ -43,9 +43,6 @@ export interface Dependencies {
   readonly https?: ServerOptions
 }
 
-// Go keeps idle connections for 90 seconds, and fails a request on one that the server closes first.
-const idleMs = 100_000
-
 /** What a certificate has to do with TLS here: asked for, and looked at by us. Which authority signed it decides what it is for. */
 export const clientCertificates = { requestCert: true, rejectUnauthorized: false } as const
 
@@ -63,11 +60,10 @@ export const buildCustomMetrics = (dependencies: Dependencies): FastifyInstance 
     ...(https !== undefined && { https: { ...https, ...clientCertificates } }),
     logger: false,
     bodyLimit: 64 * 1024,
-    keepAliveTimeout: idleMs,
-    requestTimeout: idleMs,
+    // While endpoints drain, the API server goes on asking, and must get answers.
+    return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true },
   }) as unknown as FastifyInstance
-  app.server.headersTimeout = idleMs
 
   for (const path of ['/healthz', '/livez', '/readyz']) {
     app.get(path, { config: { isOpen: true } }, () => 'ok')
