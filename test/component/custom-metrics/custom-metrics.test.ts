@@ -146,6 +146,19 @@ afterAll(async () => {
 const raw = (to: string, ...more: readonly string[]): Promise<string> =>
   world.cluster.kubectl(['get', '--raw', to, ...more])
 
+const narrowRole = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'Role',
+  metadata: { namespace: 'shop', name: 'narrow' },
+  rules: [
+    {
+      apiGroups: ['custom.metrics.k8s.io'],
+      resources: ['keptnmetrics.metrics.keptn.sh/load'],
+      verbs: ['get'],
+    },
+  ],
+}
+
 const value = {
   kind: 'MetricValueList',
   items: [
@@ -210,6 +223,45 @@ test('rights are those of whoever asked the API server', async () => {
   const as = (account: string): string => `--as=system:serviceaccount:shop:${account}`
   expect(JSON.parse(await raw(`${path}/load/load`, as('reader')))).toMatchObject(value)
   await expect(raw(`${path}/load/load`, as('visitor'))).rejects.toThrow('Forbidden')
+})
+
+test('a right to one metric opens no other, whatever the path calls it', async () => {
+  const { cluster } = world
+  const account = 'shop:narrow'
+  await cluster.kubectl(['create', 'serviceaccount', 'narrow', '-n', 'shop'])
+  await cluster.kubectl(['apply', '-f', '-'], stringify(narrowRole))
+  await cluster.kubectl([
+    ...['create', 'rolebinding', 'narrow', '-n', 'shop', '--role=narrow'],
+    `--serviceaccount=${account}`,
+  ])
+  const as = `--as=system:serviceaccount:${account}`
+  await eventually(async () => {
+    expect(JSON.parse(await raw(`${path}/load/load`, as))).toMatchObject(value)
+  })
+  for (const to of ['new/load', '*/load']) {
+    await expect(raw(`${path}/${to}`, as)).rejects.toThrow('Forbidden')
+  }
+})
+
+test('a flood of made-up tokens is not passed on to the API server', async () => {
+  const reviews = async (): Promise<number> => {
+    const figures = await raw('/metrics')
+    const lines =
+      figures.match(/^apiserver_request_total\{.*resource="tokenreviews".* \d+$/gm) ?? []
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+  }
+  const before = await reviews()
+  const begunAt = performance.now()
+  const answers = await Promise.all(
+    Array.from({ length: 500 }, (_, i) =>
+      direct(`${path}/load/load`, { headers: { authorization: `Bearer made.up.${i}` } }),
+    ),
+  )
+  const seconds = Math.ceil((performance.now() - begunAt) / 1000)
+  expect(new Set(answers)).toEqual(new Set([401, 429]))
+  expect((await reviews()) - before).toBeLessThanOrEqual(15 * seconds)
+  // Who comes through the API server shows no token.
+  expect(JSON.parse(await raw(`${path}/load/load`))).toMatchObject(value)
 })
 
 test('a token counts for what its account may do', async () => {
