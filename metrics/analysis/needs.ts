@@ -20,7 +20,7 @@ import type {
 import { explain, type Outcome } from '../outcome.ts'
 import { findSource, sourceTypes } from '../sources/index.ts'
 import type { Question } from '../source.ts'
-import { parseDecimal } from './quantity.ts'
+import { parseDecimal } from '../quantity.ts'
 import { fill } from './template.ts'
 
 /** Everything that a decision about an Analysis needs. */
