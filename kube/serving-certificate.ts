@@ -24,15 +24,22 @@ export interface ServedCertificate {
   readonly refresh: () => Promise<void>
 }
 
-const refreshMs = 10_000
-
-/** Serves the pair in a folder (`tls.crt`, `tls.key`), and each one that follows it, until the signal is aborted. */
-export const serveCertificate = (options: {
+/** How a certificate is served. */
+export interface CertificateOptions {
   readonly folder: string
+  /** What a person may do who has no certificate and wants none: the end of a sentence. */
+  readonly orElse?: string
   readonly use: (pair: KeyPair) => void
   readonly log: Logger
   readonly signal: AbortSignal
-}): ServedCertificate => {
+}
+
+const refreshMs = 10_000
+/** Nobody is served while there is none. */
+const refreshUnservedMs = 1_000
+
+/** Serves the pair in a folder (`tls.crt`, `tls.key`), and each one that follows it, until the signal is aborted. */
+export const serveCertificate = (options: CertificateOptions): ServedCertificate => {
   const { folder, use, log, signal } = options
   let served: X509Certificate | undefined
   let seen = ''
@@ -59,9 +66,9 @@ export const serveCertificate = (options: {
     try {
       await load()
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      if (message !== complaint) log.warn({ err: error }, 'Certificate could not be loaded')
-      complaint = message
+      const told = explain(error, options)
+      if (told.reason !== complaint) log.warn(told, 'Certificate could not be loaded')
+      complaint = told.reason
     }
   }
 
@@ -72,14 +79,32 @@ export const serveCertificate = (options: {
   } catch {
     log.debug({ folder }, 'Folder of the certificate cannot be watched')
   }
-  const timer = setInterval(onChange, refreshMs).unref()
-  signal.addEventListener('abort', () => clearInterval(timer), { once: true })
+  let timer: NodeJS.Timeout | undefined
+  const lookAgain = (): void => {
+    if (signal.aborted) return
+    const ms = served === undefined ? refreshUnservedMs : refreshMs
+    timer = setTimeout(() => void refresh().then(lookAgain), ms).unref()
+  }
+  lookAgain()
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
 
   return {
     refresh,
     isValid: (now) =>
       served !== undefined && served.validFromDate <= now && now < served.validToDate,
   }
+}
+
+/** Why there is no certificate, and what to do: a missing one is no mistake of ours, and where it was missed tells nobody anything. */
+const explain = (
+  error: unknown,
+  { folder, orElse }: Pick<CertificateOptions, 'folder' | 'orElse'>,
+): { readonly reason: string } => {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code !== 'ENOENT')
+    return { reason: `Cannot use tls.crt and tls.key in "${folder}": ${message}` }
+  const todo = `Put tls.crt and tls.key into "${folder}", or name their folder in CERTIFICATE_FOLDER`
+  return { reason: orElse === undefined ? todo : `${todo}, or ${orElse}` }
 }
 
 /** Reads a key, also one from Keptn's certificate operator: those say PKCS#8 and hold SEC1, which OpenSSL refuses. */

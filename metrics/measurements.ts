@@ -5,8 +5,8 @@
  * busy. When a query ends, its key is woken, and the next pass takes the outcome. Per key there is one query at a time. Per
  * source few are in flight, and more wait their turn, so that one slow source takes no place from others.
  *
- * Nothing here outlives the process, and nothing has to: what was not stored is asked again. What a former process has asked, and
- * is overdue when this one begins, is asked over some seconds.
+ * Nothing here outlives a term of leading, and nothing has to: what was not stored is asked again. What was asked in a former term,
+ * and is overdue when this one begins, is asked over some seconds; what is due only then, when it is due.
  *
  * @module
  */
@@ -30,6 +30,8 @@ export interface Inquiry {
   readonly source: string
   /** The last instant that was stored for the key; the next one will be another. */
   readonly after?: Date | undefined
+  /** When it was due, of one that is asked again and again. */
+  readonly dueAt?: Date
   readonly run: (at: Date, signal: AbortSignal) => Promise<Outcome>
 }
 
@@ -60,7 +62,7 @@ interface Entry {
   error?: Error
 }
 
-/** Runs inquiries until the signal is aborted. */
+/** Runs inquiries for a term, until the signal is aborted. */
 export const createMeasurements = (options: {
   readonly now: () => Date
   readonly signal: AbortSignal
@@ -188,9 +190,10 @@ const afterMs = (run: () => void, ms: number): (() => void) => {
 const longestSpreadMs = 10_000
 const spreadOfAge = 1 / 2
 
-/** How long an inquiry has to wait that was last made before this process began, counted from that beginning. */
-const spreadMs = ({ key, after }: Inquiry, begunAt: Date, now: Date): number => {
+/** How long an inquiry has to wait that was overdue when this term began, counted from that beginning. */
+const spreadMs = ({ key, after, dueAt }: Inquiry, begunAt: Date, now: Date): number => {
   if (after === undefined || after >= begunAt) return 0
+  if (dueAt === undefined || dueAt >= begunAt) return 0
   const ageMs = begunAt.getTime() - after.getTime()
   const windowMs = Math.min(longestSpreadMs, ageMs * spreadOfAge)
   return shareOf(key) * windowMs - (now.getTime() - begunAt.getTime())

@@ -29,13 +29,7 @@ export interface WebhookSettings {
   readonly namespace: string
   /** Serves TLS. Not given: plain HTTP, for tests. */
   readonly https?: ServerOptions
-  /** Whether this process is about to end: answers then ask the API server to open its next connection elsewhere. */
-  readonly isDraining?: () => boolean
 }
-
-// Go keeps idle connections for 90 seconds, and fails a request on one that the server closes first. That goes for
-// connections that were opened and never used as well, which Node counts as slow senders of headers.
-const idleMs = 100_000
 
 /** Builds the admission server. */
 export const buildWebhook = (dependencies: {
@@ -48,13 +42,10 @@ export const buildWebhook = (dependencies: {
     ...(settings.https && { https: settings.https }),
     logger: false,
     bodyLimit: 8 * 1024 * 1024,
-    keepAliveTimeout: idleMs,
-    requestTimeout: idleMs,
     // While endpoints drain, the API server goes on asking, and must get answers.
     return503OnClosing: false,
     ajv: { customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false } },
   }) as unknown as FastifyInstance
-  app.server.headersTimeout = idleMs
 
   // Fastify's own parser also searches for `__proto__`, which does no harm here: nothing of a review is ever copied.
   app.removeAllContentTypeParsers()
@@ -66,10 +57,8 @@ export const buildWebhook = (dependencies: {
     }
   })
 
-  const reply = (to: FastifyReply, question: Question, answer: Answer): FastifyReply => {
-    if (settings.isDraining?.() === true) void to.header('connection', 'close')
-    return to.header('content-type', 'application/json').send(formatAnswer(question.uid, answer))
-  }
+  const reply = (to: FastifyReply, question: Question, answer: Answer): FastifyReply =>
+    to.header('content-type', 'application/json').send(formatAnswer(question.uid, answer))
 
   const decidePod = (question: Question): Answer | Promise<Answer> => {
     const seen = {

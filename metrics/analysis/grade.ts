@@ -7,7 +7,7 @@
  * @module
  */
 import type { AnalysisDefinition, AnalysisObjective, Operator, Verdict } from '../../api/index.ts'
-import { compare, parseDecimal, parseQuantity, type Decimal, type Quantity } from './quantity.ts'
+import { compare, parseDecimal, parseQuantity, type Decimal, type Quantity } from '../quantity.ts'
 
 /** What an objective's query came to. */
 export interface Found {

@@ -13,7 +13,7 @@ import type {
   TemplateReference,
 } from '../../api/index.ts'
 import { troubleOf, type Need, type Stored } from './need.ts'
-import { parseDecimal } from './quantity.ts'
+import { parseDecimal } from '../quantity.ts'
 import { nameOf, referencesOf } from './reference.ts'
 import { rowsOf, summaryOf } from './rows.ts'
 import { isBacktest } from './span.ts'

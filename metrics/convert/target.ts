@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { compareAmounts, parseAmount, quantityOf, type Amount } from './amount.ts'
+import { compare, exactQuantity, parsePlainDecimal, type Decimal } from '../quantity.ts'
 import { ConversionError } from './conversion.ts'
 
 /** One operator, and what a value is compared with. */
@@ -32,7 +32,7 @@ type Comparison = keyof typeof comparisons
 
 interface Bound {
   readonly comparison: Comparison
-  readonly amount: Amount
+  readonly amount: Decimal
   readonly written: string
 }
 
@@ -70,7 +70,7 @@ const boundOf = (entry: Entry): Bound => {
   if (!isComparison(comparison)) {
     throw new ConversionError(`Begin the criterion "${written}" with <=, <, >= or >`)
   }
-  const amount = parseAmount(number)
+  const amount = parsePlainDecimal(number)
   if (amount === undefined) {
     throw new ConversionError(
       `Put a plain number after "${comparison}" in the criterion "${written}"`,
@@ -107,15 +107,15 @@ const inOrder = (a: Bound, b: Bound): readonly [Bound, Bound] => {
   if (isLower(a) === isLower(b)) {
     throw new ConversionError(`${together} point the same way: leave one of them`)
   }
-  const order = compareAmounts(a.amount, b.amount)
+  const order = compare(a.amount, b.amount)
   if (order === 0) throw new ConversionError(`${together} need two numbers that differ`)
   return order < 0 ? [a, b] : [b, a]
 }
 
 /** What a value may be; without an end it is open to that side. Whether the ends belong to it is not looked at. */
 interface Interval {
-  readonly from?: Amount
-  readonly to?: Amount
+  readonly from?: Decimal
+  readonly to?: Decimal
 }
 
 const intervalOf = (bounds: Bounds): Interval => {
@@ -130,11 +130,11 @@ const intervalOf = (bounds: Bounds): Interval => {
 
 const isWithin = (inner: Interval, outer: Interval): boolean =>
   (outer.from === undefined ||
-    (inner.from !== undefined && compareAmounts(outer.from, inner.from) <= 0)) &&
-  (outer.to === undefined || (inner.to !== undefined && compareAmounts(inner.to, outer.to) <= 0))
+    (inner.from !== undefined && compare(outer.from, inner.from) <= 0)) &&
+  (outer.to === undefined || (inner.to !== undefined && compare(inner.to, outer.to) <= 0))
 
 const shown = ({ amount, written }: Bound): string => {
-  const quantity = quantityOf(amount)
+  const quantity = exactQuantity(amount)
   if (quantity !== undefined) return quantity
   throw new ConversionError(
     `Round the number of the criterion "${written}": Kubernetes takes nine decimals, and numbers up to 2^63 - 1`,

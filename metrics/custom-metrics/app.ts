@@ -21,12 +21,13 @@ import {
   apiResourceList,
   discoveryType,
   discoveryVersionOf,
+  metricResource,
   openApiV2,
   openApiV3,
 } from './discovery.ts'
 import { userByCertificate, userByProxy, type Trust, type User } from './front-proxy.ts'
 import type { Attributes, Reviews } from './reviews.ts'
-import { RefusedError, statusOf } from './status.ts'
+import { RefusedError, statusOf, type Refusal } from './status.ts'
 import { group, valuesFor, versions, type Version } from './values.ts'
 
 /** What the server answers from. */
@@ -42,9 +43,6 @@ export interface Dependencies {
   /** Not given: plain HTTP, for tests; then nobody shows a certificate. */
   readonly https?: ServerOptions
 }
-
-// Go keeps idle connections for 90 seconds, and fails a request on one that the server closes first.
-const idleMs = 100_000
 
 /** What a certificate has to do with TLS here: asked for, and looked at by us. Which authority signed it decides what it is for. */
 export const clientCertificates = { requestCert: true, rejectUnauthorized: false } as const
@@ -63,11 +61,10 @@ export const buildCustomMetrics = (dependencies: Dependencies): FastifyInstance 
     ...(https !== undefined && { https: { ...https, ...clientCertificates } }),
     logger: false,
     bodyLimit: 64 * 1024,
-    keepAliveTimeout: idleMs,
-    requestTimeout: idleMs,
+    // While endpoints drain, the API server goes on asking, and must get answers.
+    return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true },
   }) as unknown as FastifyInstance
-  app.server.headersTimeout = idleMs
 
   for (const path of ['/healthz', '/livez', '/readyz']) {
     app.get(path, { config: { isOpen: true } }, () => 'ok')
@@ -76,17 +73,17 @@ export const buildCustomMetrics = (dependencies: Dependencies): FastifyInstance 
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.isOpen === true) return
     const user = await userOf(request, dependencies, now())
-    const attributes = attributesOf(request)
-    if (await asked(() => dependencies.reviews.mayDo(user, attributes))) {
-      if (dependencies.isSynced()) return
-      const message = 'the metrics are not known yet'
-      throw new RefusedError({ code: 503, reason: 'ServiceUnavailable', message })
+    for (const attributes of neededFor(attributesOf(request))) {
+      if (await asked(() => dependencies.reviews.mayDo(user, attributes))) continue
+      throw new RefusedError({
+        code: 403,
+        reason: 'Forbidden',
+        message: `${objectOf(attributes)} is forbidden: User "${user.username}" cannot ${attributes.verb} it`,
+      })
     }
-    throw new RefusedError({
-      code: 403,
-      reason: 'Forbidden',
-      message: `${objectOf(attributes)} is forbidden: User "${user.username}" cannot ${attributes.verb} it`,
-    })
+    if (dependencies.isSynced()) return
+    const message = 'the metrics are not known yet'
+    throw new RefusedError({ code: 503, reason: 'ServiceUnavailable', message })
   })
 
   app.get('/apis', (request, reply) => {
@@ -177,8 +174,11 @@ const json = (request: FastifyRequest, reply: FastifyReply, document: object): F
   return reply.send(Buffer.from(text))
 }
 
-const refuse = (reply: FastifyReply, refusal: Parameters<typeof statusOf>[0]): FastifyReply =>
-  reply.code(refusal.code).header('content-type', 'application/json').send(statusOf(refusal))
+const refuse = (reply: FastifyReply, refusal: Refusal): FastifyReply => {
+  const { code, retryAfterSeconds } = refusal
+  if (retryAfterSeconds !== undefined) void reply.header('retry-after', `${retryAfterSeconds}`)
+  return reply.code(code).header('content-type', 'application/json').send(statusOf(refusal))
+}
 
 /** Who asks. Throws a `RefusedError` when that can't be told. */
 const userOf = async (
@@ -209,6 +209,7 @@ const asked = async <T>(ask: () => Promise<T>): Promise<T> => {
   try {
     return await ask()
   } catch (error) {
+    if (error instanceof RefusedError) throw error
     const message = 'the API server could not be asked who you are or what you may do'
     throw new RefusedError({ code: 503, reason: 'ServiceUnavailable', message }, error)
   }
@@ -245,8 +246,22 @@ const attributesOf = (request: FastifyRequest): Attributes => {
   }
 }
 
+/**
+ * The rights that a request needs: to what its path says, and to what it is answered with. These differ where the path has
+ * another resource or another metric than the KeptnMetric's own, which don't matter to the answer, or asks for all: a right to
+ * one metric must not open the others by its name.
+ */
+const neededFor = (asked: Attributes): readonly Attributes[] => {
+  if ('path' in asked) return [asked]
+  const { name = '', ...rest } = asked
+  const answered = { ...rest, resource: metricResource }
+  if (name === '*') return [asked, { ...answered, subresource: '*' }]
+  if (asked.resource === metricResource && asked.subresource === name) return [asked]
+  return [asked, { ...answered, subresource: name, name }]
+}
+
 const objectOf = (attributes: Attributes): string => {
   if ('path' in attributes) return `path "${attributes.path}"`
-  const { namespace, resource, name } = attributes
-  return `${resource}.${group} "${name}"${namespace === undefined ? '' : ` in the namespace "${namespace}"`}`
+  const { namespace, resource: type, subresource = '', name = '*' } = attributes
+  return `${type}/${subresource}.${group} "${name}"${namespace === undefined ? '' : ` in the namespace "${namespace}"`}`
 }

@@ -20,7 +20,8 @@ export const apiGroupList: object = { kind: 'APIGroupList', apiVersion: 'v1', gr
 /** `/apis/custom.metrics.k8s.io`. */
 export const apiGroupDocument: object = { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup }
 
-const resource = `${KeptnMetric.plural}.${KeptnMetric.group}`
+/** The resource that metrics are of. */
+export const metricResource = `${KeptnMetric.plural}.${KeptnMetric.group}`
 const names = (metrics: Iterable<KeptnMetric>): readonly string[] =>
   // Metrics of one name in several namespaces are one resource: discovery knows no namespaces.
   [...new Set([...metrics].map(({ metadata }) => metadata.name))].sort()
@@ -31,7 +32,7 @@ export const apiResourceList = (version: Version, metrics: Iterable<KeptnMetric>
   apiVersion: 'v1',
   groupVersion: `${group}/${version}`,
   resources: names(metrics).map((name) => ({
-    name: `${resource}/${name}`,
+    name: `${metricResource}/${name}`,
     singularName: '',
     namespaced: true,
     kind: 'MetricValueList',
@@ -79,7 +80,7 @@ export const aggregatedDiscovery = (
               ? []
               : [
                   {
-                    resource,
+                    resource: metricResource,
                     responseKind: { group: '', version: '', kind: '' },
                     scope: 'Namespaced',
                     singularResource: '',

@@ -3,32 +3,30 @@
  *
  * @module
  */
-import { networkInterfaces } from 'node:os'
-import { Server as TlsServer } from 'node:tls'
+import { once } from 'node:events'
 import type { Logger } from 'pino'
 import type { KeptnMetric } from '../../api/index.ts'
 import { ConfigMap } from '../../api/kubernetes.ts'
 import type { Client } from '../../kube/client.ts'
 import { startReflector } from '../../kube/reflector.ts'
-import { serveCertificate } from '../../kube/serving-certificate.ts'
+import { startServing, tls, type Serving } from '../../kube/serving.ts'
 import type { Store } from '../../kube/store.ts'
 import { buildCustomMetrics } from './app.ts'
 import { trustConfigMap, trustOf } from './front-proxy.ts'
 import { createReviews } from './reviews.ts'
 
-const tls = { minVersion: 'TLSv1.3' } as const
 /** Before the ConfigMap is known. */
 const noTrust = trustOf({})
 
 /** The server, and how to wait for it. */
 export interface CustomMetricsServer {
-  /** Whether it listens and knows whom to believe. A certificate may still be missing: nothing else waits for that. */
+  /** Whether it listens, knows whom to believe, and is not to end. A certificate may still be missing: nothing else waits for that. */
   readonly isReady: () => boolean
-  /** Resolves once the signal is aborted and the last request is answered; rejects when it cannot listen. */
+  /** Resolves after the signal is aborted, once nobody is sent here any more; rejects when it cannot listen. */
   readonly ended: Promise<void>
 }
 
-/** Starts to serve, until the signal is aborted. */
+/** Starts to serve, until some seconds after the signal is aborted: a rolling restart costs nobody a request. */
 export const startCustomMetrics = (options: {
   readonly client: Client
   readonly metrics: Pick<Store<KeptnMetric>, 'get' | 'all'>
@@ -61,29 +59,23 @@ export const startCustomMetrics = (options: {
     log,
     https: tls,
   })
-  const certificate = serveCertificate({
-    folder: settings.certificateFolder,
-    use: (pair) => {
-      if (app.server instanceof TlsServer) app.server.setSecureContext({ ...pair, ...tls })
-    },
-    log,
-    signal,
-  })
-  let isListening = false
+  let serving: Serving | undefined
   const serve = async (): Promise<void> => {
-    const ended = new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true })
+    serving = await startServing({
+      app,
+      port: settings.port,
+      certificate: {
+        folder: settings.certificateFolder,
+        orElse:
+          'set ENABLE_CUSTOM_METRICS_API_SERVICE to false where nothing scales on KeptnMetrics',
+      },
+      log,
     })
-    await certificate.refresh()
-    await app.listen({ host: listensOnIpv6() ? '::' : '0.0.0.0', port: settings.port })
-    isListening = true
-    if (!signal.aborted) await ended
-    await app.close()
+    if (!signal.aborted) await once(signal, 'abort')
+    await serving.end()
   }
-  return { isReady: () => isListening && authentication.isSynced(), ended: serve() }
+  return {
+    isReady: () => serving !== undefined && !signal.aborted && authentication.isSynced(),
+    ended: serve(),
+  }
 }
-
-const listensOnIpv6 = (): boolean =>
-  Object.values(networkInterfaces()).some((addresses) =>
-    addresses?.some(({ family }) => family === 'IPv6'),
-  )

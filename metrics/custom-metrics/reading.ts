@@ -5,7 +5,7 @@
  */
 import type { KeptnMetric } from '../../api/index.ts'
 import { whyNotPresent } from '../present.ts'
-import { quantityOf } from './quantity.ts'
+import { nearestQuantity } from '../quantity.ts'
 
 /** A value with the instant it was asked for, or why it can't be relied on. */
 export type Reading =
@@ -19,7 +19,7 @@ export const readingOf = (metric: KeptnMetric, now: Date): Reading => {
   const doubt = whyNotPresent(metric, now)
   if (doubt !== undefined) return none(doubt)
   const { value: text = '', lastUpdated: timestamp = '' } = metric.status ?? {}
-  const value = quantityOf(text)
+  const value = nearestQuantity(text)
   return value === undefined
     ? none(`"${text}" is not a number`)
     : { kind: 'value', value, timestamp }

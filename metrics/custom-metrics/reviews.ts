@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import type { Client } from '../../kube/client.ts'
 import type { User } from './front-proxy.ts'
+import { RefusedError } from './status.ts'
 
 /** What a user wants to do: with a resource, or with a path that is none. */
 export type Attributes =
@@ -22,7 +23,10 @@ export type Attributes =
 
 /** The API server's answers. */
 export interface Reviews {
-  /** Who has this token; `undefined`: nobody. Rejects when the API server can't be asked. */
+  /**
+   * Who has this token; `undefined`: nobody. Rejects when the API server can't be asked, and with a `RefusedError` while it is
+   * asked about too many: whoever makes tokens up must not have it flooded by us.
+   */
   readonly userOfToken: (token: string) => Promise<User | undefined>
   /** Whether a user may do something. Rejects when the API server can't be asked. */
   readonly mayDo: (user: User, attributes: Attributes) => Promise<boolean>
@@ -40,6 +44,10 @@ const rememberedMs = 10_000
 /** Whoever makes up names or tokens must not fill our memory. */
 const maxRemembered = 1_000
 const timeoutMs = 5_000
+/** How many unknown tokens the API server is asked about at a time, */
+const maxUnknownUnderWay = 5
+/** and how many of them may turn out to be nobody's within a second. */
+const maxRefusedPerSecond = 10
 
 /** Makes reviews by an API server. */
 export const createReviews = (
@@ -48,6 +56,7 @@ export const createReviews = (
 ): Reviews => {
   const tokens = remember<User | undefined>(now)
   const rights = remember<boolean>(now)
+  const boundUnknown = boundReviews(now)
 
   const review = async (group: string, resource: string, kind: string, spec: object) => {
     const answer = await client.raw(
@@ -62,14 +71,17 @@ export const createReviews = (
   }
 
   return {
-    userOfToken: (token) =>
+    userOfToken: (token) => {
       // The token itself has no business in memory for longer than its request.
-      tokens(createHash('sha256').update(token).digest('base64'), async () => {
-        const status = await review('authentication.k8s.io', 'tokenreviews', 'TokenReview', {
-          token,
-        })
-        return status['authenticated'] === true ? userIn(status['user']) : undefined
-      }),
+      const digest = createHash('sha256').update(token).digest('base64')
+      return tokens(digest, () =>
+        boundUnknown(digest, async () => {
+          const spec = { token }
+          const status = await review('authentication.k8s.io', 'tokenreviews', 'TokenReview', spec)
+          return status['authenticated'] === true ? userIn(status['user']) : undefined
+        }),
+      )
+    },
     mayDo: async (user, attributes) =>
       user.groups.includes(mayDoAnything) ||
       rights(JSON.stringify([user, attributes]), async () => {
@@ -97,6 +109,55 @@ const userIn = (user: unknown): User | undefined => {
   return { username, ...(uid !== undefined && { uid }), groups: groups ?? [], extra: extra ?? {} }
 }
 
+/** Bounds reviews of tokens that nobody was found for before; those of users go on meanwhile. */
+const boundReviews = (now: () => number) => {
+  const users = new Set<string>()
+  let underWay = 0
+  let refusals: readonly number[] = []
+
+  const found = async (
+    digest: string,
+    ask: () => Promise<User | undefined>,
+  ): Promise<User | undefined> => {
+    const user = await ask()
+    users.delete(digest)
+    if (user === undefined) refusals = [...refusals, now()]
+    else users.add(digest)
+    forgetOldest(users)
+    return user
+  }
+
+  return async (
+    digest: string,
+    ask: () => Promise<User | undefined>,
+  ): Promise<User | undefined> => {
+    if (users.has(digest)) return found(digest, ask)
+    refusals = refusals.filter((at) => now() - at < 1000)
+    if (underWay >= maxUnknownUnderWay || refusals.length >= maxRefusedPerSecond) {
+      const message = 'too many tokens are unknown, so this one is not looked up: try again'
+      throw new RefusedError({
+        code: 429,
+        reason: 'TooManyRequests',
+        message,
+        retryAfterSeconds: 1,
+      })
+    }
+    underWay += 1
+    try {
+      return await found(digest, ask)
+    } finally {
+      underWay -= 1
+    }
+  }
+}
+
+const forgetOldest = (of: Map<string, unknown> | Set<string>): void => {
+  for (const oldest of of.keys()) {
+    if (of.size <= maxRemembered) return
+    of.delete(oldest)
+  }
+}
+
 /** Answers by key. The same question at the same time is asked once, and an error is not remembered. */
 const remember = <T>(now: () => number) => {
   const known = new Map<string, { readonly until: number; readonly answer: Promise<T> }>()
@@ -111,10 +172,7 @@ const remember = <T>(now: () => number) => {
     answer.catch(() => {
       if (known.get(key) === entry) known.delete(key)
     })
-    for (const oldest of known.keys()) {
-      if (known.size <= maxRemembered) break
-      known.delete(oldest)
-    }
+    forgetOldest(known)
     return answer
   }
 }

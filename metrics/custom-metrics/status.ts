@@ -11,6 +11,8 @@ export interface Refusal {
   readonly reason: string
   /** A sentence for people. */
   readonly message: string
+  /** When to try again; not given: trying again changes nothing. */
+  readonly retryAfterSeconds?: number
 }
 
 /** A refusal on its way to whoever asked. */
@@ -25,12 +27,13 @@ export class RefusedError extends Error {
 }
 
 /** A refusal as a Status object. */
-export const statusOf = ({ code, reason, message }: Refusal): object => ({
+export const statusOf = ({ code, reason, message, retryAfterSeconds }: Refusal): object => ({
   kind: 'Status',
   apiVersion: 'v1',
   metadata: {},
   status: 'Failure',
   message,
   reason,
+  ...(retryAfterSeconds !== undefined && { details: { retryAfterSeconds } }),
   code,
 })

@@ -25,7 +25,10 @@ export interface ValueRequest {
   readonly resource: string
   /** The name of a KeptnMetric; `*`: all that the selector selects. */
   readonly name: string
-  /** As in the path; who asks repeats the name there. */
+  /**
+   * As in the path; who asks repeats the name there. Any is taken, as in Keptn: a KeptnMetric is one metric, and its name says
+   * which. For the same reason a `metricLabelSelector` has nothing to choose from. Who may have the answer is up to `app.ts`.
+   */
   readonly metric: string
   readonly labelSelector?: string | undefined
 }

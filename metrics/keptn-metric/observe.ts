@@ -62,6 +62,7 @@ const measured = (
     id: question.id,
     source: question.provider.metadata.uid,
     after: lastUpdated === undefined ? undefined : new Date(lastUpdated),
+    dueAt: dueAt(metric, seen.now, seen.wantedAt),
     run: (at, signal) => measure(question.provider, question.at(at), signal),
   })
   return 'under-way'

@@ -24,7 +24,7 @@ export interface Served {
 /** Builds the server of `GET /metrics` and `GET /api/v1/metrics/{namespace}/{metric}`. */
 export const buildMetricsServer = (served: Served): FastifyInstance => {
   const { metrics, figures, isReady, now = () => new Date() } = served
-  const app = fastify({ logger: false, forceCloseConnections: true })
+  const app = fastify({ logger: false, forceCloseConnections: true, return503OnClosing: false })
   app.addHook('onRequest', async (_request, reply) => {
     if (!isReady()) await reply.code(503).send()
   })

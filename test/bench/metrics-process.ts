@@ -6,7 +6,7 @@
  * @module
  */
 import { pino } from 'pino'
-import { startMetrics } from '../../controller/main.ts'
+import { startMetrics } from '../../controller/metrics.ts'
 import { readSettings } from '../../controller/settings.ts'
 import { createClient } from '../../kube/client.ts'
 

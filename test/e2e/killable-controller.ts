@@ -9,7 +9,7 @@
  */
 import { appendFileSync } from 'node:fs'
 import { pino } from 'pino'
-import { startLifecycle } from '../../controller/main.ts'
+import { startLifecycle } from '../../controller/lifecycle.ts'
 import { readSettings } from '../../controller/settings.ts'
 import { createClient, type Client } from '../../kube/client.ts'
 import { ApiError } from '../../kube/errors.ts'

@@ -4,6 +4,7 @@ import { request } from 'node:https'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { connect } from 'node:tls'
 import { pino } from 'pino'
 import { stringify } from 'yaml'
@@ -12,7 +13,10 @@ import { APIService, ConfigMap, Secret } from '../../../api/kubernetes.ts'
 import { startCertificates } from '../../../certs/index.ts'
 import { decode, type Contents } from '../../../certs/secret.ts'
 import { reflectMetrics } from '../../../controller/reflections.ts'
-import { startCustomMetrics } from '../../../metrics/custom-metrics/index.ts'
+import {
+  startCustomMetrics,
+  type CustomMetricsServer,
+} from '../../../metrics/custom-metrics/index.ts'
 import { readCredentials } from '../../cluster/certificates.ts'
 import { eventually } from '../../eventually.ts'
 import { createAuthorities, type Pair } from '../../unit/metrics/custom-metrics/world.ts'
@@ -27,11 +31,42 @@ let world: World
 let folder: string
 let port: number
 let ended: Promise<unknown>
+let server: Replica
 let frontProxy: Pair
 
 const writePair = async (contents: Contents): Promise<void> => {
   await writeFile(join(folder, 'tls.crt'), contents['tls.crt'] ?? '')
   await writeFile(join(folder, 'tls.key'), contents['tls.key'] ?? '')
+}
+
+/** One of the servers that the Service leads to. */
+interface Replica {
+  readonly port: number
+  readonly end: () => Promise<void>
+}
+
+const startReplica = async (): Promise<Replica> => {
+  const ending = new AbortController()
+  const { signal } = ending
+  const { client, cluster } = world
+  const { reflectors, stores } = reflectMetrics({ client, log, signal })
+  const isSynced = () => reflectors.every((reflector) => reflector.isSynced())
+  const own = await freePort()
+  const started: CustomMetricsServer = startCustomMetrics({
+    ...{ client, log, signal, isSynced },
+    metrics: stores.metrics,
+    settings: { port: own, certificateFolder: folder },
+  })
+  // As the part metrics has it: no request comes before all metrics are known.
+  await eventually(() => expect(started.isReady() && isSynced()).toBe(true))
+  await cluster.kubectl(['apply', '-f', '-'], stringify(endpointsAt(cluster.hostAddress, own)))
+  return {
+    port: own,
+    end: () => {
+      ending.abort()
+      return started.ended
+    },
+  }
 }
 
 const serve = async (): Promise<void> => {
@@ -43,40 +78,32 @@ const serve = async (): Promise<void> => {
   const certificates = startCertificates({ ...process, namespace })
   await eventually(() => expect(certificates.isReady()).toBe(true))
   await writePair(decode((await client.get(Secret, { namespace, name: 'keptn-certs' }))?.data))
-  port = await freePort()
-  const { reflectors, stores } = reflectMetrics(process)
-  const settings = { port, certificateFolder: folder }
-  const isSynced = () => reflectors.every((reflector) => reflector.isSynced())
-  const server = startCustomMetrics({ ...process, metrics: stores.metrics, isSynced, settings })
-  await eventually(() => expect(server.isReady()).toBe(true))
-  ended = Promise.all([certificates.ended, server.ended])
-  await cluster.kubectl(['apply', '-f', '-'], endpoints(cluster.hostAddress))
+  ended = certificates.ended
+  await cluster.kubectl(['apply', '-f', '-'], stringify(service))
+  server = await startReplica()
+  port = server.port
 }
 
-/** The Service as installed, but that it leads to the process of this test. */
-const endpoints = (address: string): string =>
-  [
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { namespace, name: 'metrics-operator-service' },
-      spec: { ports: [{ name: 'custom-metrics', port: 443, targetPort: port }] },
-    },
-    {
-      apiVersion: 'discovery.k8s.io/v1',
-      kind: 'EndpointSlice',
-      metadata: {
-        namespace,
-        name: 'metrics-operator-service-1',
-        labels: { 'kubernetes.io/service-name': 'metrics-operator-service' },
-      },
-      addressType: 'IPv4',
-      ports: [{ name: 'custom-metrics', port }],
-      endpoints: [{ addresses: [address], conditions: { ready: true } }],
-    },
-  ]
-    .map((object) => stringify(object))
-    .join('---\n')
+/** The Service as installed, but that it leads to servers of this test. */
+const service = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { namespace, name: 'metrics-operator-service' },
+  spec: { ports: [{ name: 'custom-metrics', port: 443 }] },
+}
+
+const endpointsAt = (address: string, at: number): object => ({
+  apiVersion: 'discovery.k8s.io/v1',
+  kind: 'EndpointSlice',
+  metadata: {
+    namespace,
+    name: `metrics-operator-service-${at}`,
+    labels: { 'kubernetes.io/service-name': 'metrics-operator-service' },
+  },
+  addressType: 'IPv4',
+  ports: [{ name: 'custom-metrics', port: at }],
+  endpoints: [{ addresses: [address], conditions: { ready: true } }],
+})
 
 const freePort = async (): Promise<number> => {
   const server = createServer()
@@ -111,7 +138,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   stopping.abort()
-  await ended
+  await Promise.all([ended, server.end()])
   await world.close()
   authorities.remove()
   await rm(folder, { recursive: true })
@@ -119,6 +146,19 @@ afterAll(async () => {
 
 const raw = (to: string, ...more: readonly string[]): Promise<string> =>
   world.cluster.kubectl(['get', '--raw', to, ...more])
+
+const narrowRole = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'Role',
+  metadata: { namespace: 'shop', name: 'narrow' },
+  rules: [
+    {
+      apiGroups: ['custom.metrics.k8s.io'],
+      resources: ['keptnmetrics.metrics.keptn.sh/load'],
+      verbs: ['get'],
+    },
+  ],
+}
 
 const value = {
   kind: 'MetricValueList',
@@ -186,6 +226,50 @@ test('rights are those of whoever asked the API server', async () => {
   await expect(raw(`${path}/load/load`, as('visitor'))).rejects.toThrow('Forbidden')
 })
 
+test('a right to one metric opens no other, whatever the path calls it', async () => {
+  const { cluster } = world
+  const account = 'shop:narrow'
+  await cluster.kubectl(['create', 'serviceaccount', 'narrow', '-n', 'shop'])
+  await cluster.kubectl(['apply', '-f', '-'], stringify(narrowRole))
+  await cluster.kubectl([
+    ...['create', 'rolebinding', 'narrow', '-n', 'shop', '--role=narrow'],
+    `--serviceaccount=${account}`,
+  ])
+  const as = `--as=system:serviceaccount:${account}`
+  await eventually(async () => {
+    expect(JSON.parse(await raw(`${path}/load/load`, as))).toMatchObject(value)
+  })
+  for (const to of ['new/load', '*/load']) {
+    await expect(raw(`${path}/${to}`, as)).rejects.toThrow('Forbidden')
+  }
+})
+
+test('a flood of made-up tokens is not passed on to the API server', async () => {
+  const reviews = async (): Promise<number> => {
+    const figures = await raw('/metrics')
+    const lines =
+      figures.match(/^apiserver_request_total\{.*resource="tokenreviews".* \d+$/gm) ?? []
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+  }
+  const before = await reviews()
+  const begunAt = performance.now()
+  const answers = await Promise.all(
+    Array.from({ length: 500 }, (_, i) =>
+      direct(`${path}/load/load`, { headers: { authorization: `Bearer made.up.${i}` } }),
+    ),
+  )
+  const seconds = Math.ceil((performance.now() - begunAt) / 1000)
+  expect(new Set(answers)).toEqual(new Set([401, 429]))
+  expect((await reviews()) - before).toBeLessThanOrEqual(15 * seconds)
+  // Who comes through the API server shows no token.
+  expect(JSON.parse(await raw(`${path}/load/load`))).toMatchObject(value)
+  // Once it is over, tokens are looked up again.
+  await eventually(async () => {
+    const headers = { authorization: 'Bearer made.up.later' }
+    expect(await direct(`${path}/load/load`, { headers })).toBe(401)
+  })
+})
+
 test('a token counts for what its account may do', async () => {
   const token = async (account: string): Promise<Readonly<Record<string, string>>> => {
     const text = await world.cluster.kubectl(['create', 'token', account, '-n', 'shop'])
@@ -251,4 +335,39 @@ test('a renewed certificate is served without a restart, and believed', async ()
   await eventually(async () => {
     expect(JSON.parse(await raw(`${path}/load/load`))).toMatchObject(value)
   })
+})
+
+/** Asks through the API server, once: nothing is tried again. */
+const through = (to: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const { server: url, credentials } = world.cluster
+    const { ca, cert, key } = credentials
+    request(`${url}${to}`, { ca, cert, key }, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode ?? 0))
+    })
+      .on('error', reject)
+      .end()
+  })
+
+test('a rolling restart loses no request', async () => {
+  const before = server
+  server = await startReplica()
+  let isOver = false
+  const statuses: number[] = []
+  const asking = Array.from({ length: 4 }, async () => {
+    while (!isOver) statuses.push(await through(`${path}/load/load`))
+  })
+  await eventually(() => expect(statuses.length).toBeGreaterThan(100))
+  const end = before.end()
+  // So long may whoever passes requests on not know yet that this one is about to end.
+  await pause(1_000)
+  const slice = `metrics-operator-service-${before.port}`
+  await world.cluster.kubectl(['delete', 'endpointslice', slice, '-n', namespace])
+  await end
+  const count = statuses.length
+  await eventually(() => expect(statuses.length).toBeGreaterThan(count + 100))
+  isOver = true
+  await Promise.all(asking)
+  const others = statuses.flatMap((status, at) => (status === 200 ? [] : [`${status} at ${at}`]))
+  expect(others).toEqual([])
 })

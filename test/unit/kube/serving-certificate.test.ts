@@ -15,21 +15,27 @@ import { keptnPair } from '../certs/keptn.ts'
 let folder: string
 let stopping: AbortController
 let used: KeyPair[]
+let logged: Readonly<Record<string, unknown>>[]
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'certificate-'))
   stopping = new AbortController()
   used = []
+  logged = []
 })
 afterEach(async () => {
   stopping.abort()
   await rm(folder, { recursive: true })
 })
 
-const serve = () =>
+const serve = (from = folder) =>
   serveCertificate({
-    folder,
+    folder: from,
+    orElse: 'do without',
     use: (pair) => used.push(pair),
-    log: pino({ level: 'silent' }),
+    log: pino(
+      { level: 'info' },
+      { write: (line) => logged.push(JSON.parse(line) as (typeof logged)[0]) },
+    ),
     signal: stopping.signal,
   })
 const put = async (pair: Pair) => {
@@ -55,6 +61,26 @@ describe('the served certificate', () => {
     await served.refresh()
     expect(used).toEqual([])
     expect(served.isValid(new Date())).toBe(false)
+  })
+
+  test('is asked for in one sentence while there is none, and taken as soon as there is', async () => {
+    const later = join(folder, 'later')
+    const served = serve(later)
+    for (let look = 0; look < 20; look++) await served.refresh()
+    await mkdir(later)
+    await served.refresh()
+    expect(logged).toHaveLength(1)
+    expect(logged[0]).toMatchObject({
+      level: 40,
+      msg: 'Certificate could not be loaded',
+      reason: `Put tls.crt and tls.key into "${later}", or name their folder in CERTIFICATE_FOLDER, or do without`,
+    })
+    expect(logged[0]).not.toHaveProperty('err')
+    const pair = await make()
+    await writeFile(join(later, 'tls.crt'), pair.cert)
+    await writeFile(join(later, 'tls.key'), pair.key)
+    // Without being asked, and although the folder was not there to be watched.
+    await eventually(() => expect(served.isValid(new Date())).toBe(true), { timeoutMs: 5_000 })
   })
 
   test('is not loaded again while it stays the same', async () => {

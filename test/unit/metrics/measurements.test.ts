@@ -132,11 +132,13 @@ test('the end of a term ends what is under way, and tells nothing more', async (
 
 const begunAt = Date.parse('2026-01-01T00:00:00.9Z')
 const before = (ms: number): Date => new Date(begunAt - ms)
+/** What was asked so long ago, and was due a moment ago. */
+const overdue = (ms: number) => ({ after: before(ms), dueAt: before(1) })
 
-test('what a former process asked is asked over ten seconds', () => {
+test('what is overdue when a term begins is asked over ten seconds', () => {
   const { measurements, inquiry, open, waits } = start({ perSource: 1_000, inAll: 1_000 })
   const keys = Array.from({ length: 1_000 }, (_, index) => `shop/metric-${index}`)
-  for (const key of keys) measurements.ask(inquiry(key, { after: before(60_000) }))
+  for (const key of keys) measurements.ask(inquiry(key, overdue(60_000)))
   expect(open.size).toBe(0)
   const seconds = [...waits.keys()].map((ms) => Math.floor(ms / 1000))
   expect(seconds).toHaveLength(1_000)
@@ -152,24 +154,24 @@ test('what a former process asked is asked over ten seconds', () => {
 test('what is asked often waits no longer than half of its age', () => {
   const { measurements, inquiry, waits } = start()
   for (let index = 0; index < 100; index++) {
-    measurements.ask(inquiry(`shop/${index}`, { after: before(2_000) }))
+    measurements.ask(inquiry(`shop/${index}`, overdue(2_000)))
   }
   expect(Math.max(...waits.keys())).toBeLessThanOrEqual(1_000)
 })
 
-test('what is new, or is due later, or was asked by this process, does not wait', () => {
+test('what is new, or is due later, or was asked in this term, does not wait', () => {
   const { measurements, inquiry, open, clock, waits } = start({ perSource: 9 })
   measurements.ask(inquiry('new'))
-  measurements.ask(inquiry('asked-since', { after: new Date(begunAt + 100) }))
-  clock.now = new Date(begunAt + 10_000)
-  measurements.ask(inquiry('due-later', { after: before(20_000) }))
+  measurements.ask(inquiry('asked-since', { ...overdue(60_000), after: new Date(begunAt + 100) }))
+  clock.now = new Date(begunAt + 10)
+  measurements.ask(inquiry('due-later', { after: before(20_000), dueAt: clock.now }))
   expect([...open.keys()]).toEqual(['new', 'asked-since', 'due-later'])
   expect(waits.size).toBe(0)
 })
 
 test('what waits is under way, and is forgotten with its key', () => {
   const { measurements, inquiry, open, waits } = start()
-  const asked = inquiry('shop/a', { after: before(60_000) })
+  const asked = inquiry('shop/a', overdue(60_000))
   measurements.ask(asked)
   measurements.ask(asked)
   expect(waits.size).toBe(1)

@@ -118,21 +118,3 @@ describe('a failure of ours', () => {
     expect(lines[0]).not.toContain('canary-secret')
   })
 })
-
-test('while it drains, each answer asks for a new connection elsewhere', async () => {
-  let draining = false
-  const app = webhook({}, { isDraining: () => draining })
-  const review = JSON.stringify(reviewOf(podOf()))
-  expect((await post(app, review)).headers.connection).not.toBe('close')
-  draining = true
-  const answer = await post(app, review)
-  expect(answer.statusCode).toBe(200)
-  expect(answer.headers.connection).toBe('close')
-})
-
-test('connections outlive those of the API server, also ones that were never used', () => {
-  const { server } = webhook()
-  expect(server.keepAliveTimeout).toBeGreaterThanOrEqual(95_000)
-  expect(server.headersTimeout).toBeGreaterThanOrEqual(95_000)
-  expect(server.requestTimeout).toBeGreaterThanOrEqual(95_000)
-})

@@ -1,40 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { parseAmount, quantityOf } from '../../../../metrics/convert/amount.ts'
 import { ConversionError } from '../../../../metrics/convert/conversion.ts'
 import { targetOf, type Entry, type Operator } from '../../../../metrics/convert/target.ts'
-
-describe('numbers as Kubernetes writes them', () => {
-  test.each([
-    ['0', '0'],
-    ['-0.00', '0'],
-    ['10', '10'],
-    ['1000', '1k'],
-    ['1500', '1500'],
-    ['15000', '15k'],
-    ['0.5', '500m'],
-    ['.25', '250m'],
-    ['5.', '5'],
-    ['+7', '7'],
-    ['-1.50', '-1500m'],
-    ['0.000000001', '1n'],
-    ['0.0000125', '12500n'],
-    ['1000000000000000000', '1E'],
-    ['9223372036854775807', '9223372036854775807'],
-    ['0.0000000001', undefined],
-    ['9223372036854775808', undefined],
-  ])('%s is %s', (text, quantity) => {
-    const amount = parseAmount(text)
-    expect(amount && quantityOf(amount)).toBe(quantity)
-  })
-
-  test.each(['', '.', '-', '1e3', '1k', 'NaN', '0x10', '1,5', '1 2', '٣', '9'.repeat(101)])(
-    '"%s" is no number',
-    (text) => {
-      expect(parseAmount(text)).toBeUndefined()
-    },
-  )
-})
 
 /** Numbers are in hundredths: every one of them is exact. */
 interface Criterion {

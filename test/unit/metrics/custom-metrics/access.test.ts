@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { trustOf, type User } from '../../../../metrics/custom-metrics/front-proxy.ts'
-import { createAuthorities, measured, metric, startServer, type Pair } from './world.ts'
+import { createAuthorities, measured, metric, now, startServer, type Pair } from './world.ts'
 
 const day = 24 * 60 * 60 * 1000
 const values = '/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop/keptnmetrics.metrics.keptn.sh'
@@ -157,7 +157,37 @@ describe('what they may do', () => {
     expect(reviewed.map(({ attributes }) => attributes)).toEqual([
       { ...common, version: 'v1beta2', namespace: 'shop', resource, name: 'load' },
       { ...common, version: 'v1beta1', resource, name: '*' },
+      { ...common, version: 'v1beta1', resource, subresource: '*' },
     ])
+  })
+
+  test.each([
+    ['another metric in the path', `${values}/secret/load`],
+    [
+      'another resource in the path',
+      `${values.replace('keptnmetrics.metrics.keptn.sh', 'pods')}/secret/load`,
+    ],
+    ['all of them', `${values}/*/load`],
+  ])('is not more by asking for %s', async (_, to) => {
+    const { ask } = await start({
+      now: () => now,
+      metrics: [
+        metric('shop', 'load', measured('7')),
+        metric('shop', 'secret', measured('8'), { team: 'a' }),
+      ],
+      mayDo: (_user, attributes) =>
+        'subresource' in attributes && attributes.subresource === 'load',
+    })
+    expect(await ask(`${values}/load/load`, { pair: pairs.user })).toMatchObject({ status: 200 })
+    expect(await ask(to, { pair: pairs.user })).toMatchObject({ status: 403 })
+  })
+
+  test('is all that the path says, and all that is answered', async () => {
+    const { ask } = await start({
+      mayDo: (_user, attributes) => !('resource' in attributes) || attributes.resource !== 'pods',
+    })
+    const pods = `${values.replace('keptnmetrics.metrics.keptn.sh', 'pods')}/load/load`
+    expect(await ask(pods, { pair: pairs.user })).toMatchObject({ status: 403 })
   })
 
   test('is refused with a Status that says what', async () => {
@@ -172,7 +202,7 @@ describe('what they may do', () => {
         reason: 'Forbidden',
         code: 403,
         message:
-          'keptnmetrics.metrics.keptn.sh.custom.metrics.k8s.io "load" in the namespace "shop" is forbidden: User "jane" cannot get it',
+          'keptnmetrics.metrics.keptn.sh/load.custom.metrics.k8s.io "load" in the namespace "shop" is forbidden: User "jane" cannot get it',
       },
     })
     for (const each of [path, '/openapi/v3', '/nowhere']) {

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import { createReviews, type Reviews } from '../../../../metrics/custom-metrics/reviews.ts'
 
 const jane = { username: 'jane', groups: ['team'], extra: { scope: ['one'] } }
@@ -75,13 +75,68 @@ test('a failure is told and not remembered', async () => {
   expect(await reviews.mayDo(jane, attributes)).toBe(true)
 })
 
-test('made-up tokens do not fill the memory: the oldest are forgotten', async () => {
-  answer = () => Promise.resolve({ status: { authenticated: false } })
-  for (let i = 0; i <= 1_000; i++) expect(await reviews.userOfToken(`token-${i}`)).toBeUndefined()
-  await reviews.userOfToken('token-1000')
+test('who asks for ever more does not fill the memory: the oldest are forgotten', async () => {
+  const to = (path: string) => ({ ...attributes, path })
+  for (let i = 0; i <= 1_000; i++) await reviews.mayDo(jane, to(`/${i}`))
+  await reviews.mayDo(jane, to('/1000'))
   expect(asked).toHaveLength(1_001)
-  await reviews.userOfToken('token-0')
+  await reviews.mayDo(jane, to('/0'))
   expect(asked).toHaveLength(1_002)
+})
+
+describe('made-up tokens', () => {
+  const refused = { refusal: { code: 429, reason: 'TooManyRequests', retryAfterSeconds: 1 } }
+  const outcomes = async (count: number, name: string) => {
+    const all = Array.from({ length: count }, (_, i) => reviews.userOfToken(`${name}-${i}`))
+    const settled = await Promise.allSettled(all)
+    const late = settled.filter(({ status }) => status === 'rejected')
+    for (const one of late) expect(one).toMatchObject({ reason: refused })
+    return { lookedUp: count - late.length, late: late.length }
+  }
+
+  test('are looked up five at a time', async () => {
+    const ends: (() => void)[] = []
+    answer = () => new Promise((resolve) => ends.push(() => resolve({ status: {} })))
+    const flood = outcomes(1_000, 'flood')
+    expect(asked).toHaveLength(5)
+    for (const end of ends) end()
+    expect(await flood).toEqual({ lookedUp: 5, late: 995 })
+  })
+
+  test('are looked up ten times in a second, one after the other', async () => {
+    answer = () => Promise.resolve({ status: { authenticated: false } })
+    for (let i = 0; i < 10; i++) expect(await reviews.userOfToken(`one-${i}`)).toBeUndefined()
+    expect(await outcomes(100, 'more')).toEqual({ lookedUp: 0, late: 100 })
+    expect(asked).toHaveLength(10)
+    nowMs = 1_000
+    expect(await outcomes(1, 'later')).toEqual({ lookedUp: 1, late: 0 })
+  })
+
+  test('are remembered as such, and ask for nothing then', async () => {
+    answer = () => Promise.resolve({ status: { authenticated: false } })
+    for (let i = 0; i < 100; i++) expect(await reviews.userOfToken('same')).toBeUndefined()
+    expect(asked).toHaveLength(1)
+  })
+
+  test('keep nobody out who was let in before', async () => {
+    const isJane = (body: unknown) => JSON.stringify(body).includes('"secret"')
+    answer = () => {
+      const authenticated = isJane(asked.at(-1)?.body)
+      return Promise.resolve({ status: { authenticated, user: { username: 'jane' } } })
+    }
+    expect(await reviews.userOfToken('secret')).toMatchObject({ username: 'jane' })
+    nowMs = 10_000
+    for (let i = 0; i < 10; i++) await reviews.userOfToken(`one-${i}`)
+    await expect(reviews.userOfToken('new')).rejects.toMatchObject(refused)
+    expect(await reviews.userOfToken('secret')).toMatchObject({ username: 'jane' })
+  })
+
+  test('keep nobody out while the API server is away: that is no refusal', async () => {
+    answer = () => Promise.reject(new Error('away'))
+    for (let i = 0; i < 100; i++) {
+      await expect(reviews.userOfToken(`one-${i}`)).rejects.toThrow('away')
+    }
+  })
 })
 
 test('a token is whose the API server says', async () => {

@@ -1,6 +1,13 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { compare, parseDecimal, parseQuantity } from '../../../../metrics/analysis/quantity.ts'
+import {
+  compare,
+  exactQuantity,
+  nearestQuantity,
+  parseDecimal,
+  parsePlainDecimal,
+  parseQuantity,
+} from '../../../metrics/quantity.ts'
 
 /** By what Kubernetes' own library makes of each text. */
 test.each([
@@ -91,5 +98,93 @@ test('whole and milli numbers are ordered as they are counted', () => {
       const bound = parseQuantity(`${b}m`)
       expect(value && bound && compare(value, bound.amount)).toBe(Math.sign(a - b))
     }),
+  )
+})
+
+describe('the quantity nearest to a number:', () => {
+  test.each([
+    ['0', '0'],
+    ['-0.0', '0'],
+    ['4.0', '4'],
+    ['7', '7'],
+    ['0.05', '50m'],
+    ['1.5', '1500m'],
+    ['1000', '1k'],
+    ['1500', '1500'],
+    ['2500000', '2500k'],
+    ['-12000000', '-12M'],
+    ['0.000001', '1u'],
+    ['0.0000000011', '2n'],
+    ['-0.0000000011', '-2n'],
+    ['0.0000000000001', '1n'],
+    ['5e-05', '50e-6'],
+    ['1e3', '1e3'],
+    ['25e0', '25'],
+    ['1.5e+21', '9223372036854775807'],
+    ['-1.5e+21', '-9223372036854775807'],
+    ['99999999999999999999', '9223372036854775807'],
+    ['1000000000000000000', '1E'],
+  ])('%s is %s', (text, quantity) => {
+    expect(nearestQuantity(text)).toBe(quantity)
+  })
+
+  test.each(['', '.', '-', 'NaN', '+Inf', '1e', '1e9999', '0x10', '1 ', '1k'])(
+    'there is none for %j',
+    (text) => {
+      expect(nearestQuantity(text)).toBeUndefined()
+    },
+  )
+
+  test('Kubernetes reads it as what it makes of the number itself', () => {
+    const digits = fc.string({ unit: fc.constantFrom('0', '1', '5', '9'), maxLength: 12 })
+    const exponent = fc.constantFrom('', 'e3', 'e-7', 'e11', 'E+2')
+    fc.assert(
+      fc.property(fc.integer(), digits, exponent, (whole, fraction, power) => {
+        const text = `${whole}.${fraction}${power}`
+        const [read, again] = [parseQuantity(text), parseQuantity(nearestQuantity(text) ?? '')]
+        if (read === undefined || again === undefined) throw new Error('is none')
+        const bound = { digits: read.amount.digits < 0n ? -limit : limit, exponent: 0 }
+        const isInside = compare(read.amount, bound) * (bound.digits < 0n ? -1 : 1) <= 0
+        expect(compare(again.amount, isInside ? read.amount : bound)).toBe(0)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+})
+
+const limit = 2n ** 63n - 1n
+
+describe('the quantity that a plain number is:', () => {
+  test.each([
+    ['0', '0'],
+    ['-0.00', '0'],
+    ['10', '10'],
+    ['1000', '1k'],
+    ['1500', '1500'],
+    ['15000', '15k'],
+    ['0.5', '500m'],
+    ['.25', '250m'],
+    ['5.', '5'],
+    ['+7', '7'],
+    ['-1.50', '-1500m'],
+    ['0.000000001', '1n'],
+    ['0.0000125', '12500n'],
+    ['0.10000000000', '100m'],
+    ['1000000000000000000', '1E'],
+    ['9223372036854775807', '9223372036854775807'],
+    ['-9223372036854775808', undefined],
+    ['0.0000000001', undefined],
+    ['-0.0000000001', undefined],
+    ['9223372036854775808', undefined],
+  ])('%s is %s', (text, quantity) => {
+    const number = parsePlainDecimal(text)
+    expect(number && exactQuantity(number)).toBe(quantity)
+  })
+
+  test.each(['', '.', '-', '1e3', '1k', 'NaN', '0x10', '1,5', '1 2', '٣', '9'.repeat(101)])(
+    '"%s" is no plain number',
+    (text) => {
+      expect(parsePlainDecimal(text)).toBeUndefined()
+    },
   )
 })

@@ -1,7 +1,6 @@
 /**
- * Numbers as they are written, compared without rounding. Pure.
+ * Numbers without rounding, and Kubernetes quantities, read and written as Kubernetes does. Pure.
  *
- * A quantity is read as Kubernetes reads it, and shown as Kubernetes shows it:
  * https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
  *
  * @module
@@ -13,7 +12,7 @@ export interface Decimal {
   readonly exponent: number
 }
 
-/** What a definition compares with. */
+/** A quantity that somebody wrote. */
 export interface Quantity {
   readonly amount: Decimal
   /** As Kubernetes' own programs write it. */
@@ -35,6 +34,13 @@ export const parseDecimal = (text: string): Decimal | undefined => {
     exponent: Number(exponent) - fraction.length,
   }
 }
+
+/** Longer ones are no number that anybody means, and take long to compare. */
+const longestPlain = 100
+
+/** Reads a number as people write it, such as `600`, `-0.5` or `+.5`: without an exponent; `undefined`: it is something else. */
+export const parsePlainDecimal = (text: string): Decimal | undefined =>
+  text.length > longestPlain || /e/i.test(text) ? undefined : parseDecimal(text)
 
 /** Below zero, zero or above it, as the first one is less than, equal to or greater than the second. */
 export const compare = (a: Decimal, b: Decimal): number => {
@@ -91,26 +97,47 @@ export const parseQuantity = (written: string | number): Quantity | undefined =>
   return { amount, text }
 }
 
+/**
+ * The quantity nearest to a number that is written with or without an exponent, and in the same way; `undefined`: it is no finite
+ * number. What is finer than a billionth is rounded away from zero, what is too large becomes the largest or the least quantity.
+ */
+export const nearestQuantity = (text: string): string | undefined => {
+  const number = parseDecimal(text)
+  if (number === undefined) return undefined
+  return shown(capped(rounded(number)), /e/i.test(text) ? 'exponent' : 'decimal')
+}
+
+/** A number as a quantity; `undefined`: it would be rounded, or is too large for one. */
+export const exactQuantity = (number: Decimal): string | undefined => {
+  const isExact = compare(capped(rounded(number)), number) === 0
+  return isExact ? shown(number, 'decimal') : undefined
+}
+
 /** The finest that Kubernetes knows: 10^-9. What is finer becomes the next such number away from zero. */
 const finest = -9
-const largestBinary = 2n ** 63n - 1n
+const largest = 2n ** 63n - 1n
 
 const amountOf = ({ negative, whole, fraction, format, power }: Parts): Decimal => {
   const read = BigInt(whole + fraction) * (format === 'binary' ? 2n ** BigInt(power) : 1n)
   const exponent = (format === 'binary' ? 0 : power) - fraction.length
-  const { digits, exponent: kept } = capped(rounded({ digits: read, exponent }), format)
-  return { digits: negative ? -digits : digits, exponent: kept }
+  const amount = rounded({ digits: negative ? -read : read, exponent })
+  // Kubernetes takes decimal ones that are larger.
+  return format === 'binary' ? capped(amount) : amount
 }
 
 const rounded = ({ digits, exponent }: Decimal): Decimal => {
   if (exponent >= finest) return { digits, exponent }
   const unit = 10n ** BigInt(finest - exponent)
-  return { digits: (digits + unit - 1n) / unit, exponent: finest }
+  const up = digits < 0n ? 1n - unit : unit - 1n
+  return { digits: (digits + up) / unit, exponent: finest }
 }
 
-const capped = (amount: Decimal, format: Format): Decimal => {
-  const largest = { digits: largestBinary, exponent: 0 }
-  return format === 'binary' && compare(amount, largest) > 0 ? largest : amount
+const capped = (amount: Decimal): Decimal => {
+  for (const bound of [largest, -largest]) {
+    const limit = { digits: bound, exponent: 0 }
+    if (compare(amount, limit) * (bound < 0n ? -1 : 1) > 0) return limit
+  }
+  return amount
 }
 
 /** Whether Kubernetes takes a text for one in its own form, by the few looks that it takes at it. */

@@ -1,0 +1,51 @@
+/**
+ * The parts lifecycle and gate: one set of stores, one lease. A replica that does not lead keeps its stores up to date and opens
+ * gates, so that it can take over at once.
+ *
+ * @module
+ */
+import { gateControllers } from '../gate/index.ts'
+import type { Runtime } from '../kube/controller.ts'
+import { keyOf } from '../kube/keys.ts'
+import type { Term } from '../kube/lease.ts'
+import { lifecycleControllers } from '../lifecycle/index.ts'
+import { lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
+import { reflectLifecycle } from './reflections.ts'
+
+/** Keptn's name, so that its operator and ours never act together. */
+const leaseName = '6b866dd9.keptn.sh'
+
+/** Starts the parts lifecycle and gate. */
+export const startLifecycle = (process: Process): Started => {
+  const { client, settings } = process
+  const { reflectors, stores } = reflectLifecycle(process)
+  const runtime = runtimeOf(process, reflectors, 'lifecycle-operator')
+  let term: Term | undefined
+  const gate = gateControllers({
+    pods: stores.pods,
+    letGo: stores.letGoPods,
+    versions: stores.workloadVersions,
+    namespaces: stores.namespaces,
+    owners: [stores.replicaSets, stores.statefulSets, stores.daemonSets],
+    client,
+    leads: () => term?.stillLeading() === true,
+    settings: { namespace: settings.namespace },
+  })
+  // Keptn's words: scripts wait for them.
+  stores.configs.subscribe(({ now }) => {
+    if (now !== undefined) process.log.info({ config: keyOf(now) }, 'reconciling Keptn Config')
+  })
+  const leading = async (now: Term): Promise<void> => {
+    term = now
+    const engine = lifecycleControllers({ stores, client, settings })
+    const own: Runtime = { ...runtime, signal: now.signal, mayWrite: now.stillLeading }
+    const rows = [...engine.map((controller) => ({ controller })), ...gate.leading()]
+    await runRows(rows, own)
+  }
+  return {
+    isReady: () => reflectors.every((reflector) => reflector.isSynced()),
+    ended: Promise.all([runRows(gate.always, runtime), lead(process, leaseName, leading)]).then(
+      () => undefined,
+    ),
+  }
+}
