@@ -142,18 +142,20 @@ const makeList = (seen: Seen): Decision<never> => {
       ...(stored === undefined ? { [keys.managedSince]: since.toISOString() } : {}),
     },
   }
+  // A list may be lost and made again at any moment, but from one state of the Namespace only one.
+  const what = `${since.toISOString()}/${namespace.metadata.resourceVersion}`
   return {
     actions: [patch(namespace, change)],
     transitions: [
       ...tellOfPods(seen, adopted, {
         reason: 'Adopted',
-        what: `${since.toISOString()}/${now.toISOString()}`,
+        what,
         text: 'Released without checks, since they ran before the namespace was managed',
         severity: 'Normal',
       }),
       ...tellOfPods(seen, slippedIn, {
         reason: 'RanUnchecked',
-        what: now.toISOString(),
+        what,
         text: 'Got a node without being held (their next pods are held)',
         severity: 'Warning',
       }),

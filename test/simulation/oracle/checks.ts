@@ -11,10 +11,25 @@ import {
 } from '../../../api/index.ts'
 import { Job } from '../../../api/kubernetes.ts'
 import { controllerOf } from '../../../api/object.ts'
+import { childName } from '../../../identity/names.ts'
+import {
+  appPhases,
+  onFailurePhase,
+  promotionPhase,
+  workloadPhases,
+  type CheckPhase,
+} from '../../../lifecycle/phases.ts'
 import type { ApiServer, Change, Stored } from '../api-server.ts'
 import { dependencies } from '../intent.ts'
 import { named, type Invariant } from './invariant.ts'
 import { attemptOf, hasEnded, hasFailedCheck, stateOf } from './reading.ts'
+
+const taskPhases: readonly CheckPhase[] = [
+  ...appPhases,
+  ...workloadPhases,
+  promotionPhase,
+  onFailurePhase,
+].filter((phase) => phase.runs === 'tasks')
 
 const isCheck = ({ kind }: { readonly kind: string }): boolean =>
   kind === KeptnTask.kind || kind === KeptnEvaluation.kind
@@ -91,45 +106,37 @@ const runsEachCheckOnce: Invariant = {
     },
 }
 
-/** Which task it is to its version, in whatever attempt. */
-const placeOf = (task: Stored, definition: string): string =>
-  [controllerOf(task)?.uid, task.spec?.['checkType'], definition].join('/')
+/** How often a version tries at most in a history. */
+const mostAttempts = 20
 
-/** The last task that was made for a place, with those that a former leader has made since; and whether one has succeeded. */
-interface Last {
-  readonly uids: Set<string>
-  hasSucceeded: boolean
-}
-
-const noteTask = (
-  last: Map<string, Last>,
-  task: Stored,
-  { isNew, isLate }: { readonly isNew: boolean; readonly isLate: boolean },
-): void => {
-  const { uid } = task.metadata
-  const place = placeOf(task, String(task.spec?.['taskDefinition']))
-  // A former leader's may be the one that is wanted, or of an attempt that is over.
-  const known = isNew && !isLate ? undefined : last.get(place)
-  const noted = known ?? { uids: new Set(), hasSucceeded: false }
-  if (isNew) noted.uids.add(uid)
-  if (noted.uids.has(uid) && stateOf(task) === 'Succeeded') noted.hasSucceeded = true
-  last.set(place, noted)
+/** The name that a task of this definition has in the same phase and attempt of the same version as another task. */
+const nameBeside = (task: Stored, definition: string): string | undefined => {
+  const { checkType, taskDefinition } = task.spec ?? {}
+  const owner = controllerOf(task)?.uid ?? ''
+  for (const { name } of taskPhases.filter((phase) => phase.checkType === checkType)) {
+    for (let attempt = 1; attempt <= mostAttempts; attempt += 1) {
+      const nameOf = (run: string): string =>
+        childName(String(checkType), run, owner, name, run, attempt)
+      if (nameOf(String(taskDefinition)) === task.metadata.name) return nameOf(definition)
+    }
+  }
+  return undefined
 }
 
 const keepsTheOrder: Invariant = {
-  says: 'A task begins after those that it depends on have succeeded, unless a former leader asked for it',
-  judge: ({ intent }) => {
-    const last = new Map<string, Last>()
+  // A leader whose stores are behind may ask for tasks of an attempt that is over: they have an order of their own.
+  says: 'A task begins after those that it depends on have succeeded in the same attempt',
+  judge: () => {
+    const succeeded = new Set<string>()
     return (change) => {
-      const { type, before, after } = change
-      if (type.kind === KeptnTask.kind && after !== undefined) {
-        noteTask(last, after, { isNew: before === undefined, isLate: intent.isLate })
+      const { type, after } = change
+      if (type.kind === KeptnTask.kind && after !== undefined && stateOf(after) === 'Succeeded') {
+        succeeded.add(after.metadata.name)
       }
       const made = madeBy(KeptnTask.kind, change)
-      if (made === undefined || intent.isLate) return undefined
-      const isRight = (dependencies[String(made.spec?.['taskDefinition'])] ?? []).every(
-        (name) => last.get(placeOf(made, name))?.hasSucceeded === true,
-      )
+      const needed = dependencies[String(made?.spec?.['taskDefinition'])] ?? []
+      if (made === undefined) return undefined
+      const isRight = needed.every((name) => succeeded.has(nameBeside(made, name) ?? ''))
       return isRight ? undefined : named(made)
     }
   },
