@@ -181,11 +181,13 @@ const beginsWhatIsHeld: EndInvariant = {
   },
 }
 
+/** Of a version that people wrote an app for, what we made lets nothing begin: a leader that did not know may have made it last. */
 const newestAppOf = ({ chronicle }: Facts, version: Stored): Stored | undefined =>
   chronicle
     .appVersions()
     .filter(({ spec }) => spec?.['appName'] === version.spec?.['app'])
     .filter(chronicle.isStored)
+    .filter((app) => !isWrittenFor(version) || !isAutomatic(app))
     .at(-1)
 
 const isListedIn = ({ chronicle }: Facts, version: Stored, app: Stored): boolean =>
