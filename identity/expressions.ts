@@ -29,17 +29,26 @@ const isHeldOwner = (owner: string): string => {
 
 const ownersOf = (object: string): string => `${object}.metadata.ownerReferences`
 
-const valueOf = (object: string, part: 'annotations' | 'labels', key: string): string =>
+const valueOf = (object: string, part: Part, key: string): string =>
   `${object}.metadata.?${part}[?${key}].orValue('')`
 
 const carriesGate = (object: string): string =>
   `${object}.spec.?schedulingGates.orValue([]).exists(gate, gate.name == ${quote(gateName)})`
 
+type Part = 'annotations' | 'labels'
+
+const isOther = (part: Part): string =>
+  `${valueOf('object', part, 'key')} != ${valueOf('oldObject', part, 'key')}`
+
 /** Whether any of these keys has another value than before, as an annotation or a label. */
 const isChanged = (changed: readonly string[]): string =>
-  `${list(changed)}.exists(key, ${(['annotations', 'labels'] as const)
-    .map((part) => `${valueOf('object', part, 'key')} != ${valueOf('oldObject', part, 'key')}`)
-    .join(' || ')})`
+  `${list(changed)}.exists(key, ${isOther('annotations')} || ${isOther('labels')})`
+
+const hasOptIn = (part: Part): string =>
+  `has(object.metadata.${part}) && ${quote(keys.optIn)} in object.metadata.${part}`
+
+const saysEnabled = (part: Part): string =>
+  `object.metadata.${part}[${quote(keys.optIn)}] == 'enabled'`
 
 const workloadKeys = [keys.workload, keys.recommendedName]
 
@@ -93,8 +102,14 @@ export const expressions = {
   recommendedChanged: isChanged(recommendedKeys),
   /** Whether the label by which held pods are selected has changed. */
   gatedLabelChanged: `${valueOf('object', 'labels', quote(keys.gated))} != ${valueOf('oldObject', 'labels', quote(keys.gated))}`,
-  /** Whether a namespace's annotations of ours are others than before; at its creation, whether there are any. */
-  namespaceNotesChanged: `${list([keys.released, keys.managedSince])}.exists(key, ${valueOf('object', 'annotations', 'key')} != (request.operation == 'UPDATE' ? ${valueOf('oldObject', 'annotations', 'key')} : ''))`,
+  /** Whether what we note on a namespace has changed. */
+  notesChanged: `${list([keys.released, keys.managedSince])}.exists(key, ${isOther('annotations')})`,
+  /** Whether a namespace's opt-in annotation is there and its label says otherwise. For Kubernetes from 1.27, too. */
+  optInDisagrees: `${hasOptIn('annotations')} && (${saysEnabled('annotations')}) != (${hasOptIn('labels')} && ${saysEnabled('labels')})`,
+  /** Whether a namespace's annotation opts in. */
+  wantsManaging: `${hasOptIn('annotations')} && ${saysEnabled('annotations')}`,
+  /** Whether a namespace has labels at all. */
+  hasLabels: 'has(object.metadata.labels)',
 } as const
 
 /** Names that the chart's templates include besides: not expressions, but of the same tables. */
