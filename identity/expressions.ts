@@ -22,7 +22,8 @@ const isHeldOwner = (owner: string): string => {
   const kinds = (group: string): string =>
     list(supportedOwners.filter((each) => each.group === group).map(({ kind }) => kind))
   const ofGroup = groups.map(
-    (group) => `${owner}.apiVersion.startsWith(${quote(`${group}/`)}) && ${owner}.kind in ${kinds(group)}`,
+    (group) =>
+      `${owner}.apiVersion.startsWith(${quote(`${group}/`)}) && ${owner}.kind in ${kinds(group)}`,
   )
   return `has(${owner}.controller) && ${owner}.controller && (${ofGroup.join(' || ')})`
 }
