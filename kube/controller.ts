@@ -51,6 +51,8 @@ export interface Wake {
   readonly store: Store<KubeObject>
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- `wake` ties it to the objects of its store
   readonly keys: (object: any) => readonly string[]
+  /** Whether only an object that has come into the store, or gone from it, wakes. */
+  readonly onArrival?: true
   readonly keysOnList?: () => readonly string[]
 }
 
@@ -59,6 +61,15 @@ export const wake = <T extends KubeObject>(
   store: Store<T>,
   keys: (object: T) => readonly string[],
 ): Wake => ({ store, keys })
+
+/**
+ * Wakes a controller for the keys that an object of this store names when it comes into the store, or goes from it: where that it
+ * is there counts, and not what it says. In what state it comes says nothing: a watch may have been away.
+ */
+export const wakeOnArrival = <T extends KubeObject>(
+  store: Store<T>,
+  keys: (object: T) => readonly string[],
+): Wake => ({ store, keys, onArrival: true })
 
 /**
  * Wakes a controller for these keys after each list that is put in the store: what was selected no longer while its watch was
@@ -226,6 +237,7 @@ const subscribe = (
   }
   for (const wake of wakes) {
     const onChange = ({ before, now }: Change<KubeObject>): void => {
+      if (wake.onArrival && before !== undefined && now !== undefined) return
       addKeys(wake, before)
       addKeys(wake, now)
     }

@@ -7,7 +7,7 @@
 import { KeptnAppVersion, type KeptnWorkload, type KeptnWorkloadVersion } from '../../api/index.ts'
 import type { Namespace } from '../../api/kubernetes.ts'
 import type { KubeObject } from '../../api/object.ts'
-import { wake, type Controller } from '../../kube/controller.ts'
+import { wake, wakeOnArrival, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
 import { endingOf, endings } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
@@ -49,8 +49,8 @@ export const appVersionController = (
       wake(appVersions, (version) => [keyOf(version)]),
       wake(stores.apps, (app) => ofApp(keyOf(app))),
       // A new version puts the older ones in their place.
-      wake(appVersions, ({ metadata, spec, status }) =>
-        status === undefined ? ofApp(within(metadata.namespace, spec.appName)) : [],
+      wakeOnArrival(appVersions, ({ metadata, spec }) =>
+        ofApp(within(metadata.namespace, spec.appName)),
       ),
       wake(stores.workloadVersions, ofVersion),
       wake(stores.namespaces, ofNamespace),

@@ -1,4 +1,4 @@
-/** Whether pods are held is part of what an app version is decided on: they must wake it. */
+/** What an app version is decided on must wake it: whether pods are held, and which other versions of its app there are. */
 import { expect, test } from '@jest/globals'
 import {
   conditionTypes,
@@ -68,4 +68,23 @@ test('a held pod wakes the app version of a workload version that ended with its
 test('other held pods wake no app version', () => {
   expect(wokenByPod(ended('Superseded'))).toEqual([])
   expect(wokenByPod(workloadVersion())).toEqual([])
+})
+
+test('a version of an app wakes the others when it comes, in whatever state, and not when it changes', () => {
+  const appVersions = filledStore<KeptnAppVersion>([appVersion()], lifecycleIndexes.appVersions)
+  const { wakes } = appVersionController({
+    stores: { appVersions } as unknown as LifecycleStores,
+  } as Reader)
+  const earlier = appVersion()
+  const later = {
+    ...earlier,
+    metadata: { ...earlier.metadata, name: 'shop-2-d4735e3a' },
+    status: { status: 'Progressing' },
+  } as KeptnAppVersion
+  const wokenBy = (onArrival: true | undefined): readonly string[] =>
+    wakes
+      .filter((wake) => wake.store === appVersions && wake.onArrival === onArrival)
+      .flatMap(({ keys }) => keys(later))
+  expect(wokenBy(true)).toEqual(['shop/shop-1-6b86b273'])
+  expect(wokenBy(undefined)).toEqual(['shop/shop-2-d4735e3a'])
 })
