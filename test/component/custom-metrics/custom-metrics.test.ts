@@ -13,6 +13,7 @@ import { startCertificates } from '../../../certs/index.ts'
 import { decode, type Contents } from '../../../certs/secret.ts'
 import { reflectMetrics } from '../../../controller/reflections.ts'
 import { startCustomMetrics } from '../../../metrics/custom-metrics/index.ts'
+import { chartYaml } from '../../chart.ts'
 import { readCredentials } from '../../cluster/certificates.ts'
 import { eventually } from '../../eventually.ts'
 import { createAuthorities, type Pair } from '../../unit/metrics/custom-metrics/world.ts'
@@ -36,9 +37,8 @@ const writePair = async (contents: Contents): Promise<void> => {
 
 const serve = async (): Promise<void> => {
   const { client, cluster } = world
-  const install = join(import.meta.dirname, '../../../manifests/install')
-  await cluster.kubectl(['apply', '-f', join(install, 'namespace.yaml')])
-  await cluster.kubectl(['apply', '-f', join(install, 'custom-metrics.yaml')])
+  const kinds = ['APIService', 'ClusterRole', 'ClusterRoleBinding', 'RoleBinding']
+  await cluster.kubectl(['apply', '-f', '-'], await chartYaml(kinds))
   const process = { client, log, signal: stopping.signal }
   const certificates = startCertificates({ ...process, namespace })
   await eventually(() => expect(certificates.isReady()).toBe(true))

@@ -229,7 +229,7 @@ test('a verdict is written by us, or by whoever may release', async () => {
       resourceReference: { uid: 'rs-1', kind: 'ReplicaSet', name: 'web' },
     },
   })
-  await world.client.create(KeptnWorkloadVersion, version as never)
+  await world.client.create(KeptnWorkloadVersion, version)
   const at = ['keptnworkloadversion', 'web-1', `--namespace=${shop}`]
   const passed = {
     status: {

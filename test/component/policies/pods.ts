@@ -46,26 +46,28 @@ export const somePods = (count: number, seed: number) => {
     const first = owner(maybe(6) ? pick([false, undefined]) : true)
     return maybe(5) ? [owner(pick([false, undefined])), first] : [first]
   }
-  return Array.from({ length: count }, (_, index) => {
-    const hash = pick(hashes)
+  const gatesOf = (isPlaced: boolean) =>
     // A pod with both is none to the API server, nor is a copy of a static pod that has no node.
-    const isPlaced = maybe(10)
-    const gates = isPlaced
+    isPlaced
       ? []
       : [
           ...(maybe(6) ? [{ name: 'example.org/other' }] : []),
           ...(maybe(10) ? [{ name: gateName }] : []),
         ]
+  const labels = () => ({
+    ...pick(maps.slice(0, 4)),
+    ...(maybe(2) ? { [keys.controllerRevisionHash]: pick(hashes) } : {}),
+    ...(maybe(10) ? { [keys.gated]: pick(['true', 'false']) } : {}),
+  })
+  return Array.from({ length: count }, (_, index) => {
+    const isPlaced = maybe(10)
+    const gates = gatesOf(isPlaced)
     return {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: {
         name: `pod-${index}`,
-        labels: {
-          ...pick(maps.slice(0, 4)),
-          ...(maybe(2) ? { [keys.controllerRevisionHash]: hash } : {}),
-          ...(maybe(10) ? { [keys.gated]: pick(['true', 'false']) } : {}),
-        },
+        labels: labels(),
         annotations: { ...pick(maps), ...(isPlaced && maybe(3) ? { [keys.mirror]: 'x' } : {}) },
         ...(maybe(12) ? {} : { ownerReferences: owners() }),
       },
