@@ -91,7 +91,7 @@ const lead = (process: Process, name: string, run: (term: Term) => Promise<void>
 /** Starts the parts lifecycle and gate. */
 export const startLifecycle = (process: Process): Started => {
   const { client, settings } = process
-  const { reflectors, stores } = reflectLifecycle(process)
+  const { reflectors, stores } = reflectLifecycle(process, settings.eligibility)
   const runtime = runtimeOf(process, reflectors, 'lifecycle-operator')
   let term: Term | undefined
   const gate = gateControllers({
