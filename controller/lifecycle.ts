@@ -18,7 +18,7 @@ const leaseName = '6b866dd9.keptn.sh'
 /** Starts the parts lifecycle and gate. */
 export const startLifecycle = (process: Process): Started => {
   const { client, settings } = process
-  const { reflectors, stores } = reflectLifecycle(process)
+  const { reflectors, stores } = reflectLifecycle(process, process.settings.eligibility)
   const runtime = runtimeOf(process, reflectors, 'lifecycle-operator')
   let term: Term | undefined
   const gate = gateControllers({

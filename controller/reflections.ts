@@ -25,6 +25,7 @@ import type { KubeObject, ObjectMeta, ResourceType } from '../api/object.ts'
 import { heldPods, letGoPods, ownerIndexes, versionIndexes } from '../gate/index.ts'
 import { keys } from '../identity/keys.ts'
 import type { Client } from '../kube/client.ts'
+import { asIneligible, isEligible, type Eligibility } from '../identity/scope.ts'
 import { startOptionalReflector } from '../kube/optional-reflector.ts'
 import { startReflector, type Reflector, type ReflectorOptions } from '../kube/reflector.ts'
 import {
@@ -170,8 +171,11 @@ const starter = (options: {
   return { reflectors, start, startOptional, ours }
 }
 
-/** What the parts lifecycle and gate look at. */
-export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
+/** What the parts lifecycle and gate look at. Namespaces that are not eligible are seen as such that did not opt in. */
+export const reflectLifecycle = (
+  options: Parameters<typeof starter>[0],
+  eligibility: Eligibility = { allowed: [], denied: [] },
+) => {
   const { reflectors, start, startOptional, ours } = starter(options)
   const owner = <T extends ReplicaSet | StatefulSet | DaemonSet>(type: ResourceType<T>) =>
     start<T>({
@@ -187,7 +191,10 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
     letGoPods: start(letGoPods),
     namespaces: start<Namespace>({
       type: Namespace,
-      project: cutNamespace,
+      project: (namespace) => {
+        const cut = cutNamespace(namespace as Namespace)
+        return isEligible(eligibility, cut.metadata.name) ? cut : asIneligible(cut)
+      },
     }),
     workloads: ours(KeptnWorkload, lifecycleIndexes.workloads),
     workloadVersions: ours(KeptnWorkloadVersion, {

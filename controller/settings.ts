@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Eligibility } from '../identity/scope.ts'
 import { isRange, isSourceEntry } from '../metrics/addresses.ts'
 
 /** The parts that a controller process can have. */
@@ -21,6 +22,7 @@ export interface ControllerSettings {
   readonly namespace: string
   /** Who we are among replicas. */
   readonly podName: string
+  readonly eligibility: Eligibility
   /** Whether app versions have a phase for their promotion. */
   readonly promotes: boolean
   readonly denoImage: string
@@ -91,6 +93,9 @@ const list = (
   )
 }
 
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
+const isName = (text: string): boolean => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text)
+
 const logLevels: readonly string[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
 const logLevel = (read: Read): string => {
@@ -150,6 +155,10 @@ export const readSettings = (
     parts: chosen,
     namespace: read('POD_NAMESPACE', 'keptn-system'),
     podName,
+    eligibility: {
+      allowed: list(read, 'ALLOWED_NAMESPACES', isName, 'names of namespaces'),
+      denied: list(read, 'DENIED_NAMESPACES', isName, 'names of namespaces'),
+    },
     promotes: flag(read, 'PROMOTION_TASKS_ENABLED'),
     ...imagesFor(read, runsTasks),
     logLevel: logLevel(read),

@@ -29,6 +29,7 @@ const clusterName = 'demo'
 /** The cluster to show it on. */
 interface Stage {
   readonly connection: Connection
+  readonly kubeconfig: string
   readonly deliver: Deliver
   /** How to run the demo there again. */
   readonly again: string
@@ -57,6 +58,7 @@ const ownStage = async (progress: Progress): Promise<Stage> => {
   const { ca, cert, key } = cluster.credentials
   return {
     connection: { server: new URL(cluster.server), ca, cert, key },
+    kubeconfig: cluster.kubeconfig,
     deliver: toContainerd(cluster.containerdSocket ?? '', `${programFolder()}/ctr`),
     again: 'npm run demo',
     kubectl: `npm run cluster -- kubectl --name ${clusterName} --`,
@@ -92,6 +94,7 @@ const existingStage = async (
   await askLeave(target.shown, options)
   return {
     connection: await connectionTo(target),
+    kubeconfig: file,
     deliver,
     again: `npm run demo -- ${process.argv.slice(2).join(' ')}`,
     kubectl: `kubectl --kubeconfig ${file}`,

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { join } from 'node:path'
 import { heldLabel, releasedCondition } from '../gate/held-pods.ts'
 import { gateName, keys } from '../identity/keys.ts'
 import type { Connection } from '../kube/connection.ts'
@@ -11,76 +10,64 @@ import { until } from '../test/cluster/run.ts'
 import type { Deliver } from './delivery.ts'
 import type { Image } from './image.ts'
 import { denoRuntimeImage, gatekeptImage, pythonRuntimeImage } from './images.ts'
-import { readKustomization, withImages } from './manifests.ts'
+import { installChart, renderChart, systemNamespace, uninstallChart } from './chart.ts'
+import type { Values } from './chart.ts'
 import type { Manifest } from './manifests.ts'
 import { objectsOf } from './objects.ts'
 import type { Named, Objects } from './objects.ts'
-import { root } from './paths.ts'
 import { awaitRollout } from './rollout.ts'
-
-/** The namespace that Gatekept runs in. */
-export const systemNamespace = 'keptn-system'
-
-const installFolder = join(root, 'manifests', 'install')
 
 /** Where to install, how images get there, and whom to tell what is being done. */
 export interface Deployment {
   readonly connection: Connection
+  /** The file in which Helm finds the same cluster. */
+  readonly kubeconfig: string
   readonly deliver: Deliver
+  /** Values of the chart that differ from its own, besides the images. */
+  readonly values?: Values
   /** Gets a line when a stage begins. */
   readonly stage?: (text: string) => void
 }
 
 const isCrd = ({ kind }: Manifest): boolean => kind === 'CustomResourceDefinition'
-const isWebhook = ({ kind }: Manifest): boolean => kind.endsWith('WebhookConfiguration')
-const isApiService = ({ kind }: Manifest): boolean => kind === 'APIService'
 const isDeployment = ({ kind }: Manifest): boolean => kind === 'Deployment'
 
-const applyAll = async (objects: Objects, manifests: readonly Manifest[]): Promise<void> => {
-  for (const manifest of manifests) await objects.apply(manifest)
+/** The parts of an image's name, as the chart wants them. */
+const imageOf = (reference: string): { readonly image: object } => {
+  const colon = reference.lastIndexOf(':')
+  const image = { repository: reference.slice(0, colon), tag: reference.slice(colon + 1) }
+  return { image }
 }
 
-interface Conditions {
-  readonly status?: {
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[]
-  }
-}
-
-const awaitEstablished = async (objects: Objects, crds: readonly Manifest[]): Promise<void> => {
-  for (const crd of crds) {
-    await until({
-      what: `CustomResourceDefinition "${crd.metadata.name}" to be established`,
-      check: async () => {
-        const conditions = ((await objects.read(crd)) as Conditions | undefined)?.status?.conditions
-        return (
-          conditions?.some(({ type, status }) => type === 'Established' && status === 'True') ??
-          false
-        )
-      },
-    })
-  }
-}
-
-/** Builds the images and brings them to the cluster; answers what stands for them in the manifests. */
-const deliverImages = async (
-  deliver: Deliver,
-  stage: (text: string) => void,
-): Promise<Readonly<Record<string, string>>> => {
+/** Builds the images and brings them to the cluster; answers how the chart names them. */
+const deliverImages = async (deliver: Deliver, stage: (text: string) => void): Promise<Values> => {
   stage('Building the images, and bringing them to the cluster')
-  const builds: readonly (readonly [string, () => Promise<Image>])[] = [
-    ['gatekept', gatekeptImage],
-    ['deno-runtime', denoRuntimeImage],
-    ['python-runtime', pythonRuntimeImage],
-  ]
+  const bring = async (build: () => Promise<Image>) => imageOf(await deliver(await build()))
   // One is built while another is on its way.
-  return Object.fromEntries(
-    await Promise.all(
-      builds.map(async ([name, build]) => [name, await deliver(await build())] as const),
-    ),
+  const [gatekept, deno, python] = await Promise.all(
+    [gatekeptImage, denoRuntimeImage, pythonRuntimeImage].map(bring),
   )
+  return {
+    global: { imageRegistry: '' },
+    ...{ lifecycleOperator: gatekept, webhook: gatekept, metricsOperator: gatekept },
+    runtimes: { deno, python },
+  }
 }
 
-/** The webhook answers when a namespace that opts in by annotation is given the label it is selected by. */
+/** Values in which what is said more precisely wins. */
+const merged = (base: Values, over: Values): Values =>
+  Object.fromEntries(
+    Object.keys({ ...base, ...over }).map((key) => {
+      const [one, other] = [base[key], over[key]]
+      const areMaps = isMap(one) && isMap(other)
+      return [key, areMaps ? merged(one, other) : key in over ? other : one]
+    }),
+  )
+
+const isMap = (value: unknown): value is Values =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Pods are held when a namespace that opts in by annotation is given the label it is selected by, in the same request. */
 const awaitAdmission = async (objects: Objects): Promise<void> => {
   const probe: Manifest = {
     apiVersion: 'v1',
@@ -88,7 +75,7 @@ const awaitAdmission = async (objects: Objects): Promise<void> => {
     metadata: { name: 'gatekept-admission-probe', annotations: { [keys.optIn]: 'enabled' } },
   }
   await until({
-    what: 'the API server to reach the webhook',
+    what: 'namespaces to be able to opt in',
     check: async () => {
       const answer = await objects.tryApply(probe).catch(() => undefined)
       return answer?.metadata.labels?.[keys.optIn] === 'enabled'
@@ -97,28 +84,33 @@ const awaitAdmission = async (objects: Objects): Promise<void> => {
   })
 }
 
+const ourNamespace: Manifest = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: {
+    name: systemNamespace,
+    labels: {
+      'app.kubernetes.io/part-of': 'keptn',
+      'pod-security.kubernetes.io/enforce': 'restricted',
+      'pod-security.kubernetes.io/warn': 'restricted',
+    },
+  },
+}
+
 /** Builds, delivers and installs; resolves when pods are held and released. */
 export const deployGatekept = async (deployment: Deployment): Promise<void> => {
-  const { connection, deliver, stage = () => undefined } = deployment
-  const images = await deliverImages(deliver, stage)
-  const manifests = (await readKustomization(installFolder)).map((manifest) =>
-    withImages(manifest, images),
-  )
+  const { connection, kubeconfig, deliver, stage = () => undefined } = deployment
+  const values = merged(await deliverImages(deliver, stage), deployment.values ?? {})
   const objects = objectsOf(connection)
   try {
-    stage('Applying manifests/install')
-    const crds = manifests.filter(isCrd)
-    await applyAll(objects, crds)
-    await awaitEstablished(objects, crds)
-    await applyAll(
-      objects,
-      manifests.filter((manifest) => !isCrd(manifest)),
-    )
-    for (const manifest of manifests.filter(isDeployment)) {
+    stage('Installing manifests/chart')
+    await objects.apply(ourNamespace)
+    await installChart(kubeconfig, values)
+    for (const manifest of (await renderChart(values)).filter(isDeployment)) {
       stage(`Waiting for Deployment "${manifest.metadata.name}"`)
       await awaitRollout(objects, manifest)
     }
-    stage('Waiting for the API server to reach the webhook')
+    stage('Waiting until pods are held')
     await awaitAdmission(objects)
   } finally {
     await objects.close()
@@ -167,25 +159,21 @@ const removeAll = async (objects: Objects, manifests: readonly Named[]): Promise
  */
 export const undeployGatekept = async ({
   connection,
+  kubeconfig,
   stage = () => undefined,
-}: Pick<Deployment, 'connection' | 'stage'>): Promise<void> => {
-  const manifests = await readKustomization(installFolder)
+}: Pick<Deployment, 'connection' | 'kubeconfig' | 'stage'>): Promise<void> => {
   const objects = objectsOf(connection)
   try {
-    stage('Removing the webhooks, so that no pod is held any more')
-    await removeAll(objects, manifests.filter(isWebhook))
-    // While nobody serves an API that is registered, no namespace can be deleted.
-    await removeAll(objects, manifests.filter(isApiService))
-    stage('Stopping the processes')
-    await removeAll(objects, manifests.filter(isDeployment))
+    stage('Uninstalling the chart, so that no pod is held any more')
+    await uninstallChart(kubeconfig)
     stage('Letting held pods go')
     await openGates(objects)
     await silencePods(objects)
     await forget(objects)
     stage('Removing the kinds and all their objects')
-    await removeAll(objects, manifests.filter(isCrd))
+    await removeAll(objects, (await renderChart()).filter(isCrd))
     stage('Removing the rest')
-    await removeAll(objects, [...manifests].reverse())
+    await removeAll(objects, [ourNamespace])
   } finally {
     await objects.close()
   }

@@ -10,18 +10,15 @@ import { ClusterError } from '../test/cluster/run.ts'
 import { deliveryTo } from './delivery.ts'
 import { deployGatekept, undeployGatekept } from './install.ts'
 import { connectionTo, readTarget } from './kubeconfig.ts'
-import type { Target } from './kubeconfig.ts'
 import { destinationIn, programFolder, withClusterOptions } from './options.ts'
 import type { ClusterOptions } from './options.ts'
 
-const targetOf = ({ kubeconfig }: ClusterOptions): Target => {
-  if (kubeconfig === undefined) {
-    throw new ClusterError(
-      'Cannot tell which cluster is meant: say --kubeconfig FILE (the variable KUBECONFIG is never ' +
-        'looked at: it may lead to production)',
-    )
-  }
-  return readTarget(kubeconfig)
+const fileOf = ({ kubeconfig }: ClusterOptions): string => {
+  if (kubeconfig !== undefined) return kubeconfig
+  throw new ClusterError(
+    'Cannot tell which cluster is meant: say --kubeconfig FILE (the variable KUBECONFIG is never ' +
+      'looked at: it may lead to production)',
+  )
 }
 
 const timed = async (
@@ -39,23 +36,25 @@ const timed = async (
 }
 
 const up = async (options: ClusterOptions): Promise<void> => {
-  const target = targetOf(options)
+  const kubeconfig = fileOf(options)
+  const target = readTarget(kubeconfig)
   const progress = progressOn(process.stderr)
   const { stage, note } = progress
   const deliver = await deliveryTo(destinationIn(options), { binaries: programFolder(), note })
   note(`Installing Gatekept on ${target.shown}`)
   await timed(progress, 'Gatekept is ready', async () =>
-    deployGatekept({ connection: await connectionTo(target), deliver, stage }),
+    deployGatekept({ connection: await connectionTo(target), kubeconfig, deliver, stage }),
   )
 }
 
 const down = async (options: ClusterOptions): Promise<void> => {
-  const target = targetOf(options)
+  const kubeconfig = fileOf(options)
+  const target = readTarget(kubeconfig)
   const progress = progressOn(process.stderr)
   const { stage, note } = progress
   note(`Removing Gatekept from ${target.shown}`)
   await timed(progress, 'Gatekept is gone', async () =>
-    undeployGatekept({ connection: await connectionTo(target), stage }),
+    undeployGatekept({ connection: await connectionTo(target), kubeconfig, stage }),
   )
 }
 

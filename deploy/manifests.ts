@@ -21,14 +21,18 @@ export interface Manifest {
   readonly [field: string]: unknown
 }
 
-/** The objects of a file with any number of YAML documents. */
-export const readManifests = async (file: string): Promise<readonly Manifest[]> =>
-  parseAllDocuments(await readFile(file, 'utf8')).flatMap((document) => {
+/** The objects in a text with any number of YAML documents. `from`: where it comes from, for errors. */
+export const parseManifests = (text: string, from: string): readonly Manifest[] =>
+  parseAllDocuments(text).flatMap((document) => {
     const [error] = document.errors
-    if (error !== undefined) throw new Error(`Cannot read "${file}": ${error.message}`)
+    if (error !== undefined) throw new Error(`Cannot read "${from}": ${error.message}`)
     const value = document.toJS() as Manifest | null
     return value === null ? [] : [value]
   })
+
+/** The objects of a file with any number of YAML documents. */
+export const readManifests = async (file: string): Promise<readonly Manifest[]> =>
+  parseManifests(await readFile(file, 'utf8'), file)
 
 const kustomizationNames = ['kustomization.yaml', 'Kustomization'] as const
 

@@ -31,6 +31,12 @@ export const destinationIn = ({ containerd, kind, registry }: ClusterOptions): D
 export const programFolder = (): string => {
   const { cacheFolder } = thisMachine()
   if (!existsSync(cacheFolder)) return ''
-  const built = readdirSync(cacheFolder).map((name) => join(cacheFolder, name, 'ctr'))
-  return built.find((ctr) => existsSync(ctr))?.replace(/\/ctr$/, '') ?? ''
+  // Those that an older checkout has built may lack one.
+  const isWhole = (folder: string): boolean =>
+    ['ctr', 'helm'].every((program) => existsSync(join(folder, program)))
+  return (
+    readdirSync(cacheFolder)
+      .map((name) => join(cacheFolder, name))
+      .find(isWhole) ?? ''
+  )
 }

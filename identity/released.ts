@@ -6,18 +6,19 @@
  */
 import type { RevisionKey } from './revision.ts'
 
-const format = 'v1'
+/** The version of the format, which is the list's first word. */
+export const releasedFormat = 'v1'
 
 /** The revisions in the text of a released list. `undefined`: there is no list, or none that we can read. */
 export const parseReleased = (
   annotation: string | undefined,
 ): ReadonlySet<RevisionKey> | undefined => {
   const [version, ...revisions] = annotation?.split(' ') ?? []
-  if (version !== format) return undefined
+  if (version !== releasedFormat) return undefined
   return new Set(revisions.filter((key) => key !== ''))
 }
 
 /** The text of a released list: sorted, so that equal lists are equal texts. */
 export const formatReleased = (revisions: Iterable<RevisionKey>): string =>
   // A key with a blank in it would be read as two.
-  [format, ...[...new Set(revisions)].filter((key) => /^\S+$/.test(key)).sort()].join(' ')
+  [releasedFormat, ...[...new Set(revisions)].filter((key) => /^\S+$/.test(key)).sort()].join(' ')

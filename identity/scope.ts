@@ -19,6 +19,33 @@ export const supportedOwners: readonly {
 /** Namespaces that can't opt in: a pod held there could keep the cluster from healing itself. */
 export const systemNamespaces: readonly string[] = ['kube-system', 'kube-public', 'kube-node-lease']
 
+/** Which namespaces may opt in besides those that never can, as an administrator says: by name. */
+export interface Eligibility {
+  /** The only ones; empty: all that are not denied. */
+  readonly allowed: readonly string[]
+  readonly denied: readonly string[]
+}
+
+/** Whether an administrator lets the namespace opt in. */
+export const isEligible = ({ allowed, denied }: Eligibility, name: string): boolean =>
+  allowed.length > 0 ? allowed.includes(name) : !denied.includes(name)
+
+/** What stands in the place of the annotation of a namespace that may not opt in: it counts as one that did not. */
+const ineligible = 'ineligible'
+
+/** A namespace that may not opt in, as it counts for us. */
+export const asIneligible = <T extends { readonly metadata: Metadata }>(namespace: T): T => {
+  const labels = Object.fromEntries(
+    Object.entries(namespace.metadata.labels ?? {}).filter(([key]) => key !== keys.optIn),
+  )
+  const annotations = { ...namespace.metadata.annotations, [keys.optIn]: ineligible }
+  return { ...namespace, metadata: { ...namespace.metadata, labels, annotations } }
+}
+
+/** Whether the namespace counts as one that did not opt in, whatever it says. */
+export const countsAsIneligible = (namespace: { readonly metadata: Metadata }): boolean =>
+  namespace.metadata.annotations?.[keys.optIn] === ineligible
+
 /** Whether whoever wrote the namespace wants it managed: the annotation decides if it is there, else the label. */
 export const wantsManaging = (namespace: { readonly metadata: Metadata }): boolean =>
   (namespace.metadata.annotations?.[keys.optIn] ?? namespace.metadata.labels?.[keys.optIn]) ===

@@ -5,7 +5,7 @@
  */
 import type { KeptnAppVersion, KeptnWorkloadVersion } from '../api/index.ts'
 import { Namespace } from '../api/kubernetes.ts'
-import { wantsManaging } from '../identity/scope.ts'
+import { countsAsIneligible, wantsManaging } from '../identity/scope.ts'
 import type { Client } from '../kube/client.ts'
 import { isTerminal } from './checks/roll-up.ts'
 import type { LifecycleStores } from './stores.ts'
@@ -30,5 +30,6 @@ export const namespaceOf = async (
 ): Promise<Namespace | undefined> => {
   const name = metadata.namespace ?? ''
   const stored = stores.namespaces.get(undefined, name)
-  return hasLeft(stored) && !isTerminal(status?.status) ? client.get(Namespace, { name }) : stored
+  if (stored === undefined || !hasLeft(stored) || isTerminal(status?.status)) return stored
+  return countsAsIneligible(stored) ? stored : client.get(Namespace, { name })
 }

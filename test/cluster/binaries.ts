@@ -74,12 +74,13 @@ const builds: readonly Build[] = [
     ],
   },
   { shown: 'CoreDNS', module: 'dns', args: [small, '.'] },
+  { shown: 'Helm', module: 'helm', args: [small, 'helm.sh/helm/v4/cmd/helm'] },
 ]
 
 /** A name that changes with everything that goes into the binaries. */
 const fingerprint = (machine: Machine): string => {
   const hash = createHash('sha256').update(JSON.stringify([machine.arch, builds]))
-  for (const folder of ['node', 'node/pause', 'containerd', 'dns']) {
+  for (const folder of ['node', 'node/pause', 'containerd', 'dns', 'helm']) {
     const files = readdirSync(join(sources, folder)).filter((file) => /\.(go|mod|sum)$/.test(file))
     for (const file of files.sort()) {
       hash.update(`${folder}/${file}\0`).update(readFileSync(join(sources, folder, file)))

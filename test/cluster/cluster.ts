@@ -47,7 +47,15 @@ import {
 import type { ClusterRecord, NetworkKind } from './record.ts'
 import { removeCluster, sweepOrphans } from './remove.ts'
 import { ClusterError } from './run.ts'
-import { awaitHealthy, bringUp, ctr, interactiveKubectl, kubectl, startComponent } from './start.ts'
+import {
+  awaitHealthy,
+  bringUp,
+  ctr,
+  helm,
+  interactiveKubectl,
+  kubectl,
+  startComponent,
+} from './start.ts'
 
 export type { ComponentName } from './components.ts'
 export type { Credentials } from './certificates.ts'
@@ -96,6 +104,8 @@ export interface Cluster {
   readonly nodeName?: string
   /** Runs kubectl as administrator and gives its output; throws if it fails. */
   readonly kubectl: (args: readonly string[], input?: string) => Promise<string>
+  /** Runs Helm as administrator and gives its output; throws if it fails. */
+  readonly helm: (args: readonly string[]) => Promise<string>
   /** Runs kubectl on this process's own terminal and gives its exit code. */
   readonly interactiveKubectl: (args: readonly string[]) => Promise<number>
   /** Makes the images of an archive known to the node. */
@@ -209,6 +219,7 @@ const clusterOf = (machine: Machine, record: ClusterRecord): Cluster => {
     nodeAddress: network.nodeAddress,
     dnsAddress: network.dnsAddress,
     kubectl: (args, input) => kubectl(layout, args, input),
+    helm: (args) => helm(layout, args),
     interactiveKubectl: (args) => interactiveKubectl(layout, args),
     loadImage: async (tarPath) => {
       if (!node) {

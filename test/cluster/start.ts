@@ -219,6 +219,19 @@ const noProxy = { HTTP_PROXY: '', HTTPS_PROXY: '', http_proxy: '', https_proxy: 
 export const kubectl = (layout: Layout, args: readonly string[], input = ''): Promise<string> =>
   run(kubectlCommand(layout, args), { env: noProxy, input, timeoutMs: patienceMs })
 
+/** Runs Helm as the cluster's administrator and gives its output. What it keeps besides releases lies in the cluster's folder. */
+export const helm = ({ binaries, folder }: Layout, args: readonly string[]): Promise<string> => {
+  const home = join(folder, 'helm')
+  const env = {
+    ...noProxy,
+    HELM_CACHE_HOME: home,
+    HELM_CONFIG_HOME: home,
+    HELM_DATA_HOME: home,
+    KUBECONFIG: join(folder, 'kubeconfig'),
+  }
+  return run([join(binaries, 'helm'), ...args], { env, timeoutMs: 600_000 })
+}
+
 /** Runs kubectl on this process's own terminal and gives its exit code. */
 export const interactiveKubectl = (layout: Layout, args: readonly string[]): Promise<number> =>
   new Promise((resolve, reject) => {

@@ -18,7 +18,6 @@ import { startCluster } from '../cluster/cluster.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 
 const example = join(root, 'manifests', 'examples', 'simplenode-dev')
-const install = join(root, 'manifests', 'install')
 
 describe('on an API server', () => {
   let cluster: Cluster
@@ -60,34 +59,6 @@ describe('on an API server', () => {
     expect(said.trim().split('\n')).toHaveLength((await readKustomization(example)).length)
     // Kubernetes' own write-only field is stored under another name.
     expect(said.replace(/^secret.*$/m, '')).not.toMatch(/configured|created/)
-  })
-
-  test('the installation is accepted by kubectl alone', async () => {
-    const said = await cluster.kubectl([
-      'apply',
-      '--server-side',
-      '--validate=strict',
-      '--kustomize',
-      install,
-    ])
-    expect(said.trim().split('\n')).toHaveLength((await readKustomization(install)).length)
-    const environment = await cluster.kubectl([
-      'get',
-      'deployment/lifecycle-operator',
-      '--namespace=keptn-system',
-      '--output=jsonpath={.spec.template.spec.containers[0].env}',
-    ])
-    const variables = JSON.parse(environment) as readonly Readonly<Record<string, unknown>>[]
-    expect(new Set(variables.map(({ name }) => name)).size).toBe(variables.length)
-    expect(variables).toContainEqual({
-      name: 'FUNCTION_RUNNER_IMAGE',
-      value: 'localhost/deno-runtime:dev',
-    })
-    expect(variables).toContainEqual({
-      name: 'PYTHON_RUNNER_IMAGE',
-      value: 'localhost/python-runtime:dev',
-    })
-    expect(variables.map(({ name }) => name)).toContain('POD_NAME')
   })
 
   test('objects of any kind are applied, read, listed, patched and removed', async () => {

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { createClient, type Client } from '../../kube/client.ts'
 import type { Connection } from '../../kube/connection.ts'
 import { toContainerd } from '../../deploy/delivery.ts'
+import type { Values } from '../../deploy/chart.ts'
 import { deployGatekept } from '../../deploy/install.ts'
 import { programFolder } from '../../deploy/options.ts'
 import { startCluster, type Cluster } from '../cluster/cluster.ts'
@@ -26,8 +27,14 @@ export interface Installation {
   readonly down: () => Promise<void>
 }
 
-/** Starts a cluster with a node and installs Gatekept; takes half a minute. */
-export const install = async (name: string): Promise<Installation> => {
+/**
+ * Starts a cluster with a node and installs Gatekept; takes half a minute. The variable GATEKEPT_ADMISSION says by what pods
+ * are held (the chart's value `admission`): every test is to pass with each.
+ */
+export const install = async (
+  name: string,
+  values: Values = { admission: process.env['GATEKEPT_ADMISSION'] ?? 'auto' },
+): Promise<Installation> => {
   const cluster = await startCluster({ name, node: true })
   try {
     const { ca, cert, key } = cluster.credentials
@@ -36,6 +43,8 @@ export const install = async (name: string): Promise<Installation> => {
     if (socket === undefined) throw new Error(`Cannot install: cluster "${name}" runs no pods`)
     await deployGatekept({
       connection,
+      kubeconfig: cluster.kubeconfig,
+      values,
       deliver: toContainerd(socket, join(programFolder(), 'ctr')),
     })
     const client = createClient(connection)

@@ -165,7 +165,7 @@ test('taken away, it leaves nothing, and what was held runs', async () => {
   const { cluster, client, connection } = installation
   expectHeld(await lookAt(client, 'simplenode-low').pods('simplenode-'))
 
-  await undeployGatekept({ connection })
+  await undeployGatekept({ connection, kubeconfig: cluster.kubeconfig })
 
   const names = async (...kinds: readonly string[]): Promise<readonly string[]> =>
     (await cluster.kubectl(['get', kinds.join(','), '-A', '-o', 'name'])).split('\n')

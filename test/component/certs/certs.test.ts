@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { X509Certificate } from 'node:crypto'
-import { join } from 'node:path'
 import { pino } from 'pino'
 import { APIService, MutatingWebhookConfiguration, Secret } from '../../../api/kubernetes.ts'
 import { ensureCertificates, startCertificates } from '../../../certs/index.ts'
 import { bundleOf, decode, renewalIn, type Contents } from '../../../certs/secret.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
+import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
 import { eventually } from '../../eventually.ts'
 import { keptnPair } from '../../unit/certs/keptn.ts'
@@ -21,12 +21,11 @@ const connect = () => {
   const { ca, cert, key } = cluster.credentials
   return createClient({ server: new URL(cluster.server), ca, cert, key })
 }
-const install = (file: string) => join(import.meta.dirname, '../../../manifests/install', file)
 
 beforeAll(async () => {
   cluster = await startCluster({ name: 'certs', node: false, network: 'own' })
   client = connect()
-  await cluster.kubectl(['apply', '-f', install('namespace.yaml')])
+  await cluster.kubectl(['create', 'namespace', namespace])
 }, 600_000)
 afterAll(async () => {
   await client.close()
@@ -34,10 +33,14 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   await cluster.kubectl(['delete', 'secret', at.name, '-n', namespace, '--ignore-not-found'])
-  for (const file of ['webhook.yaml', 'custom-metrics.yaml']) {
-    await cluster.kubectl(['delete', '-f', install(file), '--ignore-not-found'])
-    await cluster.kubectl(['create', '-f', install(file)])
-  }
+  await cluster.kubectl([
+    'delete',
+    `mutatingwebhookconfiguration/${configuration.name}`,
+    '--ignore-not-found',
+  ])
+  await cluster.kubectl(['delete', 'apiservice', ...apiServices, '--ignore-not-found'])
+  const yaml = await chartYaml(['MutatingWebhookConfiguration', 'APIService'])
+  await cluster.kubectl(['apply', '-f', '-'], yaml)
 })
 
 const ensure = (by = client) => ensureCertificates({ client: by, namespace, log })

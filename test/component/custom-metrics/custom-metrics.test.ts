@@ -17,6 +17,7 @@ import {
   startCustomMetrics,
   type CustomMetricsServer,
 } from '../../../metrics/custom-metrics/index.ts'
+import { chartYaml } from '../../chart.ts'
 import { readCredentials } from '../../cluster/certificates.ts'
 import { eventually } from '../../eventually.ts'
 import { createAuthorities, type Pair } from '../../unit/metrics/custom-metrics/world.ts'
@@ -71,9 +72,8 @@ const startReplica = async (): Promise<Replica> => {
 
 const serve = async (): Promise<void> => {
   const { client, cluster } = world
-  const install = join(import.meta.dirname, '../../../manifests/install')
-  await cluster.kubectl(['apply', '-f', join(install, 'namespace.yaml')])
-  await cluster.kubectl(['apply', '-f', join(install, 'custom-metrics.yaml')])
+  const kinds = ['APIService', 'ClusterRole', 'ClusterRoleBinding', 'RoleBinding']
+  await cluster.kubectl(['apply', '-f', '-'], await chartYaml(kinds))
   const process = { client, log, signal: stopping.signal }
   const certificates = startCertificates({ ...process, namespace })
   await eventually(() => expect(certificates.isReady()).toBe(true))

@@ -4,20 +4,21 @@
  *
  * @module
  */
-import { readFile, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Server as TlsServer } from 'node:tls'
 import { pino } from 'pino'
-import { parseAllDocuments } from 'yaml'
 import { Secret } from '../../../api/kubernetes.ts'
 import { ensureCertificates } from '../../../certs/index.ts'
 import { decode } from '../../../certs/secret.ts'
+import { renderChart } from '../../../deploy/chart.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
 import { buildWebhook } from '../../../webhook/app.ts'
 import { serveCertificate, type ServedCertificate } from '../../../kube/serving-certificate.ts'
 import { watchCluster } from '../../../webhook/cluster.ts'
+import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
 import { eventually } from '../../eventually.ts'
 
@@ -99,16 +100,12 @@ interface ServiceManifest {
   readonly spec: { selector?: unknown; readonly ports: readonly { readonly name: string }[] }
 }
 
-const manifests = join(import.meta.dirname, '../../../manifests/install')
-
 const install = async (cluster: Cluster, port: number): Promise<void> => {
-  await cluster.kubectl(['apply', '-f', join(manifests, 'namespace.yaml')])
-  await cluster.kubectl(['apply', '-f', join(manifests, 'webhook.yaml')])
-  const text = await readFile(join(manifests, 'lifecycle-webhook.yaml'), 'utf8')
-  const service = parseAllDocuments(text)
-    .map((document) => document.toJS() as ServiceManifest)
-    .find(({ kind }) => kind === 'Service')
-  if (service === undefined) throw new Error('there is no Service in lifecycle-webhook.yaml')
+  await cluster.kubectl(['apply', '-f', '-'], await chartYaml(['MutatingWebhookConfiguration']))
+  const service = (await renderChart({ admission: 'webhook' })).find(
+    ({ kind, metadata }) => kind === 'Service' && metadata.name === 'lifecycle-webhook-service',
+  ) as ServiceManifest | undefined
+  if (service === undefined) throw new Error('The chart has no Service for the webhook')
   // Without a selector, so that the endpoints are those given here.
   delete service.spec.selector
   const slice = {

@@ -23,6 +23,7 @@ test('what is not set has its default, and what is empty counts as not set', () 
     exposedMetricsPort: 9999,
     allowedSourceRanges: [],
     allowedSources: [],
+    eligibility: { allowed: [], denied: [] },
   }
   expect(readSettings(lifecycle, environment)).toEqual(wanted)
   const empty = {
@@ -34,6 +35,8 @@ test('what is not set has its default, and what is empty counts as not set', () 
     KEPTN_METRICS_PORT: '',
     ALLOWED_SOURCE_RANGES: '',
     ALLOWED_SOURCES: '',
+    ALLOWED_NAMESPACES: '',
+    DENIED_NAMESPACES: '',
   }
   expect(readSettings(lifecycle, { ...environment, ...empty })).toEqual(wanted)
 })
@@ -49,10 +52,13 @@ test('what is set counts', () => {
     KEPTN_METRICS_PORT: '9998',
     ALLOWED_SOURCE_RANGES: ' 10.0.0.0/8, ,192.168.0.0/16 ',
     ALLOWED_SOURCES: 'prometheus.monitoring.svc, *.example.com,fd00::/8',
+    ALLOWED_NAMESPACES: 'shop',
+    DENIED_NAMESPACES: 'monitoring, cert-manager',
   })
   expect(settings).toEqual({
     parts: new Set(['metrics']),
     namespace: 'gatekept',
+    eligibility: { allowed: ['shop'], denied: ['monitoring', 'cert-manager'] },
     podName: 'metrics-1',
     denoImage: '',
     pythonImage: '',

@@ -1,11 +1,15 @@
 import { describe, expect, test } from '@jest/globals'
 import type { OwnerReference } from '../../../api/object.ts'
+import { keys } from '../../../identity/keys.ts'
 import { revisionOf } from '../../../identity/revision.ts'
 import {
   carriesGate,
   heldOwnerOf,
   isManaged,
   isMirror,
+  asIneligible,
+  countsAsIneligible,
+  isEligible,
   wantsManaging,
 } from '../../../identity/scope.ts'
 
@@ -102,4 +106,31 @@ test('our gate is found among others', () => {
 test("a mirror pod is known by the kubelet's annotation", () => {
   expect(isMirror({ metadata: { annotations: { 'kubernetes.io/config.mirror': 'x' } } })).toBe(true)
   expect(isMirror({ metadata: {} })).toBe(false)
+})
+
+describe('a namespace may opt in', () => {
+  test.each([
+    ['that nobody denies', { allowed: [], denied: ['monitoring'] }, true],
+    ['but for those that are denied', { allowed: [], denied: ['shop'] }, false],
+    ['that is among the allowed, denied or not', { allowed: ['shop'], denied: ['shop'] }, true],
+    ['but for those that are not among the allowed', { allowed: ['other'], denied: [] }, false],
+  ])('%s', (_which, eligibility, expected) => {
+    expect(isEligible(eligibility, 'shop')).toBe(expected)
+  })
+
+  test('and counts as one that did not, where it may not, whatever it says', () => {
+    const namespace = {
+      metadata: {
+        name: 'shop',
+        labels: { [keys.optIn]: 'enabled', team: 'shop' },
+        annotations: { [keys.optIn]: 'enabled', [keys.released]: 'v1' },
+      },
+    }
+    const counted = asIneligible(namespace)
+    expect(wantsManaging(counted)).toBe(false)
+    expect(isManaged(counted)).toBe(false)
+    expect(counted.metadata.labels).toEqual({ team: 'shop' })
+    expect(counted.metadata.annotations[keys.released]).toBe('v1')
+    expect([namespace, counted].map(countsAsIneligible)).toEqual([false, true])
+  })
 })

@@ -1,0 +1,98 @@
+/**
+ * An API server with the chart's admission policies, and nothing of ours running.
+ *
+ * @module
+ */
+import { join } from 'node:path'
+import { Namespace } from '../../../api/kubernetes.ts'
+import { keys } from '../../../identity/keys.ts'
+import { createClient, type Client } from '../../../kube/client.ts'
+import { ApiError } from '../../../kube/errors.ts'
+import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { eventually } from '../../eventually.ts'
+
+const root = join(import.meta.dirname, '../../..')
+
+/** Where the chart says that Gatekept is. */
+export const home = 'keptn-system'
+
+export interface World {
+  readonly cluster: Cluster
+  readonly client: Client
+  /** Applies the chart's policies anew, with these values. */
+  readonly policies: (...values: readonly string[]) => Promise<void>
+  /** Makes a namespace that has opted in by its label, and has this released list. */
+  readonly managed: (name: string, released?: string) => Promise<string>
+  readonly close: () => Promise<void>
+}
+
+/** Starts an API server that serves our kinds. */
+export const startWorld = async (name: string): Promise<World> => {
+  const cluster = await startCluster({ name, node: false, network: 'own' })
+  await cluster.kubectl(['apply', '--server-side', `--kustomize=${join(root, 'manifests/crds')}`])
+  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  const { ca, cert, key } = cluster.credentials
+  const client = createClient({ server: new URL(cluster.server), ca, cert, key })
+  return {
+    cluster,
+    client,
+    policies: async (...values) => {
+      const chart = join(root, 'manifests/chart')
+      const set = values.map((value) => `--set=${value}`)
+      const rendered = await cluster.helm([
+        ...['template', 'gatekept', chart, `--namespace=${home}`],
+        ...set,
+      ])
+      const policies = rendered.split(/^---$/m).filter((text) => /^kind: \w+Policy/m.test(text))
+      const wanted = policies.filter((text) => text.includes('admissionregistration.k8s.io'))
+      await cluster.kubectl(['apply', '--filename=-'], wanted.join('---'))
+    },
+    managed: async (namespace, released) => {
+      await client.create(Namespace, {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: {
+          name: namespace,
+          labels: { [keys.optIn]: 'enabled' },
+          ...(released === undefined ? {} : { annotations: { [keys.released]: released } }),
+        },
+      })
+      return namespace
+    },
+    close: async () => {
+      await client.close()
+      await cluster.down()
+    },
+  }
+}
+
+/** What came of a pod that was asked to be made, and was not: the API server only tried. */
+export type Tried =
+  | {
+      readonly gates: readonly string[]
+      readonly labels: Readonly<Record<string, string>>
+    }
+  | { readonly refused: string }
+
+interface Created {
+  readonly metadata: { readonly labels?: Readonly<Record<string, string>> }
+  readonly spec: { readonly schedulingGates?: readonly { readonly name: string }[] }
+}
+
+/** Tries to make a pod. */
+export const tryPod = async (client: Client, namespace: string, pod: object): Promise<Tried> => {
+  try {
+    const path = `/api/v1/namespaces/${namespace}/pods?dryRun=All`
+    const created = (await client.raw({ method: 'POST', path, body: pod })) as Created
+    return {
+      gates: (created.spec.schedulingGates ?? []).map(({ name }) => name),
+      labels: created.metadata.labels ?? {},
+    }
+  } catch (error) {
+    if (error instanceof ApiError) return { refused: error.message }
+    throw error
+  }
+}
+
+/** The API server takes up to a second to act on a policy. */
+export const untilActive = (check: () => Promise<void>): Promise<void> => eventually(check)
