@@ -65,6 +65,11 @@ const outcomes: Readonly<Record<string, Readonly<Record<string, Outcome>>>> = {
     'null-values': error('The query answers something else than numbers'),
     'not-a-number': notANumber('NaN'),
     stale: aDayOld('2025-12-31T00:00:00Z'),
+    // A querier of Thanos that could not ask one of its stores, and two notes of Prometheus on the query.
+    partial: error(
+      'The source answered in part: receive series from Addr: store-1:10901 MinTime: 0 MaxTime: 1767225600000: rpc error: code = Unavailable desc = connection refused',
+    ),
+    notes: value('89.11612546345219'),
     'bad-query': refused(
       'bad_data: invalid parameter "query": 1:5: parse error: unexpected end of input in aggregation',
     ),
@@ -103,7 +108,12 @@ const outcomes: Readonly<Record<string, Readonly<Record<string, Outcome>>>> = {
     'several-series': value('3.000000'),
     'null-values': noData,
     'empty-array': noData,
-    'not-a-number': noData,
+    'not-a-number': notANumber('+Inf'),
+    // A list with a gap, then one without: that is another measurement.
+    'gap-then-numbers': noData,
+    'too-large-then-numbers': notANumber('+Inf'),
+    // The dimensions of a series come before its numbers.
+    dimensions: value('7.000000'),
     stale: aDayOld('2025-12-31T00:00:00Z'),
     'bad-query': refused('PARSE_ERROR'),
     running: error('The query did not end in time'),
