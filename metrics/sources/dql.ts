@@ -155,10 +155,15 @@ const progressOf = (reply: Reply, { quote }: SourceAccess): Progress => {
   const json = isSuccess(status) ? jsonOf(reply) : explanationOf(reply)
   if (isFailure(json)) throw refusedFor(quote(json.error.message), status)
   if (!isSuccess(status)) throw refusedWith(status)
-  const isKnown = isProgress(json) && (json.state ?? json.requestToken) !== undefined
-  if (!isKnown) throw unlike('Grail query API', status)
+  if (!isProgress(json) || !isKnown(json)) throw unlike('Grail query API', status)
   return json
 }
+
+/** Longer than any token of a query: what it becomes part of is a URL. */
+const longestToken = 8192
+
+const isKnown = ({ state, requestToken = '' }: Progress): boolean =>
+  requestToken.length <= longestToken && (state !== undefined || requestToken !== '')
 
 const recordsOf = async (
   request: MetricRequest,
@@ -214,13 +219,12 @@ const mostFields = 1000
 const samplesOf = ([first]: Records, { at }: MetricRequest): readonly Sample[] => {
   if (first === undefined) return []
   if (!isRecord(first)) throw unlike('Grail query API', 200)
-  const fields: readonly unknown[] = Object.values(first)
-  if (fields.length > mostFields) {
+  if (Object.keys(first).length > mostFields) {
     throw new ProviderError(
       `The first record of the reply holds more than ${mostFields} fields: ask for less`,
     )
   }
-  const values = numbersIn(fields.find((field) => isMeant(field)))
+  const values = numbersIn(Object.values(first).find((field: unknown) => isMeant(field)))
   const end = hasTimeframe(first) ? first.timeframe.end : ''
   const last = Number.isNaN(Date.parse(end)) ? at : new Date(end)
   return values.map((value) => ({ series: 'first', at: last, value }))

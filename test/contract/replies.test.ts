@@ -9,7 +9,15 @@ import {
   type AskedWith,
   type SourceServer,
 } from '../unit/metrics/source-server.ts'
-import { oauthPath, protocols, recorded, recordedNames, replay, type Recorded } from './recorded.ts'
+import {
+  canary,
+  oauthPath,
+  protocols,
+  recorded,
+  recordedNames,
+  replay,
+  type Recorded,
+} from './recorded.ts'
 
 let source: SourceServer | undefined
 afterEach(async () => {
@@ -289,6 +297,20 @@ describe.each(Object.keys(protocols))('%s', (protocol) => {
       replay(response, recorded(protocol, '500'))
     })
     expect(source?.received.filter(({ path }) => path !== oauthPath)).toHaveLength(1)
+  })
+
+  test('nor is the half of a Secret at which a long text is cut', async () => {
+    const [secret = ''] = Object.values(protocols[protocol]?.secret('http://x') ?? {})
+    // Blanks become one, so that the end of what is looked at comes into the message.
+    const said = `${' '.repeat(10_000 - canary.length + 1)}${secret.padEnd(20_000)}`
+    const body = JSON.stringify({ error: { message: said, reason: said } })
+    for (const text of [body, JSON.stringify({ status: 'error', error: said })]) {
+      const outcome = await measure(protocol, (response) => {
+        replay(response, { status: 400, headers: {}, body: text })
+      })
+      expect(JSON.stringify(outcome)).not.toContain('canar')
+      await source?.close()
+    }
   })
 
   test('what a source repeats of a Secret is not in the message', async () => {
