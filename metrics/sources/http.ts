@@ -202,12 +202,12 @@ const refuseLarge = (json: JSONValue): void => {
   let values = 0
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (typeof next !== 'object' || next === null) continue
-    const inside: readonly unknown[] = Array.isArray(next) ? next : Object.values(next)
-    values += inside.length
+    values += Array.isArray(next) ? next.length : Object.keys(next).length
+    // Before anything is made of them.
     if (values > mostValues) {
       throw new ProviderError(`The reply holds more than ${mostValues} values: ask for less`)
     }
-    for (const one of inside) open.push(one)
+    for (const one of Object.values(next)) open.push(one)
   }
 }
 
