@@ -88,13 +88,24 @@ const accessTo = async (
     secret: entries === undefined ? undefined : secretOf(entries),
     secretKey: secretKeyRef?.key ?? '',
     template: http,
-    quote: (text) => quote(redact(text, concealed)),
+    quote: (text) => quote(withoutSecrets(text, concealed)),
     conceal: (value) => {
       conceal(concealed, value)
     },
     fetch: fetchFor(fetch, provider, deadline, concealed),
     wait,
   }
+}
+
+/** How much of what a source said is looked at: far more than is repeated of it. */
+const mostHeard = 10_000
+
+/** A text without secrets; of a long one its begin, and not so much of that as a secret which was cut might stand in. */
+const withoutSecrets = (text: string, concealed: ReadonlySet<string>): string => {
+  if (text.length <= mostHeard) return redact(text, concealed)
+  const longest = [...concealed].reduce((most, { length }) => Math.max(most, length), 0)
+  const heard = redact(text.slice(0, mostHeard), concealed)
+  return heard.slice(0, Math.max(0, heard.length - longest))
 }
 
 const conceal = (concealed: Set<string>, secret: string): void => {

@@ -6,7 +6,13 @@
  */
 import { Type } from 'typebox'
 import type { Reply } from '../fetch.ts'
-import { ProviderError, type MetricRequest, type Sample } from '../source.ts'
+import {
+  mostSamples,
+  ProviderError,
+  tooManyNumbers,
+  type MetricRequest,
+  type Sample,
+} from '../source.ts'
 import type { OpenSource, SourceAccess } from './access.ts'
 import {
   explanationOf,
@@ -62,8 +68,8 @@ const parametersOf = ({ query, at, range }: MetricRequest): URLSearchParams => {
   })
 }
 
-const points = Type.Array(Type.Tuple([Type.Number(), Type.Union([Type.Number(), Type.Null()])]))
-const data = Type.Object({ series: Type.Array(Type.Object({ pointlist: points })) })
+const pointlist = Type.Array(Type.Tuple([Type.Number(), Type.Union([Type.Number(), Type.Null()])]))
+const data = Type.Object({ series: Type.Array(Type.Object({ pointlist })) })
 const isData = shape(data)
 const failure = Type.Union([
   Type.Object({ error: Type.String({ minLength: 1 }) }),
@@ -79,7 +85,9 @@ const samplesOf = (reply: Reply, { quote }: SourceAccess): readonly Sample[] => 
   }
   if (!isSuccess(status)) throw refusedWith(status)
   if (!isData(json)) throw unlike('Datadog API', status)
-  return (json.series[0]?.pointlist ?? []).flatMap(([time, value]) =>
+  const points = json.series[0]?.pointlist ?? []
+  if (points.length > mostSamples) throw tooManyNumbers()
+  return points.flatMap(([time, value]) =>
     value === null ? [] : [{ series: 'first', at: new Date(time), value }],
   )
 }

@@ -35,7 +35,8 @@ const pollAfterMs: readonly number[] = [1000, 2000, 4000, 8000, 16_000]
  * Opens a Grail. The entry of the Secret that the provider names is JSON with an OAuth client's `token`, and an `authUrl`
  * where its tokens come from.
  *
- * Of several records the first counts, and in it the first field that is a list of numbers, as in Keptn.
+ * Of several records the first counts, and in it the first field that is a list of numbers, as in Keptn. With `null` in it,
+ * there is no number.
  */
 export const dql: OpenSource = (access) => ({
   query: async (request, signal) => {
@@ -136,7 +137,8 @@ const tokenFor = (
   })
 }
 
-const records = Type.Array(Type.Record(Type.String(), Type.Unknown()))
+// Only the first record counts, so the others may be anything.
+const records = Type.Array(Type.Unknown())
 const progress = Type.Object({
   state: Type.Optional(Type.String()),
   requestToken: Type.Optional(Type.String()),
@@ -153,10 +155,15 @@ const progressOf = (reply: Reply, { quote }: SourceAccess): Progress => {
   const json = isSuccess(status) ? jsonOf(reply) : explanationOf(reply)
   if (isFailure(json)) throw refusedFor(quote(json.error.message), status)
   if (!isSuccess(status)) throw refusedWith(status)
-  const isKnown = isProgress(json) && (json.state ?? json.requestToken) !== undefined
-  if (!isKnown) throw unlike('Grail query API', status)
+  if (!isProgress(json) || !isKnown(json)) throw unlike('Grail query API', status)
   return json
 }
+
+/** Longer than any token of a query: what it becomes part of is a URL. */
+const longestToken = 8192
+
+const isKnown = ({ state, requestToken = '' }: Progress): boolean =>
+  requestToken.length <= longestToken && (state !== undefined || requestToken !== '')
 
 const recordsOf = async (
   request: MetricRequest,
@@ -201,16 +208,42 @@ const begin = ({ query, range }: MetricRequest) => ({
       }),
 })
 
-const numbers = Type.Array(Type.Number(), { minItems: 1 })
-const isNumbers = shape(numbers)
-const timeframe = Type.Object({ end: Type.String() })
-const isTimeframe = shape(timeframe)
+const record = Type.Object({})
+const isRecord = shape(record)
+const timeframe = Type.Object({ timeframe: Type.Object({ end: Type.String() }) })
+const hasTimeframe = shape(timeframe)
 
-const samplesOf = (found: Records, { at }: MetricRequest): readonly Sample[] => {
-  const record = found[0] ?? {}
-  const values = Object.values(record).find((field) => isNumbers(field)) ?? []
-  if (values.length > mostSamples) throw tooManyNumbers()
-  const end = isTimeframe(record['timeframe']) ? record['timeframe'].end : ''
+/** Far more than a query that was meant for one number answers; more would hold up everything else. */
+const mostFields = 1000
+
+const samplesOf = ([first]: Records, { at }: MetricRequest): readonly Sample[] => {
+  if (first === undefined) return []
+  if (!isRecord(first)) throw unlike('Grail query API', 200)
+  if (Object.keys(first).length > mostFields) {
+    throw new ProviderError(
+      `The first record of the reply holds more than ${mostFields} fields: ask for less`,
+    )
+  }
+  const values = numbersIn(Object.values(first).find((field: unknown) => isMeant(field)))
+  const end = hasTimeframe(first) ? first.timeframe.end : ''
   const last = Number.isNaN(Date.parse(end)) ? at : new Date(end)
   return values.map((value) => ({ series: 'first', at: last, value }))
+}
+
+/**
+ * Whether a field is where the number is looked for: a list that is empty or has a number or `null` in it. One with a gap is
+ * not passed over for a later field, which measures something else.
+ */
+const isMeant = (field: unknown): boolean =>
+  Array.isArray(field) &&
+  (field.length === 0 || field.some((item) => typeof item === 'number' || item === null))
+
+/** The numbers of a list that holds nothing else; of one with a number that is too large for us, that one alone. */
+const numbersIn = (field: unknown): readonly number[] => {
+  const list: readonly unknown[] = Array.isArray(field) ? field : []
+  if (list.length > mostSamples) throw tooManyNumbers()
+  const values = list.filter((item) => typeof item === 'number')
+  if (values.length < list.length) return []
+  const odd = values.filter((value) => !Number.isFinite(value))
+  return odd.length > 0 ? odd : values
 }

@@ -123,31 +123,50 @@ const numberOf = (value: unknown): number | null | undefined => {
 const longestPath = 1024
 
 /** Far more than a search that was meant for one number answers; more would hold up everything else. */
-const mostLeaves = 50_000
+const mostValues = 50_000
+
+/** How long all paths together may be: each is looked through. */
+const mostCharacters = 4 * 1024 * 1024
+
+const refuseLarge = (values: number, characters: number): void => {
+  if (values <= mostValues && characters <= mostCharacters) return
+  throw new ProviderError('The reply holds more than can be searched: ask for less')
+}
 
 /** All leaves in their order, found without recursion: a reply may be as deep as it likes. */
 const leavesOf = (json: object): readonly Leaf[] => {
   const leaves: Leaf[] = []
   const open: Leaf[] = [{ path: '', value: json }]
+  let values = 0
+  let characters = 0
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { path, value } = next
     // Not passed over: it might be a second place that the path leads to.
     if (path.length > longestPath) {
       throw new ProviderError('The reply is nested more deeply than it can be searched')
     }
-    if (leaves.length + open.length > mostLeaves) {
-      throw new ProviderError('The reply holds more than can be searched: ask for less')
-    }
+    characters += path.length
     if (typeof value !== 'object' || value === null) leaves.push(next)
-    else for (const one of inside(path, value).toReversed()) open.push(one)
+    else {
+      const names = Array.isArray(value) ? undefined : Object.keys(value)
+      values += names?.length ?? (value as readonly unknown[]).length
+      // Before anything is made of them.
+      refuseLarge(values, characters)
+      for (const one of inside(path, value, names).toReversed()) open.push(one)
+    }
   }
+  refuseLarge(values, characters)
   return leaves
 }
 
-const inside = (path: string, value: object): readonly Leaf[] =>
-  Array.isArray(value)
-    ? value.map((item: unknown) => ({ path, value: item }))
-    : Object.entries(value).map(([name, item]: [string, unknown]) => ({
+const inside = (
+  path: string,
+  value: object,
+  names: readonly string[] | undefined,
+): readonly Leaf[] =>
+  names === undefined
+    ? (value as readonly unknown[]).map((item) => ({ path, value: item }))
+    : names.map((name) => ({
         path: `${path}.${name}`,
-        value: item,
+        value: (value as Readonly<Record<string, unknown>>)[name],
       }))

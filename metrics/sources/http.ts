@@ -179,6 +179,7 @@ const numbersAt = (path: string, json: JSONValue, at: Date): readonly Sample[] =
   })
 
 const valuesAt = (path: string, json: JSONValue): readonly unknown[] => {
+  refuseLarge(json)
   try {
     // One by one: the library's other way fails with lists that are longer than a call has arguments.
     const values: unknown[] = []
@@ -189,6 +190,24 @@ const valuesAt = (path: string, json: JSONValue): readonly unknown[] => {
   } catch (error) {
     if (!(error instanceof JSONPathError)) throw error
     throw new ProviderError(`Cannot read the path to the number: ${error.message}`)
+  }
+}
+
+/** Far more than a reply that was meant for one number holds: a path may lead through all of it, more than once. */
+const mostValues = 30_000
+
+/** Refuses what would hold up everything else while the path is followed; without recursion, since it may be deep. */
+const refuseLarge = (json: JSONValue): void => {
+  const open: unknown[] = [json]
+  let values = 0
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next !== 'object' || next === null) continue
+    values += Array.isArray(next) ? next.length : Object.keys(next).length
+    // Before anything is made of them.
+    if (values > mostValues) {
+      throw new ProviderError(`The reply holds more than ${mostValues} values: ask for less`)
+    }
+    for (const one of Object.values(next)) open.push(one)
   }
 }
 

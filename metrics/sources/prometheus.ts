@@ -6,7 +6,13 @@
  */
 import { Type, type Static } from 'typebox'
 import type { Reply } from '../fetch.ts'
-import { ProviderError, type MetricRequest, type Sample } from '../source.ts'
+import {
+  mostSamples,
+  ProviderError,
+  tooManyNumbers,
+  type MetricRequest,
+  type Sample,
+} from '../source.ts'
 import { basic, type OpenSource, type SourceAccess } from './access.ts'
 import { isSuccess, jsonOf, refusedFor, refusedWith, shape, unlike } from './reply.ts'
 
@@ -59,13 +65,15 @@ const apiCall = ({ query, range }: MetricRequest): [path: string, URLSearchParam
 }
 
 const point = Type.Tuple([Type.Number(), Type.String()])
-const labels = Type.Record(Type.String(), Type.String())
-const vector = Type.Array(Type.Object({ metric: labels, value: point }))
+// What is in the labels tells nothing here: a reply has each series once.
+const metric = Type.Object({})
+const vector = Type.Array(Type.Object({ metric, value: point }))
 const isVector = shape(vector)
-const matrix = Type.Array(Type.Object({ metric: labels, values: Type.Array(point) }))
+const matrix = Type.Array(Type.Object({ metric, values: Type.Array(point) }))
 const isMatrix = shape(matrix)
 const success = Type.Object({
   status: Type.Literal('success'),
+  warnings: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
   data: Type.Object({ resultType: Type.String(), result: Type.Unknown() }),
 })
 const isAnswer = shape(success)
@@ -89,8 +97,26 @@ const samplesOf = (reply: Reply, quote: Quote): readonly Sample[] => {
   }
   if (!isSuccess(status)) throw refusedWith(status)
   if (!isAnswer(json)) throw unlike('Prometheus API', status)
+  refusePartial(json, status, quote)
   return seriesOf(json.data, status, quote)
 }
+
+/** What is found in a part of the data is not what was asked for. */
+const refusePartial = (
+  { warnings }: Static<typeof success>,
+  status: number,
+  quote: Quote,
+): void => {
+  const warning = warnings?.find((text) => !isAboutQuery(text))
+  if (warning === undefined) return
+  throw new ProviderError(`The source answered in part: ${quote(warning)}`, { status })
+}
+
+/**
+ * Whether a warning is a note on how the query is written, which Prometheus puts among those that tell of data that could not
+ * be read: a store of Thanos that did not answer, a remote read that failed.
+ */
+const isAboutQuery = (warning: string): boolean => /^PromQL (info|warning): /.test(warning)
 
 const seriesOf = (
   { resultType, result }: Static<typeof success>['data'],
@@ -98,10 +124,16 @@ const seriesOf = (
   quote: Quote,
 ): readonly Sample[] => {
   if (resultType === 'vector' && isVector(result)) {
-    return result.flatMap(({ metric, value }, index) => toSamples(index, metric, [value], quote))
+    return toSamples(
+      result.map(({ value }) => [value]),
+      quote,
+    )
   }
   if (resultType === 'matrix' && isMatrix(result)) {
-    return result.flatMap(({ metric, values }, index) => toSamples(index, metric, values, quote))
+    return toSamples(
+      result.map(({ values }) => values),
+      quote,
+    )
   }
   if (resultType === 'vector' || resultType === 'matrix') {
     throw new ProviderError('The query answers something else than numbers', { status })
@@ -112,18 +144,20 @@ const seriesOf = (
   )
 }
 
-const toSamples = (
-  index: number,
-  metric: Static<typeof labels>,
-  points: readonly Static<typeof point>[],
-  quote: Quote,
-): Sample[] => {
-  const series = `${index} ${JSON.stringify(metric)}`
-  return points.map(([at, text]) => ({
-    series,
-    at: new Date(at * 1000),
-    value: numberOf(text, quote),
-  }))
+type Point = Static<typeof point>
+
+/** All samples of a single series; of several, one of each tells as much: that they are too many. */
+const toSamples = (series: readonly (readonly Point[])[], quote: Quote): readonly Sample[] => {
+  const sampled = series.filter((points) => points.length > 0)
+  const counted = sampled.length > 1 ? sampled.map((points) => points.slice(0, 1)) : sampled
+  if (sampled.length === 1 && (sampled[0]?.length ?? 0) > mostSamples) throw tooManyNumbers()
+  return counted.flatMap((points, index) =>
+    points.map(([at, text]) => ({
+      series: String(index),
+      at: new Date(at * 1000),
+      value: numberOf(text, quote),
+    })),
+  )
 }
 
 const infinities: Readonly<Record<string, number>> = {

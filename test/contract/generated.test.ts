@@ -49,6 +49,8 @@ const oddWith = (secrets: readonly string[]): fc.Arbitrary<unknown> =>
       { __proto__: null, 'latency.value': 9 },
       [[1, 2]],
       [1, null],
+      [1, raw('1e400')],
+      ['a store did not answer'],
       [[1767225600000, 3]],
     ),
     fc.double({ noNaN: true, noDefaultInfinity: true }),

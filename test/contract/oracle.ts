@@ -25,6 +25,8 @@ const prometheus = (json: unknown): Numbers => {
     (one) => !Array.isArray(member(one, 'values')) || items(member(one, 'values')).length > 0,
   )
   if (member(json, 'status') !== 'success' || series.length !== 1) return []
+  const isNote = (text: unknown): boolean => String(text).startsWith('PromQL ')
+  if (!items(member(json, 'warnings')).every(isNote)) return []
   const [one] = series
   const points = Array.isArray(member(one, 'values'))
     ? items(member(one, 'values'))
@@ -49,10 +51,13 @@ const datadog = (json: unknown): Numbers =>
 const dql = (json: unknown): Numbers => {
   if (member(json, 'state') !== 'SUCCEEDED') return []
   const record = items(member(member(json, 'result'), 'records'))[0]
-  const lists = Object.values((record ?? {}) as Json).filter(
-    (field) => items(field).length > 0 && items(field).every((item) => Number.isFinite(item)),
+  const others = Object.values((record ?? {}) as Json).filter(
+    (field) => Array.isArray(field) && field.every((item) => !isNumber(item) && item !== null),
   )
-  return items(lists[0]).filter(isNumber)
+  const first = Object.values((record ?? {}) as Json).find(
+    (field) => Array.isArray(field) && (field.length === 0 || !others.includes(field)),
+  )
+  return items(first).every((item) => Number.isFinite(item)) ? items(first).filter(isNumber) : []
 }
 
 /** Every number below the path, whether written with dots or in objects. */

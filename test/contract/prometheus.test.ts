@@ -151,8 +151,12 @@ describe('replies with values', () => {
     expect(samples.map(({ value }) => value)).toEqual([1_000_000, 0.5])
   })
 
-  test('warnings of a source that answers in part are left aside', async () => {
-    const body = { ...(JSON.parse(four) as object), warnings: ['a store did not answer'] }
+  test.each([
+    ['warnings', 'PromQL info: metric might not be a counter, name does not end in _total: "up"'],
+    ['warnings', 'PromQL warning: quantile value should be between 0 and 1, got 2'],
+    ['infos', 'PromQL info: metric might not be a counter'],
+  ])('%s about the query itself take nothing from its value: %s', async (name, text) => {
+    const body = { ...(JSON.parse(four) as object), [name]: [text] }
     expect(await ask(replying(200, JSON.stringify(body)))).toHaveLength(1)
   })
 })

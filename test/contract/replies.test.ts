@@ -9,7 +9,15 @@ import {
   type AskedWith,
   type SourceServer,
 } from '../unit/metrics/source-server.ts'
-import { oauthPath, protocols, recorded, recordedNames, replay, type Recorded } from './recorded.ts'
+import {
+  canary,
+  oauthPath,
+  protocols,
+  recorded,
+  recordedNames,
+  replay,
+  type Recorded,
+} from './recorded.ts'
 
 let source: SourceServer | undefined
 afterEach(async () => {
@@ -65,6 +73,11 @@ const outcomes: Readonly<Record<string, Readonly<Record<string, Outcome>>>> = {
     'null-values': error('The query answers something else than numbers'),
     'not-a-number': notANumber('NaN'),
     stale: aDayOld('2025-12-31T00:00:00Z'),
+    // A querier of Thanos that could not ask one of its stores, and two notes of Prometheus on the query.
+    partial: error(
+      'The source answered in part: receive series from Addr: store-1:10901 MinTime: 0 MaxTime: 1767225600000: rpc error: code = Unavailable desc = connection refused',
+    ),
+    notes: value('89.11612546345219'),
     'bad-query': refused(
       'bad_data: invalid parameter "query": 1:5: parse error: unexpected end of input in aggregation',
     ),
@@ -103,7 +116,12 @@ const outcomes: Readonly<Record<string, Readonly<Record<string, Outcome>>>> = {
     'several-series': value('3.000000'),
     'null-values': noData,
     'empty-array': noData,
-    'not-a-number': noData,
+    'not-a-number': notANumber('+Inf'),
+    // A list with a gap, then one without: that is another measurement.
+    'gap-then-numbers': noData,
+    'too-large-then-numbers': notANumber('+Inf'),
+    // The dimensions of a series come before its numbers.
+    dimensions: value('7.000000'),
     stale: aDayOld('2025-12-31T00:00:00Z'),
     'bad-query': refused('PARSE_ERROR'),
     running: error('The query did not end in time'),
@@ -279,6 +297,20 @@ describe.each(Object.keys(protocols))('%s', (protocol) => {
       replay(response, recorded(protocol, '500'))
     })
     expect(source?.received.filter(({ path }) => path !== oauthPath)).toHaveLength(1)
+  })
+
+  test('nor is the half of a Secret at which a long text is cut', async () => {
+    const [secret = ''] = Object.values(protocols[protocol]?.secret('http://x') ?? {})
+    // Blanks become one, so that the end of what is looked at comes into the message.
+    const said = `${' '.repeat(10_000 - canary.length + 1)}${secret.padEnd(20_000)}`
+    const body = JSON.stringify({ error: { message: said, reason: said } })
+    for (const text of [body, JSON.stringify({ status: 'error', error: said })]) {
+      const outcome = await measure(protocol, (response) => {
+        replay(response, { status: 400, headers: {}, body: text })
+      })
+      expect(JSON.stringify(outcome)).not.toContain('canar')
+      await source?.close()
+    }
   })
 
   test('what a source repeats of a Secret is not in the message', async () => {

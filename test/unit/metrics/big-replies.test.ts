@@ -44,12 +44,47 @@ const bodies: Readonly<Record<string, string>> = {
 }
 
 test.each([
+  ['prometheus', 'The reply holds more than 11000 numbers: ask for less'],
+  ['datadog', 'The reply holds more than 11000 numbers: ask for less'],
   ['dynatrace', 'The reply holds more than 11000 numbers: ask for less'],
   ['dql', 'The reply holds more than 11000 numbers: ask for less'],
-  ['http', 'The reply holds more than 11000 numbers: ask for less'],
+  ['http', 'The reply holds more than 30000 values: ask for less'],
   ['elastic', 'The reply holds more than can be searched: ask for less'],
 ])('%s refuses more numbers than anybody needs', async (type, message) => {
   await expect(query(type, bodies[type] ?? '')).rejects.toThrow(message)
+})
+
+/** As many fields as there is room for, each with a name of its own that is this long. */
+const fields = (head: string, length: number, tail: string): string => {
+  const count = Math.floor((1024 * 1024 - head.length - tail.length) / (length + 5))
+  const names = Array.from({ length: count }, (_, index) => String(index).padStart(length, 'x'))
+  return `${head}${names.map((name) => `"${name}":1`).join(',')}${tail}`
+}
+
+test.each([
+  [
+    'dql',
+    fields('{"state":"SUCCEEDED","result":{"records":[{', 6, '}]}}'),
+    'The first record of the reply holds more than 1000 fields: ask for less',
+  ],
+  [
+    'elastic',
+    // Few fields, and long paths to them: their names are within a long one.
+    fields(`{"${'y'.repeat(900)}":{`, 20, '}}'),
+    'The reply holds more than can be searched: ask for less',
+  ],
+  ['elastic', fields('{', 6, '}'), 'The reply holds more than can be searched: ask for less'],
+  ['http', fields('{', 6, '}'), 'The reply holds more than 30000 values: ask for less'],
+])('%s refuses more fields than anybody needs', async (type, body, message) => {
+  await expect(query(type, body)).rejects.toThrow(message)
+})
+
+test('of many series one number each is read, which tells that they are too many', async () => {
+  const head = '{"status":"success","data":{"resultType":"matrix","result":['
+  const series = '{"metric":{},"values":[[1,"1"],[2,"2"],[3,"3"]]}'
+  const samples = await query('prometheus', filledWith(head, series, ']}}'))
+  expect(samples.length).toBeGreaterThan(20_000)
+  expect(new Set(samples.map((sample) => sample.series)).size).toBe(samples.length)
 })
 
 /** The shortest of a few times: another process may have had the processor meanwhile. */
