@@ -15,6 +15,7 @@ import { decideApp } from './decide-app.ts'
 import { denoStart } from './deno-start.ts'
 import { discovery } from './discovery.ts'
 import { gateZero } from './gate-zero.ts'
+import { hostileReplies } from './hostile-replies.ts'
 import { jobToRelease } from './job-to-release.ts'
 import { lifecycleOne } from './lifecycle-one.ts'
 import { lifecycleScale } from './lifecycle-scale.ts'
@@ -33,6 +34,7 @@ type Benchmarks<Given extends readonly unknown[]> = Readonly<
 /** Those that need no installation, at most a control plane of their own; they run first. */
 const alone: Benchmarks<[]> = {
   'decide-app': decideApp,
+  'hostile-replies': hostileReplies,
   'analysis-parallel': analysisParallel,
   'metrics-fanout': metricsFanout,
 }

@@ -1,4 +1,4 @@
-/** Replies as large as they may be: nothing else happens in the process while one is looked through. */
+/** Replies as large as they may be: what nobody needs is refused, since nothing else happens while one is looked through. */
 import { expect, test } from '@jest/globals'
 import { findSource } from '../../../metrics/sources/index.ts'
 import type { SourceAccess } from '../../../metrics/sources/access.ts'
@@ -64,45 +64,26 @@ const fields = (head: string, length: number, tail: string): string => {
 test.each([
   [
     'dql',
-    fields('{"state":"SUCCEEDED","result":{"records":[{', 6, '}]}}'),
+    fields('{"state":"SUCCEEDED","result":{"records":[{', 30, '}]}}'),
     'The first record of the reply holds more than 1000 fields: ask for less',
   ],
   [
     'elastic',
     // Few fields, and long paths to them: their names are within a long one.
-    fields(`{"${'y'.repeat(900)}":{`, 20, '}}'),
+    fields(`{"${'y'.repeat(900)}":{`, 30, '}}'),
     'The reply holds more than can be searched: ask for less',
   ],
-  ['elastic', fields('{', 6, '}'), 'The reply holds more than can be searched: ask for less'],
-  ['http', fields('{', 6, '}'), 'The reply holds more than 30000 values: ask for less'],
+  ['http', fields('{', 28, '}'), 'The reply holds more than 30000 values: ask for less'],
+  ['http', fields('{', 6, '}'), 'The reply holds more than 40000 fields: ask for less'],
+  ['prometheus', fields('{', 6, '}'), 'The reply holds more than 40000 fields: ask for less'],
 ])('%s refuses more fields than anybody needs', async (type, body, message) => {
   await expect(query(type, body)).rejects.toThrow(message)
 })
 
 test('of many series one number each is read, which tells that they are too many', async () => {
   const head = '{"status":"success","data":{"resultType":"matrix","result":['
-  const series = '{"metric":{},"values":[[1,"1"],[2,"2"],[3,"3"]]}'
+  const series = '{"metric":{},"values":[[1,"1"],[2,"2"],[3,"3"],[4,"4"]]}'
   const samples = await query('prometheus', filledWith(head, series, ']}}'))
-  expect(samples.length).toBeGreaterThan(20_000)
+  expect(samples.length).toBeGreaterThan(15_000)
   expect(new Set(samples.map((sample) => sample.series)).size).toBe(samples.length)
 })
-
-/** The shortest of a few times: another process may have had the processor meanwhile. */
-const shortestMs = async (run: () => unknown): Promise<number> => {
-  const times: number[] = []
-  for (let turn = 0; turn < 7; turn++) {
-    const begunAt = performance.now()
-    await run()
-    times.push(performance.now() - begunAt)
-  }
-  return Math.min(...times)
-}
-
-test.each(Object.entries(bodies))(
-  'a megabyte from %s takes no more than some times of what its parsing takes',
-  async (type, body) => {
-    const parsingMs = await shortestMs(() => JSON.parse(body))
-    const lookingMs = await shortestMs(() => query(type, body).catch(() => undefined))
-    expect(lookingMs / parsingMs).toBeLessThan(20)
-  },
-)
