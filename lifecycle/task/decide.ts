@@ -84,10 +84,10 @@ export interface Prerequisites {
   readonly isRestricted?: boolean
 }
 
-/** `gone`: its UID was stored, and the API server says that it is no more. */
+/** `gone`: it was made, and the API server says that it is no more. `name`: where the task does not say it. */
 export type SeenJob =
   | { readonly kind: 'none' }
-  | { readonly kind: 'gone' }
+  | { readonly kind: 'gone'; readonly name?: string }
   | { readonly kind: 'there'; readonly job: FollowedJob }
 
 /** A task, and what there is of its Job or, while there is none, of what it needs. */
@@ -129,7 +129,7 @@ const goOn = (seen: Seen): Decision<Status> => {
       return end(seen, {
         state: 'Failed',
         reason: 'JobVanished',
-        message: `Job "${task.status?.jobName ?? ''}" was deleted before its outcome was known`,
+        message: `Job "${task.status?.jobName ?? job.name ?? ''}" was deleted before its outcome was known`,
         at: timeOf(seen.now),
       })
     case 'there':

@@ -9,6 +9,7 @@ import {
   type KeptnTaskDefinition,
   type KeptnWorkloadVersion,
 } from '../../api/index.ts'
+import { Job } from '../../api/kubernetes.ts'
 import { controllerOf, type KubeObject } from '../../api/object.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { joinKey, keyOf } from '../../kube/keys.ts'
@@ -16,7 +17,7 @@ import { endingOf } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { heirsOf } from '../task-definition/lineage.ts'
 import { decide, refused, type Seen, type Status } from './decide.ts'
-import { observe, type Sources } from './observe.ts'
+import { observe, type MadeJobs, type Sources } from './observe.ts'
 
 export type { Settings } from './decide.ts'
 export { taskJobs, type FollowedJob } from './job.ts'
@@ -32,7 +33,10 @@ export const taskIndexes = {
 }
 
 /** A task is looked at when it changes, when its Job or its copy of the code does, and when its definition, or one that this runs the code of, does before that. */
-export const taskController = (sources: Sources): Controller<Seen, Status> => ({
+export const taskController = (
+  sources: Sources,
+  made: MadeJobs = new Map(),
+): Controller<Seen, Status> => ({
   name: 'task',
   wakes: [
     wake(sources.tasks, (task) => [keyOf(task)]),
@@ -42,9 +46,16 @@ export const taskController = (sources: Sources): Controller<Seen, Status> => ({
     wake(sources.workloadVersions, ofEnded(sources)),
     wake(sources.definitions, waitingFor(sources)),
   ],
-  observe: observe(sources),
+  observe: observe(sources, made),
   decide,
   refused,
+  applied: ({ task }, actions) => {
+    for (const action of actions) {
+      if (action.kind !== 'create' || action.type.kind !== Job.kind) continue
+      const jobName = action.object.metadata.name
+      made.set(keyOf(task), { taskUid: task.metadata.uid, jobName })
+    }
+  },
   subject: ({ task }) => ({ type: KeptnTask, object: task }),
 })
 

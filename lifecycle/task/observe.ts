@@ -77,8 +77,12 @@ export interface Sources {
   readonly settings: Settings
 }
 
+/** The Jobs that were made in this term and whose UIDs are not stored yet, by the key of their task. */
+export type MadeJobs = Map<string, { readonly taskUid: string; readonly jobName: string }>
+
 /** What is read with: the sources, and the memory of one leader's term. */
 interface Reading extends Sources {
+  readonly made: MadeJobs
   /** Whether a task was stored as it is since the term began. */
   readonly isOfTerm: Freshness
 }
@@ -87,12 +91,15 @@ interface Reading extends Sources {
  * Reads a task and what it needs next. The API server is asked only at the two moments when a store is not enough: when a
  * Job is about to be made for a task of an earlier term, and when one has failed or is missing.
  */
-export const observe = (from: Sources) => {
-  const sources: Reading = { ...from, isOfTerm: sinceFirstAsked(from.client, KeptnTask) }
+export const observe = (from: Sources, made: MadeJobs = new Map()) => {
+  const sources: Reading = { ...from, made, isOfTerm: sinceFirstAsked(from.client, KeptnTask) }
   return async (key: string, now: Date): Promise<Seen | undefined> => {
     const { namespace, name } = parseKey(key)
     const cached = sources.tasks.get(namespace, name)
-    if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) return undefined
+    if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) {
+      made.delete(key)
+      return undefined
+    }
     const { settings } = sources
     const followed = followedJob(sources, cached)
     if (isTerminal(cached.status?.status)) {
@@ -104,8 +111,7 @@ export const observe = (from: Sources) => {
       return { now, settings, task: cached, job, abandonment }
     }
     if (followed !== undefined) return follow(sources, { now, settings, task: cached }, followed)
-    if (hasJob(cached)) return findJob(sources, { now, settings, task: cached })
-    return begin(sources, { now, settings, task: cached })
+    return withoutJob(sources, key, { now, settings, task: cached })
   }
 }
 
@@ -248,6 +254,43 @@ const liveJob = async (
       ? job !== undefined && controllerOf(job)?.uid === uid
       : job?.metadata.uid === jobUid
   return job === undefined || !isOurs ? { kind: 'gone' } : there(taskJobs.project(job))
+}
+
+/** A task whose Job the stores don't have. */
+const withoutJob = async (
+  sources: Reading,
+  key: string,
+  about: About,
+): Promise<Seen | undefined> => {
+  const { made } = sources
+  if (hasJob(about.task)) {
+    made.delete(key)
+    return findJob(sources, about)
+  }
+  const last = made.get(key)
+  return last?.taskUid === about.task.metadata.uid
+    ? afterJob(sources, about, last.jobName)
+    : begin(sources, about)
+}
+
+/**
+ * The task's Job was made, and has gone before its UID was stored: with the task, as a rule, of which the store of tasks does not
+ * know yet. One that somebody has deleted is not made again either.
+ */
+const afterJob = async (
+  sources: Reading,
+  { task: cached, ...about }: About,
+  jobName: string,
+): Promise<Seen | undefined> => {
+  const { client } = sources
+  const { namespace = '', name, uid } = cached.metadata
+  const task = await client.get(KeptnTask, { namespace, name })
+  if (task?.metadata.uid !== uid || task.metadata.deletionTimestamp !== undefined) return undefined
+  const job = await client.get(Job, { namespace, name: jobName })
+  // Somebody may have taken its label away.
+  return job !== undefined && controllerOf(job)?.uid === uid
+    ? follow(sources, { ...about, task }, taskJobs.project(job))
+    : { ...about, task, job: { kind: 'gone', name: jobName } }
 }
 
 /** Reads what has to be there before a Job is made, as soon as nothing else is in its way. */

@@ -21,6 +21,8 @@ interface Cluster {
   readonly job?: FollowedJob
   readonly pods?: readonly Pod[]
   readonly appVersion?: KeptnAppVersion
+  /** The Job that was made for it in this term, and is in no store. */
+  readonly made?: string
   /** The version of the cluster when the term began; the task is older, unless another is named. */
   readonly termBeganAt?: string
 }
@@ -44,7 +46,11 @@ const look = async (cluster: Cluster) => {
       return Promise.resolve({ items: [], resourceVersion: termBeganAt })
     },
   } as unknown as Sources['client']
-  const read = observe({
+  const made = new Map<string, { taskUid: string; jobName: string }>()
+  if (cluster.made !== undefined) {
+    made.set(`shop/${task.metadata.name}`, { taskUid: task.metadata.uid, jobName: cluster.made })
+  }
+  const sources: Sources = {
     tasks: storeOf(task),
     definitions: definition === undefined ? storeOf() : storeOf(definition),
     jobs: job === undefined ? storeOf() : storeOf(job),
@@ -55,7 +61,8 @@ const look = async (cluster: Cluster) => {
     workloadVersions: storeOf(),
     client,
     settings,
-  })
+  }
+  const read = observe(sources, made)
   const lookOnce = () => read(`shop/${task.metadata.name}`, now)
   const seen = await lookOnce()
   return { seen, asked, lookOnce, decision: seen === undefined ? undefined : decide(seen) }
@@ -151,6 +158,18 @@ test('a task of this term costs none', async () => {
   expect(decision?.actions).toMatchObject(createsJob)
   await lookOnce()
   expect(asked).toEqual(['version'])
+})
+
+test('a Job that was made in this term and has gone is not made again, whatever the stores say of its task', async () => {
+  const task = aTask()
+  const cluster = { task, definition: aDefinition(), made: 'pre-check', termBeganAt: '0' }
+  const withTask = await look(cluster)
+  expect(withTask.seen).toBeUndefined()
+  const deleted = await look({ ...cluster, live: { KeptnTask: task } })
+  expect(deleted.decision).toMatchObject({ actions: [], status: { reason: 'JobVanished' } })
+  expect(deleted.decision?.status?.message).toContain('Job "pre-check" was deleted')
+  const unlabelled = await look({ ...cluster, live: { KeptnTask: task, Job: aJob(task) } })
+  expect(unlabelled.decision).toMatchObject({ status: { jobUid: 'job-1' }, actions: [] })
 })
 
 test("a Job with a task's name that the task does not own is not the task's", async () => {
