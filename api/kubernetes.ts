@@ -306,6 +306,7 @@ export interface WebhookClientConfig {
   /** Base64 PEM. */
   readonly caBundle?: string
   readonly service?: { readonly namespace: string; readonly name: string; readonly path?: string }
+  readonly url?: string
 }
 export interface MutatingWebhookConfiguration extends KubeObject {
   readonly webhooks?: readonly {

@@ -54,6 +54,9 @@ export const keys = {
   controllerRevisionHash: 'controller-revision-hash',
 } as const
 
+/** The configuration by which the API server asks our webhook. */
+export const webhookConfigurationName = 'lifecycle-mutating-webhook-configuration'
+
 /** The scheduling gate that holds a pod. It is ours alone, and of `schedulingGates` only it is. */
 export const gateName = 'keptn-prechecks-gate'
 

@@ -5,62 +5,44 @@
  */
 import closeWithGrace from 'close-with-grace'
 import { networkInterfaces } from 'node:os'
-import { setTimeout as pause } from 'node:timers/promises'
-import { Server as TlsServer } from 'node:tls'
 import { pino } from 'pino'
 import { createClient } from '../kube/client.ts'
-import { inCluster } from '../kube/connection.ts'
+import { inCluster, type Connection } from '../kube/connection.ts'
 import { buildProbes } from '../telemetry/probes.ts'
-import { buildWebhook } from './app.ts'
-import { serveCertificate } from '../kube/serving-certificate.ts'
-import { watchCluster } from './cluster.ts'
+import { startWebhook } from './serve.ts'
 
-// Below the two seconds that the API server waits, with time left to answer.
-const ownerTimeoutMs = 800
 // The kubelet tells us to end at the same time as endpoints begin to drain.
 const drainMs = 5_000
 const endMs = 20_000
-const tls = { minVersion: 'TLSv1.3' } as const
 
 /** Runs the webhook until the process is told to end. Resolves when it listens; rejects if it can't. */
-export const main = async (): Promise<void> => {
-  const environment = process.env
+export const main = async (
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  connect: () => Connection = () => inCluster(environment),
+): Promise<void> => {
+  if (args.length > 0) throw new Error('Usage: gatekept webhook')
   const namespace = environment['POD_NAMESPACE'] ?? 'keptn-system'
-  const folder = environment['CERTIFICATE_FOLDER'] ?? '/var/run/gatekept/certificates'
   const log = pino({ level: environment['LOG_LEVEL'] ?? 'info', base: { role: 'webhook' } })
-
-  const stopping = new AbortController()
-  const { signal } = stopping
-  let draining = false
-  const client = createClient(inCluster(environment), { userAgent: 'gatekept-webhook' })
-  const { cluster, isSynced } = watchCluster({ client, log, signal, ownerTimeoutMs })
-  const app = buildWebhook({
-    cluster,
-    log,
-    settings: { namespace, https: tls, isDraining: () => draining },
-  })
-  const certificate = serveCertificate({
-    folder,
-    use: (pair) => {
-      if (app.server instanceof TlsServer) app.server.setSecureContext({ ...pair, ...tls })
-    },
-    log,
-    signal,
-  })
-  const probes = buildProbes(() => !draining && isSynced() && certificate.isValid(new Date()))
-
+  const client = createClient(connect(), { userAgent: 'gatekept-webhook' })
   const host = listensOnIpv6() ? '::' : '0.0.0.0'
-  await certificate.refresh()
-  await app.listen({ host, port: Number(environment['WEBHOOK_PORT'] ?? 9443) })
+  const webhook = await startWebhook({
+    client,
+    log,
+    settings: {
+      namespace,
+      certificateFolder: environment['CERTIFICATE_FOLDER'] ?? '/var/run/gatekept/certificates',
+      host,
+      port: Number(environment['WEBHOOK_PORT'] ?? 9443),
+    },
+  })
+  const probes = buildProbes(webhook.isReady)
   probes.listen({ host, port: Number(environment['PROBE_PORT'] ?? 8081) })
   log.info({ namespace }, 'Webhook started')
 
   closeWithGrace({ delay: endMs, logger: false }, async ({ err }) => {
     if (err) log.fatal({ err }, 'Webhook failed')
-    draining = true
-    if (!err) await pause(drainMs)
-    await app.close()
-    stopping.abort()
+    await webhook.end(err ? 0 : drainMs)
     probes.close()
     await client.close()
     log.info('Webhook ended')

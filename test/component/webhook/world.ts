@@ -5,19 +5,15 @@
  * @module
  */
 import { readFile, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Server as TlsServer } from 'node:tls'
 import { pino } from 'pino'
 import { parseAllDocuments } from 'yaml'
 import { Secret } from '../../../api/kubernetes.ts'
 import { ensureCertificates } from '../../../certs/index.ts'
 import { decode } from '../../../certs/secret.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
-import { buildWebhook } from '../../../webhook/app.ts'
-import { serveCertificate, type ServedCertificate } from '../../../kube/serving-certificate.ts'
-import { watchCluster } from '../../../webhook/cluster.ts'
+import { startWebhook } from '../../../webhook/serve.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
 import { eventually } from '../../eventually.ts'
 
@@ -26,7 +22,12 @@ export const namespace = 'keptn-system'
 export interface World {
   readonly cluster: Cluster
   readonly client: Client
-  /** Brings the Secret in order, shows it to the webhook as the kubelet would, and waits until it is served. */
+  readonly isReady: () => boolean
+  /** Creates the webhook configuration as it is installed: without a bundle. */
+  readonly installConfiguration: () => Promise<void>
+  /** Shows the Secret to the webhook as the kubelet would, as it is now. */
+  readonly showCertificate: () => Promise<void>
+  /** Brings the Secret in order, shows it to the webhook as the kubelet would, and waits until it is looked at. */
   readonly deliverCertificate: () => Promise<void>
   /** Ends the webhook for good. */
   readonly stopWebhook: () => Promise<void>
@@ -41,47 +42,47 @@ export const startWorld = async (name: string): Promise<World> => {
   const client = createClient(connection)
   const reader = createClient(connection, { userAgent: 'webhook-under-test' })
   const folder = await mkdtemp(join(tmpdir(), 'webhook-'))
-  const stopping = new AbortController()
-  const { signal } = stopping
   const log = pino({ level: 'silent' })
-
-  const seen = watchCluster({ client: reader, log, signal, ownerTimeoutMs: 800 })
-  const app = buildWebhook({ cluster: seen.cluster, log, settings: { namespace, https: {} } })
-  const { server } = app
-  const served: ServedCertificate = serveCertificate({
-    folder,
-    use: (pair) => {
-      if (server instanceof TlsServer) server.setSecureContext({ ...pair })
-    },
+  const webhook = await startWebhook({
+    client: reader,
     log,
-    signal,
+    settings: { namespace, certificateFolder: folder, host: cluster.hostAddress, port: 0 },
   })
-  await app.listen({ host: cluster.hostAddress, port: 0 })
-  await install(cluster, (server.address() as AddressInfo).port)
+  await install(cluster, webhook.port)
 
-  const deliverCertificate = async (): Promise<void> => {
-    await ensureCertificates({ client, namespace, log })
+  const showCertificate = async (): Promise<void> => {
     const secret = await client.get(Secret, { namespace, name: 'keptn-certs' })
     const contents = decode(secret?.data)
     for (const file of ['tls.crt', 'tls.key'] as const) {
       await writeFile(join(folder, `${file}.new`), contents[file] ?? '')
       await rename(join(folder, `${file}.new`), join(folder, file))
     }
-    await served.refresh()
+    await webhook.refreshCertificate()
   }
+  const deliverCertificate = async (): Promise<void> => {
+    await ensureCertificates({ client, namespace, log })
+    await showCertificate()
+  }
+  let isStopped = false
   const stopWebhook = async (): Promise<void> => {
-    if (signal.aborted) return
-    stopping.abort()
-    await app.close()
+    if (isStopped) return
+    isStopped = true
+    await webhook.end(0)
     await reader.close()
   }
+  await eventually(() => {
+    if (webhook.isReady()) throw new Error('the webhook is ready without a certificate')
+  })
   await deliverCertificate()
   await eventually(() => {
-    if (!seen.isSynced()) throw new Error('namespaces are not known yet')
+    if (!webhook.isReady()) throw new Error('the webhook is not ready yet')
   })
   return {
     cluster,
     client,
+    isReady: webhook.isReady,
+    installConfiguration: () => installConfiguration(cluster),
+    showCertificate,
     deliverCertificate,
     stopWebhook,
     close: async () => {
@@ -101,9 +102,13 @@ interface ServiceManifest {
 
 const manifests = join(import.meta.dirname, '../../../manifests/install')
 
+const installConfiguration = async (cluster: Cluster): Promise<void> => {
+  await cluster.kubectl(['create', '-f', join(manifests, 'webhook.yaml')])
+}
+
 const install = async (cluster: Cluster, port: number): Promise<void> => {
   await cluster.kubectl(['apply', '-f', join(manifests, 'namespace.yaml')])
-  await cluster.kubectl(['apply', '-f', join(manifests, 'webhook.yaml')])
+  await installConfiguration(cluster)
   const text = await readFile(join(manifests, 'lifecycle-webhook.yaml'), 'utf8')
   const service = parseAllDocuments(text)
     .map((document) => document.toJS() as ServiceManifest)
