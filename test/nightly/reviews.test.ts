@@ -16,7 +16,7 @@ test.each([
   ['about pods, bent', bentQuestions(podQuestions), expectSense, 300_000],
   ['about namespaces, bent', bentQuestions(namespaceQuestions), expectSense, 50_000],
 ] as const)(
-  '%s: each answer keeps to the rules, 99 of 100 within 5 ms',
+  '%s: each answer keeps to the rules, 99 of 100 take less than 5 ms',
   async (_, questions, expectations, numRuns) => {
     asking.took.length = 0
     await fc.assert(
