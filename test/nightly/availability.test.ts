@@ -7,7 +7,7 @@ import {
   throughRestarts,
   throughRotations,
 } from '../component/webhook/availability.ts'
-import type { Outcome } from '../component/webhook/load.ts'
+import { maxUnderWay, type Outcome } from '../component/webhook/load.ts'
 import { startService, type Replica, type Service } from '../component/webhook/service.ts'
 
 let service: Service
@@ -35,6 +35,7 @@ test('20,000 pods while replicas are replaced and killed in turn', async () => {
   const outcome = await throughRestarts(service, owner, replicas, 20_000)
   tell(outcome)
   expect(outcome.unexplained).toEqual([])
+  expect(outcome.mostInFlight).toBeLessThanOrEqual(maxUnderWay)
   expect(outcome.ungated).toBe(0)
   await expectHeld(service, outcome.created)
   expect(outcome.created).toBeGreaterThanOrEqual(20_000)

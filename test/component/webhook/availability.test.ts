@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { ReplicaSet } from '../../../api/kubernetes.ts'
 import { expectHeld, prepare, throughRestarts, throughRotations } from './availability.ts'
+import { maxUnderWay } from './load.ts'
 import { startService, type Replica, type Service } from './service.ts'
 
 let service: Service
@@ -16,6 +17,7 @@ afterAll(() => service.close(), 60_000)
 test('replacing a replica costs no pod, and killing one at most the calls that were under way', async () => {
   const outcome = await throughRestarts(service, owner, replicas, 1_500)
   expect(outcome.unexplained).toEqual([])
+  expect(outcome.mostInFlight).toBeLessThanOrEqual(maxUnderWay)
   expect(outcome.ungated).toBe(0)
   await expectHeld(service, outcome.created)
   expect(outcome.created).toBeGreaterThanOrEqual(1_500)

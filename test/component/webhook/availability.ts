@@ -67,12 +67,14 @@ const podsOf = (owner: ReplicaSet) => (name: string, index: number) =>
 export interface Restarts extends Outcome {
   readonly graceful: number
   readonly kills: number
-  /** Calls that were under way when a replica was killed, and failed. */
+  /** Calls that were under way when a replica died, and failed. */
   readonly inFlight: readonly FailedCall[]
   /** Calls that the API server sent to a killed replica before it was told that this is no endpoint any more. */
   readonly refused: readonly FailedCall[]
   /** Failed calls that no kill explains. */
   readonly unexplained: readonly FailedCall[]
+  /** The most calls that were under way at any of the kills, and failed. */
+  readonly mostInFlight: number
 }
 
 // The API server learns of endpoints by a watch.
@@ -117,8 +119,17 @@ export const throughRestarts = async (
     refused = [],
     unexplained = [],
   } = Object.groupBy(outcome.failed, (call) => explanationOf(call, outages))
-  const rounded = { graceful: outages.length, kills: outages.length }
-  return { ...outcome, ...rounded, inFlight, refused, unexplained }
+  return {
+    ...outcome,
+    ...{ graceful: outages.length, kills: outages.length },
+    ...{ inFlight, refused, unexplained },
+    mostInFlight: Math.max(
+      ...outages.map(
+        ({ killedAt, diedAt }) =>
+          inFlight.filter((call) => call.startedAt <= diedAt && killedAt <= call.endedAt).length,
+      ),
+    ),
+  }
 }
 
 const explanationOf = (
@@ -129,7 +140,7 @@ const explanationOf = (
     ({ killedAt, toldAt }) => startedAt <= toldAt + learnsMs && killedAt <= endedAt,
   )
   if (outage === undefined) return 'unexplained'
-  if (startedAt <= outage.killedAt) return 'inFlight'
+  if (startedAt <= outage.diedAt) return 'inFlight'
   return message.includes('connection refused') ? 'refused' : 'unexplained'
 }
 

@@ -38,8 +38,8 @@ export interface Outcome {
   readonly perSecond: number
 }
 
-// More would only wait for each other, and on a busy machine for longer than the API server waits for a webhook.
-const maxUnderWay = 16
+/** More would only wait for each other, and on a busy machine for longer than the API server waits for a webhook. */
+export const maxUnderWay = 16
 // A ReplicaSet that was refused a pod tries again after a moment, and then less and less often.
 const againMs = 100
 

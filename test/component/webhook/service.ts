@@ -45,6 +45,8 @@ export interface Replica {
 /** How long requests were still sent to a process that was there no more. Instants as `performance.now()` tells them. */
 export interface Outage {
   readonly killedAt: number
+  /** It was gone: until then it may have taken calls that it never answered. */
+  readonly diedAt: number
   readonly toldAt: number
 }
 
@@ -140,12 +142,13 @@ export const startService = async (name: string): Promise<Service> => {
         const killedAt = performance.now()
         child.kill('SIGKILL')
         await ended
+        const diedAt = performance.now()
         await pause(noticedMs)
         await tell(false)
         const toldAt = performance.now()
         spawn()
         await becomeEndpoint()
-        return { killedAt, toldAt }
+        return { killedAt, diedAt, toldAt }
       },
     }
   }

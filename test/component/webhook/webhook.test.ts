@@ -287,6 +287,34 @@ describe('through the API server', () => {
       await becomes(true)
     })
 
+    test('with a certificate and a bundle that others keep', async () => {
+      const label = (change: string) =>
+        world.cluster.kubectl([
+          ...['label', 'mutatingwebhookconfiguration', configuration.name, '--overwrite', change],
+        ])
+      await label('keptn.sh/inject-cert-')
+      const now = new Date()
+      const authority = await createAuthority(now)
+      const server = await issueServerCertificate(authority, namespace, now)
+      await world.client.patch(Secret, {
+        ...{ namespace, name: 'keptn-certs', patchType: 'merge' },
+        patch: {
+          metadata: { annotations: { 'cert-manager.io/certificate-name': 'webhook' } },
+          stringData: { 'tls.crt': server.cert, 'tls.key': server.key },
+        },
+      })
+      await trust(authority.cert)
+      await becomes(false)
+      await world.deliverCertificate()
+      await becomes(true)
+      await makeNamespace('kept-by-others')
+
+      await world.cluster.kubectl(['delete', 'secret', '-n', namespace, 'keptn-certs'])
+      await label('keptn.sh/inject-cert=true')
+      await world.deliverCertificate()
+      await becomes(true)
+    })
+
     test('though there is no configuration, and so nobody who asks', async () => {
       await trust('')
       await becomes(false)

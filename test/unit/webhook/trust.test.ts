@@ -56,3 +56,17 @@ test.each([
   })
   expect(believers.every((believer) => believes(believer, chain, now))).toBe(expected)
 })
+
+test.each([-10, 10])(
+  'certificates that a clock %i minutes off has made are believed at once',
+  async (minutes) => {
+    const madeAt = new Date(Date.now() + minutes * 60_000)
+    const by = await createAuthority(madeAt)
+    const { cert } = await issueServerCertificate(by, 'keptn-system', madeAt)
+    const [believer] = believersIn({
+      metadata: {},
+      webhooks: [{ name: 'w', clientConfig: { service, caBundle: base64(by.cert) } }],
+    })
+    expect(believer && believes(believer, certificatesIn(cert), new Date())).toBe(true)
+  },
+)
