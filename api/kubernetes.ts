@@ -392,7 +392,10 @@ export const APIService = resource<APIService>({
   namespaced: false,
 })
 export interface EndpointSlice extends KubeObject {
-  readonly endpoints?: readonly { readonly addresses: readonly string[] }[]
+  readonly endpoints?: readonly {
+    readonly addresses: readonly string[]
+    readonly conditions?: { readonly ready?: boolean }
+  }[]
   readonly ports?: readonly { readonly port?: number }[]
 }
 export const EndpointSlice = resource<EndpointSlice>({

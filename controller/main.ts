@@ -91,7 +91,7 @@ const lead = (process: Process, name: string, run: (term: Term) => Promise<void>
 /** Starts the parts lifecycle and gate. */
 export const startLifecycle = (process: Process): Started => {
   const { client, settings } = process
-  const { reflectors, stores } = reflectLifecycle(process)
+  const { reflectors, stores } = reflectLifecycle({ ...process, namespace: settings.namespace })
   const runtime = runtimeOf(process, reflectors, 'lifecycle-operator')
   let term: Term | undefined
   const gate = gateControllers({
@@ -100,6 +100,7 @@ export const startLifecycle = (process: Process): Started => {
     versions: stores.workloadVersions,
     namespaces: stores.namespaces,
     owners: [stores.replicaSets, stores.statefulSets, stores.daemonSets],
+    endpoints: stores.endpoints,
     client,
     leads: () => term?.stillLeading() === true,
     settings: { namespace: settings.namespace },

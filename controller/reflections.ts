@@ -22,7 +22,14 @@ import {
 } from '../api/index.ts'
 import { DaemonSet, Namespace, ReplicaSet, Rollout, StatefulSet } from '../api/kubernetes.ts'
 import type { KubeObject, ObjectMeta, ResourceType } from '../api/object.ts'
-import { heldPods, letGoPods, ownerIndexes, versionIndexes } from '../gate/index.ts'
+import {
+  heldPods,
+  letGoPods,
+  ownerIndexes,
+  versionIndexes,
+  webhookEndpoints,
+  type KeptEndpoints,
+} from '../gate/index.ts'
 import { keys } from '../identity/keys.ts'
 import type { Client } from '../kube/client.ts'
 import { startOptionalReflector } from '../kube/optional-reflector.ts'
@@ -46,6 +53,7 @@ const ownerKeys: readonly string[] = [
   'rollout.argoproj.io/revision',
   'rollout.argoproj.io/desired-replicas',
   'rollouts-pod-template-hash',
+  keys.nudged,
 ]
 const namespaceKeys: readonly string[] = [
   keys.optIn,
@@ -115,6 +123,7 @@ const ownerStatusFields = [
   'currentRevision',
   'updateRevision',
   'desiredNumberScheduled',
+  'currentNumberScheduled',
   'updatedNumberScheduled',
   'numberReady',
   'currentPodHash',
@@ -151,7 +160,8 @@ const starter = (options: {
   /** In the place of all ways to start a reflector, for tests. */
   readonly reflect?: typeof startReflector
 }) => {
-  const { reflect, ...process } = options
+  const { reflect, client, log, signal } = options
+  const process = { client, log, signal }
   const reflectors: Reflector<KubeObject>[] = []
   const remember = <T extends KubeObject>(reflector: Reflector<T>): Reflector<T>['store'] => {
     reflectors.push(reflector)
@@ -171,7 +181,12 @@ const starter = (options: {
 }
 
 /** What the parts lifecycle and gate look at. */
-export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
+export const reflectLifecycle = (
+  options: Parameters<typeof starter>[0] & {
+    /** Our own. */
+    readonly namespace: string
+  },
+) => {
   const { reflectors, start, startOptional, ours } = starter(options)
   const owner = <T extends ReplicaSet | StatefulSet | DaemonSet>(type: ResourceType<T>) =>
     start<T>({
@@ -211,6 +226,7 @@ export const reflectLifecycle = (options: Parameters<typeof starter>[0]) => {
       type: Rollout,
       project: cutOwner as (object: KubeObject) => Rollout,
     }),
+    endpoints: start<KeptEndpoints>(webhookEndpoints(options.namespace)),
     jobs: start(taskJobs),
     taskPods: start(taskPods),
     configMaps: start(functionConfigMaps),

@@ -48,6 +48,9 @@ export const keys = {
   /** On a Namespace: since when its pods are held. */
   managedSince: 'gatekept.dev/managed-since',
 
+  /** On an owner of pods: when it was last told that the webhook is back. */
+  nudged: 'gatekept.dev/nudged',
+
   /** Set by the kubelet on its copies of static pods. */
   mirror: 'kubernetes.io/config.mirror',
   /** Label by which StatefulSets and DaemonSets mark the version of a pod. */
