@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { APIService, MutatingWebhookConfiguration, Secret } from '../../../api/kubernetes.ts'
 import { createAuthority } from '../../../certs/authority.ts'
+import type { certificateGauges } from '../../../certs/expiry.ts'
 import { ensureCertificates, startCertificates } from '../../../certs/index.ts'
 import { bundleOf, decode, encode, renewalIn, type Contents } from '../../../certs/secret.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
@@ -182,6 +183,8 @@ test('a Secret that cert-manager keeps is left to it, and its authority is trust
   expect(fingerprints((await bundles())[0] ?? '')).toEqual(fingerprints(authority.cert))
 })
 
+type Gauge = ReturnType<typeof certificateGauges>[number]
+
 describe("the controller's part", () => {
   const days = (count: number) => new Date(Date.now() + count * 24 * 3_600_000)
   test.each([
@@ -191,9 +194,22 @@ describe("the controller's part", () => {
     await ensureCertificates({ client, namespace, log, now: () => madeAt })
     const before = await contents()
     const stopping = new AbortController()
-    const part = startCertificates({ client, namespace, log, signal: stopping.signal })
+    let gauges: readonly Gauge[] = []
+    const part = startCertificates({
+      ...{ client, namespace, log, signal: stopping.signal },
+      show: (shown) => (gauges = shown),
+    })
+    const daysLeft = () =>
+      Object.fromEntries(
+        gauges
+          .flatMap(({ series }) => series())
+          .map(({ labels, value }) => [labels.certificate, Math.round(value / (24 * 3_600))]),
+      )
     try {
       await eventually(isInOrder, { timeoutMs: 5_000 })
+      await eventually(() =>
+        expect(daysLeft()).toEqual({ ca: what === 'both' ? 365 : 265, server: 90 }),
+      )
       const after = await contents()
       expect(after['ca.crt'] === before['ca.crt']).toBe(what === 'server')
       expect(after['tls.crt']).not.toBe(before['tls.crt'])

@@ -85,7 +85,9 @@ export const createPods = async (cluster: Cluster, load: Load): Promise<Outcome>
   const beganAt = performance.now()
   let count = 0
   while (!load.isEnough(count)) {
-    const waitMs = beganAt + (count * 1_000) / load.perSecond - performance.now()
+    // In batches, as owners make them: so the API server needs new connections after some were closed.
+    const batch = count - (count % maxUnderWay)
+    const waitMs = beganAt + (batch * 1_000) / load.perSecond - performance.now()
     if (waitMs > 0) await pause(waitMs)
     if (underWay.size >= maxUnderWay) await Promise.race(underWay)
     const call = create(count++).finally(() => underWay.delete(call))
