@@ -306,6 +306,7 @@ export interface WebhookClientConfig {
   /** Base64 PEM. */
   readonly caBundle?: string
   readonly service?: { readonly namespace: string; readonly name: string; readonly path?: string }
+  readonly url?: string
 }
 export interface MutatingWebhookConfiguration extends KubeObject {
   readonly webhooks?: readonly {
@@ -391,7 +392,10 @@ export const APIService = resource<APIService>({
   namespaced: false,
 })
 export interface EndpointSlice extends KubeObject {
-  readonly endpoints?: readonly { readonly addresses: readonly string[] }[]
+  readonly endpoints?: readonly {
+    readonly addresses: readonly string[]
+    readonly conditions?: { readonly ready?: boolean }
+  }[]
   readonly ports?: readonly { readonly port?: number }[]
 }
 export const EndpointSlice = resource<EndpointSlice>({

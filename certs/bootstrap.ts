@@ -50,9 +50,8 @@ const ensureSecret = async (surroundings: Surroundings): Promise<Secret | undefi
   const found = await read(surroundings)
   const contents = decode(found?.data)
   const at = now()
-  const renewal = renewalIn(contents, namespace, at)
-  if (found !== undefined && renewal === undefined) return found
-  if (renewal === undefined) return undefined
+  const renewal = isOfCertManager(found) ? undefined : renewalIn(contents, namespace, at)
+  if (renewal === undefined) return found
   const trusted = await readBundle(surroundings.client)
   const next = encode(await renew(contents, renewal, { namespace, now: at, trusted }))
   try {
@@ -64,6 +63,10 @@ const ensureSecret = async (surroundings: Surroundings): Promise<Secret | undefi
     throw error
   }
 }
+
+// It has no key of the authority, and would be written back at once.
+const isOfCertManager = (secret: Secret | undefined): boolean =>
+  secret?.metadata.annotations?.['cert-manager.io/certificate-name'] !== undefined
 
 const write = (
   { client, namespace }: Surroundings,

@@ -7,11 +7,13 @@
 import type { Logger } from 'pino'
 import { APIService, MutatingWebhookConfiguration, Secret } from '../api/kubernetes.ts'
 import type { KubeObject } from '../api/object.ts'
+import { webhookConfigurationName } from '../identity/keys.ts'
 import { backOffMs, pause } from '../kube/back-off.ts'
 import type { Client } from '../kube/client.ts'
 import { startReflector } from '../kube/reflector.ts'
 import { ensureCertificates, secretName } from './bootstrap.ts'
-import { apiServiceNames, configurationName } from './inject.ts'
+import { certificateGauges, keepSecret, type KeptSecret } from './expiry.ts'
+import { apiServiceNames } from './inject.ts'
 
 export { ensureCertificates } from './bootstrap.ts'
 
@@ -27,24 +29,26 @@ export const startCertificates = (options: {
   readonly namespace: string
   readonly log: Logger
   readonly signal: AbortSignal
+  /** Shows gauges to whoever asks for the figures of the process. */
+  readonly show?: (gauges: ReturnType<typeof certificateGauges>) => void
 }): { readonly isReady: () => boolean; readonly ended: Promise<void> } => {
-  const { client, namespace, signal } = options
+  const { client, namespace, signal, show } = options
   const log = options.log.child({ part: 'certs' })
   let isReady = false
   let wake = new AbortController()
 
+  const secret = startReflector<KeptSecret>({
+    ...{ client, log, signal, project: keepSecret },
+    ...{ type: Secret, namespace, fieldSelector: `metadata.name=${secretName}` },
+  })
+  show?.(certificateGauges(secret.store))
   const watched = { client, log, signal, project: nameOnly }
   const reflectors = [
-    startReflector({
-      ...watched,
-      type: Secret,
-      namespace,
-      fieldSelector: `metadata.name=${secretName}`,
-    }),
+    secret,
     startReflector({
       ...watched,
       type: MutatingWebhookConfiguration,
-      fieldSelector: `metadata.name=${configurationName}`,
+      fieldSelector: `metadata.name=${webhookConfigurationName}`,
     }),
     ...apiServiceNames.map((name) =>
       startReflector({ ...watched, type: APIService, fieldSelector: `metadata.name=${name}` }),
@@ -74,12 +78,7 @@ export const startCertificates = (options: {
   return { isReady: () => isReady, ended: keep() }
 }
 
-// The keys have no business in the memory of a store.
 const nameOnly = ({ apiVersion, kind, metadata }: KubeObject): KubeObject => {
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata
-  return {
-    apiVersion,
-    kind,
-    metadata: { name, uid, resourceVersion, creationTimestamp, ...(namespace && { namespace }) },
-  }
+  const { name, uid, resourceVersion, creationTimestamp } = metadata
+  return { apiVersion, kind, metadata: { name, uid, resourceVersion, creationTimestamp } }
 }

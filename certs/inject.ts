@@ -4,12 +4,9 @@
  * @module
  */
 import { APIService, MutatingWebhookConfiguration } from '../api/kubernetes.ts'
-import { keys } from '../identity/keys.ts'
+import { keys, webhookConfigurationName } from '../identity/keys.ts'
 import type { Client } from '../kube/client.ts'
 import { isConflict, isNotFound } from '../kube/errors.ts'
-
-/** Our webhook configuration. Others are never touched. */
-export const configurationName = 'lifecycle-mutating-webhook-configuration'
 
 /** Our APIServices. */
 export const apiServiceNames = [
@@ -19,7 +16,7 @@ export const apiServiceNames = [
 
 /**
  * Writes the bundle into our webhook configuration and our APIServices, where it differs. Says whether they now hold it:
- * `false` asks for another try, because somebody else wrote at the same time.
+ * `false` asks for another try, because somebody else wrote at the same time. Objects of other names are never touched.
  *
  * Without the label another injector (cert-manager) takes care of an object; one that isn't there needs nothing.
  */
@@ -57,7 +54,7 @@ const injectIntoWebhooks = async (
   client: Pick<Client, 'get' | 'patch'>,
   bundle: string,
 ): Promise<boolean> => {
-  const found = await client.get(MutatingWebhookConfiguration, { name: configurationName })
+  const found = await client.get(MutatingWebhookConfiguration, { name: webhookConfigurationName })
   if (found?.metadata.labels?.[keys.injectCertificate] !== 'true') return true
   const caBundle = Buffer.from(bundle).toString('base64')
   const differing = (found.webhooks ?? []).filter(
@@ -66,7 +63,7 @@ const injectIntoWebhooks = async (
   if (differing.length === 0) return true
   return wasWritten(() =>
     client.patch(MutatingWebhookConfiguration, {
-      name: configurationName,
+      name: webhookConfigurationName,
       patchType: 'strategic',
       patch: {
         metadata: { resourceVersion: found.metadata.resourceVersion },
@@ -88,7 +85,7 @@ const wasWritten = async (write: () => Promise<unknown>): Promise<boolean> => {
 
 /** What the API server trusts now, as PEM; empty when it trusts nothing yet. */
 export const readBundle = async (client: Pick<Client, 'get'>): Promise<string> => {
-  const found = await client.get(MutatingWebhookConfiguration, { name: configurationName })
+  const found = await client.get(MutatingWebhookConfiguration, { name: webhookConfigurationName })
   const caBundle = found?.webhooks?.find(({ clientConfig }) => clientConfig.caBundle)?.clientConfig
     .caBundle
   return Buffer.from(caBundle ?? '', 'base64').toString()

@@ -18,7 +18,11 @@ const leaseName = '6b866dd9.keptn.sh'
 /** Starts the parts lifecycle and gate. */
 export const startLifecycle = (process: Process): Started => {
   const { client, settings } = process
-  const { reflectors, stores } = reflectLifecycle(process, process.settings.eligibility)
+  const { reflectors, stores } = reflectLifecycle({
+    ...process,
+    namespace: process.settings.namespace,
+    eligibility: process.settings.eligibility,
+  })
   const runtime = runtimeOf(process, reflectors, 'lifecycle-operator')
   let term: Term | undefined
   const gate = gateControllers({
@@ -27,6 +31,7 @@ export const startLifecycle = (process: Process): Started => {
     versions: stores.workloadVersions,
     namespaces: stores.namespaces,
     owners: [stores.replicaSets, stores.statefulSets, stores.daemonSets],
+    endpoints: stores.endpoints,
     client,
     leads: () => term?.stillLeading() === true,
     settings: { namespace: settings.namespace },

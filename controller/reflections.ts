@@ -22,7 +22,14 @@ import {
 } from '../api/index.ts'
 import { DaemonSet, Namespace, ReplicaSet, Rollout, StatefulSet } from '../api/kubernetes.ts'
 import type { KubeObject, ObjectMeta, ResourceType } from '../api/object.ts'
-import { heldPods, letGoPods, ownerIndexes, versionIndexes } from '../gate/index.ts'
+import {
+  heldPods,
+  letGoPods,
+  ownerIndexes,
+  versionIndexes,
+  webhookEndpoints,
+  type KeptEndpoints,
+} from '../gate/index.ts'
 import { keys } from '../identity/keys.ts'
 import type { Client } from '../kube/client.ts'
 import { asIneligible, isEligible, type Eligibility } from '../identity/scope.ts'
@@ -47,6 +54,7 @@ const ownerKeys: readonly string[] = [
   'rollout.argoproj.io/revision',
   'rollout.argoproj.io/desired-replicas',
   'rollouts-pod-template-hash',
+  keys.nudged,
 ]
 const namespaceKeys: readonly string[] = [
   keys.optIn,
@@ -116,6 +124,7 @@ const ownerStatusFields = [
   'currentRevision',
   'updateRevision',
   'desiredNumberScheduled',
+  'currentNumberScheduled',
   'updatedNumberScheduled',
   'numberReady',
   'currentPodHash',
@@ -152,7 +161,8 @@ const starter = (options: {
   /** In the place of all ways to start a reflector, for tests. */
   readonly reflect?: typeof startReflector
 }) => {
-  const { reflect, ...process } = options
+  const { reflect, client, log, signal } = options
+  const process = { client, log, signal }
   const reflectors: Reflector<KubeObject>[] = []
   const remember = <T extends KubeObject>(reflector: Reflector<T>): Reflector<T>['store'] => {
     reflectors.push(reflector)
@@ -171,10 +181,15 @@ const starter = (options: {
   return { reflectors, start, startOptional, ours }
 }
 
+const everyNamespace: Eligibility = { allowed: [], denied: [] }
+
 /** What the parts lifecycle and gate look at. Namespaces that are not eligible are seen as such that did not opt in. */
 export const reflectLifecycle = (
-  options: Parameters<typeof starter>[0],
-  eligibility: Eligibility = { allowed: [], denied: [] },
+  options: Parameters<typeof starter>[0] & {
+    /** Our own. */
+    readonly namespace: string
+    readonly eligibility?: Eligibility
+  },
 ) => {
   const { reflectors, start, startOptional, ours } = starter(options)
   const owner = <T extends ReplicaSet | StatefulSet | DaemonSet>(type: ResourceType<T>) =>
@@ -193,7 +208,9 @@ export const reflectLifecycle = (
       type: Namespace,
       project: (namespace) => {
         const cut = cutNamespace(namespace as Namespace)
-        return isEligible(eligibility, cut.metadata.name) ? cut : asIneligible(cut)
+        return isEligible(options.eligibility ?? everyNamespace, cut.metadata.name)
+          ? cut
+          : asIneligible(cut)
       },
     }),
     workloads: ours(KeptnWorkload, lifecycleIndexes.workloads),
@@ -218,6 +235,7 @@ export const reflectLifecycle = (
       type: Rollout,
       project: cutOwner as (object: KubeObject) => Rollout,
     }),
+    endpoints: start<KeptEndpoints>(webhookEndpoints(options.namespace)),
     jobs: start(taskJobs),
     taskPods: start(taskPods),
     configMaps: start(functionConfigMaps),

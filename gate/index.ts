@@ -11,12 +11,15 @@ import type { Store } from '../kube/store.ts'
 import type { HeldPod } from './held-pods.ts'
 import { heldController } from './held/index.ts'
 import { openingController } from './opening/index.ts'
+import { watchReach, type KeptEndpoints } from './nudge/endpoints.ts'
+import { nudgeController } from './nudge/index.ts'
 import { rememberUnmanaged } from './unmanaged.ts'
 import { releasedController } from './released/index.ts'
 import type { OwnerStores, Sources } from './released/observe.ts'
 
 export { heldPodIndexes, heldPods, letGoPods, projectHeldPod, type HeldPod } from './held-pods.ts'
 export { judge, type Finding } from './opening/decide.ts'
+export { webhookEndpoints, type KeptEndpoints } from './nudge/endpoints.ts'
 export { versionIndexes } from './verdict.ts'
 
 /** What the gate's controllers are made from. */
@@ -30,6 +33,8 @@ export interface GateSources {
   readonly namespaces: Store<Namespace>
   /** ReplicaSets, StatefulSets and DaemonSets, each with `ownerIndexes`. */
   readonly owners: OwnerStores
+  /** Reflected with `webhookEndpoints`. */
+  readonly endpoints: Store<KeptEndpoints>
   readonly client: Pick<Client, 'get' | 'list'>
   /** Whether this replica is the leader now. */
   readonly leads: () => boolean
@@ -64,6 +69,7 @@ export interface GateControllers {
 /** Makes the controllers of the gate. */
 export const gateControllers = (from: GateSources): GateControllers => {
   const unmanaged = rememberUnmanaged()
+  const backSince = watchReach(from.endpoints)
   return {
     // As many as the client has writes in flight, and some that read: a version that passes opens all its pods at once.
     always: [{ controller: openingController({ ...from, unmanaged }), workers: 24 }],
@@ -71,6 +77,7 @@ export const gateControllers = (from: GateSources): GateControllers => {
       { controller: releasedController({ ...from, unmanaged }), workers: 4 },
       // Few, for nobody waits for these writes, and others have to go before them.
       { controller: heldController({ ...from, unmanaged }), workers: 2 },
+      { controller: nudgeController({ ...from, backSince }), workers: 4 },
     ],
   }
 }

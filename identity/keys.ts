@@ -48,11 +48,17 @@ export const keys = {
   /** On a Namespace: since when its pods are held. */
   managedSince: 'gatekept.dev/managed-since',
 
+  /** On an owner of pods: when it was last told that the webhook is back. */
+  nudged: 'gatekept.dev/nudged',
+
   /** Set by the kubelet on its copies of static pods. */
   mirror: 'kubernetes.io/config.mirror',
   /** Label by which StatefulSets and DaemonSets mark the version of a pod. */
   controllerRevisionHash: 'controller-revision-hash',
 } as const
+
+/** The configuration by which the API server asks our webhook. */
+export const webhookConfigurationName = 'lifecycle-mutating-webhook-configuration'
 
 /** The scheduling gate that holds a pod. It is ours alone, and of `schedulingGates` only it is. */
 export const gateName = 'keptn-prechecks-gate'

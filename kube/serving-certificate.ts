@@ -1,6 +1,7 @@
 /**
  * The certificate that a server of ours serves: read from a mounted Secret, and swapped in place when that changes.
- * A pair that can't be used is not taken; what was served before goes on being served.
+ * A pair that can't be used is not taken; what was served before goes on being served. So it does while clients believe it
+ * and don't believe the new one yet: certificate and authorities reach them and us by different ways, in no order.
  *
  * @module
  */
@@ -9,6 +10,7 @@ import { watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { certificatesIn, isValidAt } from './certificate-chain.ts'
 
 /** A certificate and its key, both PEM, ready for `setSecureContext`. */
 export interface KeyPair {
@@ -20,6 +22,10 @@ export interface KeyPair {
 export interface ServedCertificate {
   /** Whether a certificate is loaded and valid at this time. */
   readonly isValid: (now: Date) => boolean
+  /** Whether clients believe the certificate that is served. */
+  readonly isBelieved: () => boolean
+  /** To be called when clients may believe something else: serves now what they believe. */
+  readonly reconsider: () => void
   /** Looks at the files now. Resolves when that is done, whatever was found. */
   readonly refresh: () => Promise<void>
 }
@@ -30,6 +36,8 @@ export interface CertificateOptions {
   /** What a person may do who has no certificate and wants none: the end of a sentence. */
   readonly orElse?: string
   readonly use: (pair: KeyPair) => void
+  /** Whether clients believe a server's chain now. Not given: they are not asked about. */
+  readonly isBelieved?: (chain: readonly X509Certificate[]) => boolean
   readonly log: Logger
   readonly signal: AbortSignal
 }
@@ -38,12 +46,19 @@ const refreshMs = 10_000
 /** Nobody is served while there is none. */
 const refreshUnservedMs = 1_000
 
+interface Loaded {
+  readonly pair: KeyPair
+  readonly chain: readonly X509Certificate[]
+}
+
 /** Serves the pair in a folder (`tls.crt`, `tls.key`), and each one that follows it, until the signal is aborted. */
 export const serveCertificate = (options: CertificateOptions): ServedCertificate => {
-  const { folder, use, log, signal } = options
-  let served: X509Certificate | undefined
+  const { folder, use, isBelieved = () => true, log, signal } = options
+  let newest: Loaded | undefined
+  let served: Loaded | undefined
   let seen = ''
   let complaint = ''
+  let wasBelieved = true
 
   const load = async (): Promise<void> => {
     const [cert, key] = await Promise.all(
@@ -55,21 +70,44 @@ export const serveCertificate = (options: CertificateOptions): ServedCertificate
     // The two files may be read around the instant in which both are replaced.
     if (!certificate.checkPrivateKey(privateKey))
       throw new Error('tls.key is not the key of tls.crt')
-    use({ cert, key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string })
-    served = certificate
+    const usable = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+    newest = { pair: { cert, key: usable }, chain: certificatesIn(cert) }
     seen = cert + key
     complaint = ''
     log.info({ validTo: certificate.validToDate }, 'Certificate loaded')
   }
 
-  const refresh = async (): Promise<void> => {
+  const choose = (): void => {
+    if (newest === undefined || newest === served) return
+    if (served !== undefined && isBelieved(served.chain) && !isBelieved(newest.chain)) return
+    use(newest.pair)
+    served = newest
+  }
+
+  const tellBelief = (): void => {
+    const isNow = served === undefined || isBelieved(served.chain)
+    if (isNow === wasBelieved) return
+    wasBelieved = isNow
+    if (isNow) log.info('Certificate is believed again')
+    else log.warn('Certificate is not believed by those who are to call us')
+  }
+
+  const complainOf = (error: unknown): void => {
+    const told = explain(error, options)
+    if (told.reason !== complaint) log.warn(told, 'Certificate could not be loaded')
+    complaint = told.reason
+  }
+  const reconsider = (): void => {
     try {
-      await load()
+      choose()
+      tellBelief()
     } catch (error) {
-      const told = explain(error, options)
-      if (told.reason !== complaint) log.warn(told, 'Certificate could not be loaded')
-      complaint = told.reason
+      complainOf(error)
     }
+  }
+  const refresh = async (): Promise<void> => {
+    await load().catch(complainOf)
+    reconsider()
   }
 
   // A folder that isn't there yet, and file systems that tell nothing, are left to the timer.
@@ -90,8 +128,9 @@ export const serveCertificate = (options: CertificateOptions): ServedCertificate
 
   return {
     refresh,
-    isValid: (now) =>
-      served !== undefined && served.validFromDate <= now && now < served.validToDate,
+    reconsider,
+    isValid: (now) => served?.chain[0] !== undefined && isValidAt(served.chain[0], now),
+    isBelieved: () => served !== undefined && isBelieved(served.chain),
   }
 }
 

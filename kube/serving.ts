@@ -24,8 +24,12 @@ export const tls = { minVersion: 'TLSv1.3' } as const
 export interface Serving {
   /** The port that it has: of use where any would do. */
   readonly port: number
-  /** Whether requests should be sent here: not without a certificate that is valid, nor once it is to end. */
+  /** Whether requests should be sent here: not without a certificate that is valid and believed, nor once it is to end. */
   readonly isReady: (now: Date) => boolean
+  /** To be called when clients may believe something else: serves now what they believe. */
+  readonly reconsider: () => void
+  /** Looks at the files of the certificate now. */
+  readonly refreshCertificate: () => Promise<void>
   /** Ends it. Resolves when the last request is answered. `drains: false`: nothing that comes from now on is answered. */
   readonly end: (how?: { readonly drains: boolean }) => Promise<void>
 }
@@ -43,7 +47,7 @@ export const startServing = async (options: {
   /** Not given: every address. */
   readonly host?: string
   /** Where the certificate is; the app must be one of TLS. */
-  readonly certificate?: Pick<CertificateOptions, 'folder' | 'orElse'>
+  readonly certificate?: Pick<CertificateOptions, 'folder' | 'orElse' | 'isBelieved'>
   readonly drainMs?: number
   readonly log: Logger
 }): Promise<Serving> => {
@@ -79,7 +83,10 @@ export const startServing = async (options: {
   const address = server.address()
   return {
     port: typeof address === 'object' ? (address?.port ?? port) : port,
-    isReady: (now) => !isDraining && certificate?.isValid(now) !== false,
+    isReady: (now) =>
+      !isDraining && certificate?.isValid(now) !== false && certificate?.isBelieved() !== false,
+    reconsider: () => certificate?.reconsider(),
+    refreshCertificate: async () => certificate?.refresh(),
     end: async ({ drains } = { drains: true }) => {
       isDraining = true
       if (drains) await pause(drainMs)

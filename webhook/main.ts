@@ -6,43 +6,40 @@
 import closeWithGrace from 'close-with-grace'
 import { pino } from 'pino'
 import { createClient } from '../kube/client.ts'
-import { inCluster } from '../kube/connection.ts'
-import { anyAddress, startServing, tls } from '../kube/serving.ts'
+import { inCluster, type Connection } from '../kube/connection.ts'
+import { anyAddress } from '../kube/serving.ts'
 import { buildProbes } from '../telemetry/probes.ts'
-import { buildWebhook } from './app.ts'
-import { watchCluster } from './cluster.ts'
+import { startWebhook } from './serve.ts'
 
-// Below the two seconds that the API server waits, with time left to answer.
-const ownerTimeoutMs = 800
 const endMs = 20_000
 
 /** Runs the webhook until the process is told to end. Resolves when it listens; rejects if it can't. */
-export const main = async (): Promise<void> => {
-  const environment = process.env
+export const main = async (
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  connect: () => Connection = () => inCluster(environment),
+): Promise<void> => {
+  if (args.length > 0) throw new Error('Usage: gatekept webhook')
   const namespace = environment['POD_NAMESPACE'] ?? 'keptn-system'
-  const folder = environment['CERTIFICATE_FOLDER'] ?? '/var/run/gatekept/certificates'
   const log = pino({ level: environment['LOG_LEVEL'] ?? 'info', base: { role: 'webhook' } })
-
-  const stopping = new AbortController()
-  const { signal } = stopping
-  const client = createClient(inCluster(environment), { userAgent: 'gatekept-webhook' })
-  const { cluster, isSynced } = watchCluster({ client, log, signal, ownerTimeoutMs })
-  const app = buildWebhook({ cluster, log, settings: { namespace, https: tls } })
-  const serving = await startServing({
-    app,
-    port: Number(environment['WEBHOOK_PORT'] ?? 9443),
-    certificate: { folder },
+  const client = createClient(connect(), { userAgent: 'gatekept-webhook' })
+  const webhook = await startWebhook({
+    client,
     log,
+    settings: {
+      namespace,
+      certificateFolder: environment['CERTIFICATE_FOLDER'] ?? '/var/run/gatekept/certificates',
+      port: Number(environment['WEBHOOK_PORT'] ?? 9443),
+    },
   })
-  const probes = buildProbes(() => isSynced() && serving.isReady(new Date()))
+  const probes = buildProbes(webhook.isReady)
   probes.listen({ host: anyAddress(), port: Number(environment['PROBE_PORT'] ?? 8081) })
   log.info({ namespace }, 'Webhook started')
 
   closeWithGrace({ delay: endMs, logger: false }, async ({ err }) => {
     if (err) log.fatal({ err }, 'Webhook failed')
     // After a failure nobody knows what the answers would be worth.
-    await serving.end({ drains: !err })
-    stopping.abort()
+    await webhook.end({ drains: !err })
     probes.close()
     await client.close()
     log.info('Webhook ended')

@@ -55,14 +55,14 @@ export const parseReview = (body: unknown): Question => {
   if (!isMap(request)) throw unreadable('it has no request')
   const uid = textOf(request['uid'])
   if (uid === '') throw unreadable('its request has no UID')
-  const kind = request['kind']
+  const kind = isMap(request['kind']) ? textOf(request['kind']['kind']) : ''
   return {
     uid,
     operation: textOf(request['operation']),
     subResource: textOf(request['subResource']),
-    kind: isMap(kind) ? textOf(kind['kind']) : '',
+    kind,
     namespace: textOf(request['namespace']),
-    object: parseObject(request['object']),
+    object: parseObject(request['object'], kind),
   }
 }
 
@@ -83,13 +83,13 @@ const responseOf = (answer: Answer): object => {
   return { allowed: true, patchType: 'JSONPatch', patch }
 }
 
-const parseObject = (value: unknown): AdmittedObject => {
+const parseObject = (value: unknown, kind: string): AdmittedObject => {
   // An UPDATE or DELETE of what we are not asked about may come without an object.
   if (value === undefined || value === null) return { metadata: {}, spec: {} }
   if (!isMap(value)) throw unreadable('its object is none')
   const metadata = value['metadata']
-  const spec = value['spec'] ?? {}
-  if (!isMap(metadata) || !isMap(spec)) throw unreadable('its object has no metadata')
+  const spec = specOf(value, kind)
+  if (!isMap(metadata) || !isMap(spec)) throw unreadable('its object has no metadata or no spec')
   for (const member of [metadata['labels'], metadata['annotations']]) {
     if (!isMap(member ?? {})) throw unreadable('labels or annotations of its object are no map')
   }
@@ -97,6 +97,10 @@ const parseObject = (value: unknown): AdmittedObject => {
   requireList(spec['schedulingGates'], ['name'])
   return { metadata: withoutNull(metadata), spec: withoutNull(spec) }
 }
+
+// A namespace may have none; to that of a pod our gate is added.
+const specOf = (object: Readonly<Record<string, unknown>>, kind: string): unknown =>
+  kind === 'Pod' ? object['spec'] : (object['spec'] ?? {})
 
 const requireList = (value: unknown, texts: readonly string[]): void => {
   if (value === undefined || value === null) return

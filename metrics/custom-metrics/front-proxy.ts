@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import type { ConfigMap } from '../../api/kubernetes.ts'
+import { certificatesIn, isValidAt } from '../../kube/certificate-chain.ts'
 
 /** Who asks. */
 export interface User {
@@ -106,9 +107,6 @@ const isSignedBy = (
   )
 }
 
-const isValidAt = (certificate: X509Certificate, now: Date): boolean =>
-  certificate.validFromDate <= now && now < certificate.validToDate
-
 interface Subject {
   readonly CN?: string
   readonly O: readonly string[]
@@ -168,14 +166,3 @@ const listIn = (text: string | undefined): readonly string[] => {
     return []
   }
 }
-
-const certificatesIn = (bundle: string | undefined): readonly X509Certificate[] =>
-  (bundle?.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).flatMap(
-    (pem) => {
-      try {
-        return [new X509Certificate(pem)]
-      } catch {
-        return []
-      }
-    },
-  )

@@ -71,7 +71,9 @@ export const startProcess = (
   let term: Term | undefined
   const client = createClient(server, { requests, term: () => term })
   const watches = createWatches(server)
-  const { reflectors, stores } = reflectLifecycle({ client, log, signal, reflect: watches.reflect })
+  const { reflectors, stores } = reflectLifecycle({
+    ...{ client, log, signal, namespace: home, reflect: watches.reflect },
+  })
   server.onChange((change) => {
     if (!signal.aborted) watches.tell(change)
   })
@@ -84,6 +86,7 @@ export const startProcess = (
     versions: stores.workloadVersions,
     namespaces: stores.namespaces,
     owners: [stores.replicaSets, stores.statefulSets, stores.daemonSets],
+    endpoints: stores.endpoints,
     client,
     leads,
     settings: { namespace: home },

@@ -2,8 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { X509Certificate } from 'node:crypto'
 import { pino } from 'pino'
 import { APIService, MutatingWebhookConfiguration, Secret } from '../../../api/kubernetes.ts'
+import { createAuthority } from '../../../certs/authority.ts'
+import type { certificateGauges } from '../../../certs/expiry.ts'
 import { ensureCertificates, startCertificates } from '../../../certs/index.ts'
-import { bundleOf, decode, renewalIn, type Contents } from '../../../certs/secret.ts'
+import { bundleOf, decode, encode, renewalIn, type Contents } from '../../../certs/secret.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
 import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
@@ -170,7 +172,69 @@ describe('a bootstrap', () => {
   })
 })
 
+test('a Secret that cert-manager keeps is left to it, and its authority is trusted', async () => {
+  const authority = await createAuthority(new Date())
+  await client.create(Secret, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { ...at, annotations: { 'cert-manager.io/certificate-name': 'webhook' } },
+    data: encode({ 'ca.crt': authority.cert, 'tls.crt': keptnPair.cert, 'tls.key': keptnPair.key }),
+  })
+  const before = (await secret()).metadata.resourceVersion
+  await ensure()
+  expect((await secret()).metadata.resourceVersion).toBe(before)
+  expect(fingerprints((await bundles())[0] ?? '')).toEqual(fingerprints(authority.cert))
+})
+
+type Gauge = ReturnType<typeof certificateGauges>[number]
+
 describe("the controller's part", () => {
+  const days = (count: number) => new Date(Date.now() + count * 24 * 3_600_000)
+  test.each([
+    ['whose authority and server have expired', days(-400), 'both'],
+    ['whose server has expired', days(-100), 'server'],
+  ])('replaces certificates %s, within seconds of its start', async (_, madeAt, what) => {
+    await ensureCertificates({ client, namespace, log, now: () => madeAt })
+    const before = await contents()
+    const stopping = new AbortController()
+    let gauges: readonly Gauge[] = []
+    const part = startCertificates({
+      ...{ client, namespace, log, signal: stopping.signal },
+      show: (shown) => (gauges = shown),
+    })
+    const daysLeft = () =>
+      Object.fromEntries(
+        gauges
+          .flatMap(({ series }) => series())
+          .map(({ labels, value }) => [labels.certificate, Math.round(value / (24 * 3_600))]),
+      )
+    try {
+      await eventually(isInOrder, { timeoutMs: 5_000 })
+      await eventually(() =>
+        expect(daysLeft()).toEqual({ ca: what === 'both' ? 365 : 265, server: 90 }),
+      )
+      const after = await contents()
+      expect(after['ca.crt'] === before['ca.crt']).toBe(what === 'server')
+      expect(after['tls.crt']).not.toBe(before['tls.crt'])
+      // What has expired is of no use to anybody.
+      expect(after['ca.crt.old']).toBeUndefined()
+    } finally {
+      stopping.abort()
+      await part.ended
+    }
+  })
+
+  test('of replicas whose clocks differ by twenty minutes agrees on one certificate', async () => {
+    const minutes = (count: number) => () => new Date(Date.now() + count * 60_000)
+    await ensureCertificates({ client, namespace, log, now: minutes(10) })
+    const before = await versions()
+    for (const now of [minutes(-10), minutes(0), minutes(10)]) {
+      await ensureCertificates({ client, namespace, log, now })
+    }
+    expect(await versions()).toEqual(before)
+    await isInOrder()
+  })
+
   test('mends whatever is damaged, without being asked, and is quiet otherwise', async () => {
     const stopping = new AbortController()
     const replicas = [1, 2].map(() =>

@@ -16,6 +16,8 @@ import {
   letGoPods,
   ownerIndexes,
   versionIndexes,
+  webhookEndpoints,
+  type KeptEndpoints,
 } from '../../../gate/index.ts'
 import { gateName, keys } from '../../../identity/keys.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
@@ -103,7 +105,9 @@ const startReplica = (
   const owners = [ReplicaSet, StatefulSet, DaemonSet].map((type) =>
     startReflector({ ...given, type, indexes: ownerIndexes }),
   )
-  const stores: readonly Reflector<KubeObject>[] = [pods, letGo, namespaces, versions, ...owners]
+  const endpoints = startReflector<KeptEndpoints>({ ...given, ...webhookEndpoints('keptn-system') })
+  const seen = [pods, letGo, namespaces, versions, endpoints]
+  const stores: readonly Reflector<KubeObject>[] = [...seen, ...owners]
   const told: Transition[] = []
   const { always, leading } = gateControllers({
     pods: pods.store,
@@ -111,6 +115,7 @@ const startReplica = (
     namespaces: namespaces.store,
     versions: versions.store,
     owners: owners.map(({ store }) => store),
+    endpoints: endpoints.store,
     client,
     leads: () => leads,
     settings: { namespace: 'keptn-system', suspectsUntilAsked: 1, ...settings },

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { Namespace, Pod, ReplicaSet, Secret } from '../../../api/kubernetes.ts'
+import {
+  MutatingWebhookConfiguration,
+  Namespace,
+  Pod,
+  ReplicaSet,
+  Secret,
+} from '../../../api/kubernetes.ts'
 import { controllerOf } from '../../../api/object.ts'
+import { createAuthority, issueServerCertificate } from '../../../certs/authority.ts'
 import { identify } from '../../../identity/identity.ts'
 import { gateName, keys } from '../../../identity/keys.ts'
 import { formatReleased } from '../../../identity/released.ts'
@@ -208,6 +215,117 @@ describe('through the API server', () => {
     }
     await Promise.all([rotate(), ...making])
     expect(made).toBeGreaterThan(30)
+  })
+
+  describe('is ready', () => {
+    const configuration = { name: 'lifecycle-mutating-webhook-configuration' }
+    const trust = (pem: string) =>
+      world.client.patch(MutatingWebhookConfiguration, {
+        ...{ ...configuration, patchType: 'strategic' },
+        patch: {
+          webhooks: ['mpod.keptn.sh', 'mns.keptn.sh'].map((name) => ({
+            name,
+            clientConfig: { caBundle: Buffer.from(pem).toString('base64') },
+          })),
+        },
+      })
+    const becomes = (isReady: boolean) =>
+      eventually(() => expect(world.isReady()).toBe(isReady), { timeoutMs: 10_000 })
+    const makeNamespace = (name: string) =>
+      create({
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name, annotations: { [keys.optIn]: 'enabled' } },
+      })
+
+    test('all the time while a certificate is delivered before it is believed', async () => {
+      let unready = 0
+      const watching = setInterval(() => (unready += world.isReady() ? 0 : 1), 5)
+      try {
+        const now = new Date()
+        const authority = await createAuthority(now)
+        const server = await issueServerCertificate(authority, namespace, now)
+        const data = { 'tls.crt': server.cert, 'tls.key': server.key }
+        await world.client.patch(Secret, {
+          ...{ namespace, name: 'keptn-certs' },
+          ...{ patchType: 'merge', patch: { stringData: data } },
+        })
+        await world.showCertificate()
+        await makeNamespace('delivered-first')
+        // Now it is believed, and the one before is not: all are told at the same moment.
+        await trust(authority.cert)
+        await eventually(() => makeNamespace('believed-now'))
+      } finally {
+        clearInterval(watching)
+        await world.deliverCertificate()
+      }
+      expect(unready).toBe(0)
+    })
+
+    test('only while the API server believes its certificate', async () => {
+      await becomes(true)
+      await trust((await createAuthority(new Date())).cert)
+      await becomes(false)
+      await world.deliverCertificate()
+      await becomes(true)
+      await makeNamespace('believed-again')
+    })
+
+    test('without a bundle if it is one that we write, and with none to come', async () => {
+      const label = (value: string) =>
+        world.cluster.kubectl([
+          ...['label', 'mutatingwebhookconfiguration', configuration.name, '--overwrite'],
+          `keptn.sh/inject-cert${value}`,
+        ])
+      await trust('')
+      await becomes(false)
+      await label('-')
+      await becomes(true)
+      await label('=true')
+      await becomes(false)
+      await world.deliverCertificate()
+      await becomes(true)
+    })
+
+    test('with a certificate and a bundle that others keep', async () => {
+      const label = (change: string) =>
+        world.cluster.kubectl([
+          ...['label', 'mutatingwebhookconfiguration', configuration.name, '--overwrite', change],
+        ])
+      await label('keptn.sh/inject-cert-')
+      const now = new Date()
+      const authority = await createAuthority(now)
+      const server = await issueServerCertificate(authority, namespace, now)
+      await world.client.patch(Secret, {
+        ...{ namespace, name: 'keptn-certs', patchType: 'merge' },
+        patch: {
+          metadata: { annotations: { 'cert-manager.io/certificate-name': 'webhook' } },
+          stringData: { 'tls.crt': server.cert, 'tls.key': server.key },
+        },
+      })
+      await trust(authority.cert)
+      await becomes(false)
+      await world.deliverCertificate()
+      await becomes(true)
+      await makeNamespace('kept-by-others')
+
+      await world.cluster.kubectl(['delete', 'secret', '-n', namespace, 'keptn-certs'])
+      await label('keptn.sh/inject-cert=true')
+      await world.deliverCertificate()
+      await becomes(true)
+    })
+
+    test('though there is no configuration, and so nobody who asks', async () => {
+      await trust('')
+      await becomes(false)
+      await world.cluster.kubectl(['delete', 'mutatingwebhookconfiguration', configuration.name])
+      await becomes(true)
+      await world.installConfiguration()
+      await becomes(false)
+      await world.deliverCertificate()
+      await becomes(true)
+      await makeNamespace('installed-again')
+    })
   })
 
   test('without the webhook nothing is let in unheld, and nobody else notices', async () => {

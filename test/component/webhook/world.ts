@@ -5,19 +5,15 @@
  * @module
  */
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Server as TlsServer } from 'node:tls'
 import { pino } from 'pino'
 import { Secret } from '../../../api/kubernetes.ts'
 import { ensureCertificates } from '../../../certs/index.ts'
 import { decode } from '../../../certs/secret.ts'
 import { renderChart } from '../../../deploy/chart.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
-import { buildWebhook } from '../../../webhook/app.ts'
-import { serveCertificate, type ServedCertificate } from '../../../kube/serving-certificate.ts'
-import { watchCluster } from '../../../webhook/cluster.ts'
+import { startWebhook } from '../../../webhook/serve.ts'
 import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
 import { eventually } from '../../eventually.ts'
@@ -27,7 +23,12 @@ export const namespace = 'keptn-system'
 export interface World {
   readonly cluster: Cluster
   readonly client: Client
-  /** Brings the Secret in order, shows it to the webhook as the kubelet would, and waits until it is served. */
+  readonly isReady: () => boolean
+  /** Creates the webhook configuration as it is installed: without a bundle. */
+  readonly installConfiguration: () => Promise<void>
+  /** Shows the Secret to the webhook as the kubelet would, as it is now. */
+  readonly showCertificate: () => Promise<void>
+  /** Brings the Secret in order, shows it to the webhook as the kubelet would, and waits until it is looked at. */
   readonly deliverCertificate: () => Promise<void>
   /** Ends the webhook for good. */
   readonly stopWebhook: () => Promise<void>
@@ -42,47 +43,47 @@ export const startWorld = async (name: string): Promise<World> => {
   const client = createClient(connection)
   const reader = createClient(connection, { userAgent: 'webhook-under-test' })
   const folder = await mkdtemp(join(tmpdir(), 'webhook-'))
-  const stopping = new AbortController()
-  const { signal } = stopping
   const log = pino({ level: 'silent' })
-
-  const seen = watchCluster({ client: reader, log, signal, ownerTimeoutMs: 800 })
-  const app = buildWebhook({ cluster: seen.cluster, log, settings: { namespace, https: {} } })
-  const { server } = app
-  const served: ServedCertificate = serveCertificate({
-    folder,
-    use: (pair) => {
-      if (server instanceof TlsServer) server.setSecureContext({ ...pair })
-    },
+  const webhook = await startWebhook({
+    client: reader,
     log,
-    signal,
+    settings: { namespace, certificateFolder: folder, host: cluster.hostAddress, port: 0 },
   })
-  await app.listen({ host: cluster.hostAddress, port: 0 })
-  await install(cluster, (server.address() as AddressInfo).port)
+  await install(cluster, webhook.port)
 
-  const deliverCertificate = async (): Promise<void> => {
-    await ensureCertificates({ client, namespace, log })
+  const showCertificate = async (): Promise<void> => {
     const secret = await client.get(Secret, { namespace, name: 'keptn-certs' })
     const contents = decode(secret?.data)
     for (const file of ['tls.crt', 'tls.key'] as const) {
       await writeFile(join(folder, `${file}.new`), contents[file] ?? '')
       await rename(join(folder, `${file}.new`), join(folder, file))
     }
-    await served.refresh()
+    await webhook.refreshCertificate()
   }
+  const deliverCertificate = async (): Promise<void> => {
+    await ensureCertificates({ client, namespace, log })
+    await showCertificate()
+  }
+  let isStopped = false
   const stopWebhook = async (): Promise<void> => {
-    if (signal.aborted) return
-    stopping.abort()
-    await app.close()
+    if (isStopped) return
+    isStopped = true
+    await webhook.end({ drains: false })
     await reader.close()
   }
+  await eventually(() => {
+    if (webhook.isReady()) throw new Error('the webhook is ready without a certificate')
+  })
   await deliverCertificate()
   await eventually(() => {
-    if (!seen.isSynced()) throw new Error('namespaces are not known yet')
+    if (!webhook.isReady()) throw new Error('the webhook is not ready yet')
   })
   return {
     cluster,
     client,
+    isReady: webhook.isReady,
+    installConfiguration: () => installConfiguration(cluster),
+    showCertificate,
     deliverCertificate,
     stopWebhook,
     close: async () => {
@@ -100,8 +101,12 @@ interface ServiceManifest {
   readonly spec: { selector?: unknown; readonly ports: readonly { readonly name: string }[] }
 }
 
-const install = async (cluster: Cluster, port: number): Promise<void> => {
+const installConfiguration = async (cluster: Cluster): Promise<void> => {
   await cluster.kubectl(['apply', '-f', '-'], await chartYaml(['MutatingWebhookConfiguration']))
+}
+
+const install = async (cluster: Cluster, port: number): Promise<void> => {
+  await installConfiguration(cluster)
   const service = (await renderChart({ admission: 'webhook' })).find(
     ({ kind, metadata }) => kind === 'Service' && metadata.name === 'lifecycle-webhook-service',
   ) as ServiceManifest | undefined

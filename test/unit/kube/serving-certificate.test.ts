@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import type { X509Certificate } from 'node:crypto'
 import { mkdtemp, rename, rm, symlink, unlink, writeFile, mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,11 +28,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-const serve = (from = folder) =>
+const serve = (isBelieved?: (chain: readonly X509Certificate[]) => boolean, from = folder) =>
   serveCertificate({
     folder: from,
     orElse: 'do without',
     use: (pair) => used.push(pair),
+    ...(isBelieved && { isBelieved }),
     log: pino(
       { level: 'info' },
       { write: (line) => logged.push(JSON.parse(line) as (typeof logged)[0]) },
@@ -65,7 +67,7 @@ describe('the served certificate', () => {
 
   test('is asked for in one sentence while there is none, and taken as soon as there is', async () => {
     const later = join(folder, 'later')
-    const served = serve(later)
+    const served = serve(undefined, later)
     for (let look = 0; look < 20; look++) await served.refresh()
     await mkdir(later)
     await served.refresh()
@@ -116,6 +118,64 @@ describe('the served certificate', () => {
     await put(await make())
     await served.refresh()
     expect(used).toHaveLength(2)
+  })
+
+  describe('while clients have a say', () => {
+    const pemOf = (chain: readonly X509Certificate[]) => chain.map(String).join('')
+
+    test('is the first there is, though they do not believe it yet', async () => {
+      let trusted = ''
+      const pair = await make()
+      await put(pair)
+      const served = serve((chain) => pemOf(chain) === trusted)
+      await served.refresh()
+      expect(used).toHaveLength(1)
+      expect(served.isBelieved()).toBe(false)
+      trusted = pair.cert
+      expect(served.isBelieved()).toBe(true)
+    })
+
+    test('is not swapped for one that they do not believe yet, and is as soon as they do', async () => {
+      const [first, second] = [await make(), await make()]
+      let trusted = [first.cert]
+      await put(first)
+      const served = serve((chain) => trusted.includes(pemOf(chain)))
+      await served.refresh()
+      await put(second)
+      await served.refresh()
+      expect(used.map(({ cert }) => cert)).toEqual([first.cert])
+      expect(served.isBelieved()).toBe(true)
+      trusted = [first.cert, second.cert]
+      served.reconsider()
+      expect(used.map(({ cert }) => cert)).toEqual([first.cert, second.cert])
+      trusted = []
+      await served.refresh()
+      expect(used).toHaveLength(2)
+      expect(served.isBelieved()).toBe(false)
+    })
+
+    test('is swapped where they believe neither', async () => {
+      await put(await make())
+      const served = serve(() => false)
+      await served.refresh()
+      await put(await make())
+      await served.refresh()
+      expect(used).toHaveLength(2)
+    })
+
+    test('is swapped also where the files are gone meanwhile', async () => {
+      const [first, second] = [await make(), await make()]
+      let trusted = [first.cert]
+      await put(first)
+      const served = serve((chain) => trusted.includes(pemOf(chain)))
+      await served.refresh()
+      await put(second)
+      await served.refresh()
+      await unlink(join(folder, 'tls.crt'))
+      trusted = [second.cert]
+      served.reconsider()
+      expect(used.at(-1)?.cert).toBe(second.cert)
+    })
   })
 
   test('is swapped as the kubelet replaces a mounted Secret, without being asked', async () => {

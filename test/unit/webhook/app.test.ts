@@ -24,6 +24,7 @@ describe('what is no question', () => {
     ['a UID that is no text', JSON.stringify(reviewOf(podOf(), { uid: 5 }))],
     ['an object that is none', JSON.stringify(reviewOf('pod'))],
     ['an object without metadata', JSON.stringify(reviewOf({ spec: {} }))],
+    ['a pod without a spec', JSON.stringify(reviewOf({ ...podOf(), spec: null }))],
     ['labels that are a list', JSON.stringify(reviewOf(podOf({ labels: [] })))],
     ['annotations that are text', JSON.stringify(reviewOf(podOf({ annotations: 'a' })))],
     ['owners that are a map', JSON.stringify(reviewOf(podOf({ ownerReferences: {} })))],

@@ -67,7 +67,7 @@ describe('the opt-in label of a namespace', () => {
   test.each([
     ['deletion', { operation: 'DELETE' }],
     ['a subresource', { operation: 'UPDATE', subResource: 'finalize' }],
-    ['another kind', { kind: { kind: 'Pod' } }],
+    ['another kind', { kind: { kind: 'Node' } }],
   ])('is not looked at: %s', async (_, request) => {
     const response = await askAbout(question(namespaceOf({ annotations: enabled }), request))
     expect(response.patch).toBeUndefined()

@@ -95,6 +95,12 @@ export const ask = async (
   return responseIn(answer.body)
 }
 
+// Its types know the class as an interface alone.
+const { JSONPatch } = jsonpatch as unknown as {
+  readonly JSONPatch: new (patch: string, mutate: boolean) => { apply<T>(document: T): T }
+}
+
 /** What the API server stores: the object with the answer's patch applied. */
 export const patched = <T extends object>(object: T, response: Response): T =>
-  jsonpatch.apply_patch<T>(structuredClone(object), JSON.stringify(response.patch ?? []))
+  // Changed in place: the library's own copies lose a member called `__proto__`.
+  new JSONPatch(JSON.stringify(response.patch ?? []), true).apply(structuredClone(object))
