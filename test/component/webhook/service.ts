@@ -19,6 +19,7 @@ import { ensureCertificates } from '../../../certs/index.ts'
 import { decode } from '../../../certs/secret.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
 import { renderChart } from '../../../deploy/chart.ts'
+import type { Manifest } from '../../../deploy/manifests.ts'
 import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
 import { eventually } from '../../eventually.ts'
@@ -177,9 +178,9 @@ const installWithoutPods = async (cluster: Cluster): Promise<string> => {
   await cluster.kubectl(['apply', '-f', '-'], await chartYaml(kinds))
   const [service] = (await renderChart({ admission: 'webhook' })).filter(
     ({ kind, metadata }) => kind === 'Service' && metadata.name === 'lifecycle-webhook-service',
-  ) as readonly {
+  ) as readonly (Manifest & {
     readonly spec: { selector?: unknown; readonly ports: readonly { readonly name: string }[] }
-  }[]
+  })[]
   if (service === undefined) throw new Error('The chart has no Service for the webhook')
   // Without a selector, so that the endpoints are those given here.
   delete service.spec.selector
