@@ -178,7 +178,7 @@ const installWithoutPods = async (cluster: Cluster): Promise<string> => {
   await cluster.kubectl(['apply', '-f', '-'], await chartYaml(kinds))
   const [service] = (await renderChart({ admission: 'webhook' })).filter(
     ({ kind, metadata }) => kind === 'Service' && metadata.name === 'lifecycle-webhook-service',
-  ) as readonly (Manifest & {
+  ) as unknown as readonly (Manifest & {
     readonly spec: { selector?: unknown; readonly ports: readonly { readonly name: string }[] }
   })[]
   if (service === undefined) throw new Error('The chart has no Service for the webhook')
