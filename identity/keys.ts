@@ -48,6 +48,9 @@ export const keys = {
   /** On a Namespace: since when its pods are held. */
   managedSince: 'gatekept.dev/managed-since',
 
+  /** On a pod that waits for `permitScheduler`: when it was touched, so that its scheduler asks again. Never read by us. */
+  nudged: 'gatekept.dev/nudged',
+
   /** Set by the kubelet on its copies of static pods. */
   mirror: 'kubernetes.io/config.mirror',
   /** Label by which StatefulSets and DaemonSets mark the version of a pod. */
@@ -56,6 +59,9 @@ export const keys = {
 
 /** The scheduling gate that holds a pod. It is ours alone, and of `schedulingGates` only it is. */
 export const gateName = 'keptn-prechecks-gate'
+
+/** The kube-scheduler that asks us before it gives a pod a node, for clusters whose pods can't carry gates. */
+export const permitScheduler = 'keptn-scheduler'
 
 /**
  * The value of a key. Annotations win over labels, and both of the primary key over both of the secondary.

@@ -10,10 +10,12 @@ import { Server as TlsServer } from 'node:tls'
 import { pino } from 'pino'
 import { createClient } from '../kube/client.ts'
 import { inCluster } from '../kube/connection.ts'
+import { readVersion } from '../kube/server-version.ts'
 import { buildProbes } from '../telemetry/probes.ts'
 import { buildWebhook } from './app.ts'
 import { serveCertificate } from '../kube/serving-certificate.ts'
 import { watchCluster } from './cluster.ts'
+import { readHolding, requireGates } from './holding.ts'
 
 // Below the two seconds that the API server waits, with time left to answer.
 const ownerTimeoutMs = 800
@@ -27,6 +29,7 @@ export const main = async (): Promise<void> => {
   const environment = process.env
   const namespace = environment['POD_NAMESPACE'] ?? 'keptn-system'
   const folder = environment['CERTIFICATE_FOLDER'] ?? '/var/run/gatekept/certificates'
+  const holding = readHolding(environment)
   const log = pino({ level: environment['LOG_LEVEL'] ?? 'info', base: { role: 'webhook' } })
 
   const stopping = new AbortController()
@@ -37,7 +40,7 @@ export const main = async (): Promise<void> => {
   const app = buildWebhook({
     cluster,
     log,
-    settings: { namespace, https: tls, isDraining: () => draining },
+    settings: { namespace, holding, https: tls, isDraining: () => draining },
   })
   const certificate = serveCertificate({
     folder,
@@ -50,10 +53,11 @@ export const main = async (): Promise<void> => {
   const probes = buildProbes(() => !draining && isSynced() && certificate.isValid(new Date()))
 
   const host = listensOnIpv6() ? '::' : '0.0.0.0'
+  probes.listen({ host, port: Number(environment['PROBE_PORT'] ?? 8081) })
+  requireGates(holding, await readVersion(client, signal))
   await certificate.refresh()
   await app.listen({ host, port: Number(environment['WEBHOOK_PORT'] ?? 9443) })
-  probes.listen({ host, port: Number(environment['PROBE_PORT'] ?? 8081) })
-  log.info({ namespace }, 'Webhook started')
+  log.info({ namespace, holding }, 'Webhook started')
 
   closeWithGrace({ delay: endMs, logger: false }, async ({ err }) => {
     if (err) log.fatal({ err }, 'Webhook failed')
