@@ -6,7 +6,7 @@
  */
 import { KeptnWorkloadVersion } from '../../api/keptn-workload-version.ts'
 import { Namespace, Pod } from '../../api/kubernetes.ts'
-import type { KubeObject, ObjectMeta } from '../../api/object.ts'
+import type { KubeObject } from '../../api/object.ts'
 import { keys, permitScheduler } from '../../identity/keys.ts'
 import type { Client } from '../../kube/client.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
@@ -132,10 +132,14 @@ const metadataFields = [
   'deletionTimestamp',
 ] as const
 
-const cut = ({ apiVersion, kind, metadata }: KubeObject): KubeObject => ({
+const cut = <T extends KubeObject>({
   apiVersion,
   kind,
-  metadata: keep(metadata, metadataFields) as ObjectMeta,
+  metadata,
+}: T): Pick<T, 'apiVersion' | 'kind' | 'metadata'> => ({
+  apiVersion,
+  kind,
+  metadata: keep(metadata, metadataFields) as T['metadata'],
 })
 
 type VersionStatus = NonNullable<KeptnWorkloadVersion['status']>

@@ -18,6 +18,7 @@ import { createClient, type Client } from '../../../kube/client.ts'
 import { buildWebhook } from '../../../webhook/app.ts'
 import { serveCertificate, type ServedCertificate } from '../../../kube/serving-certificate.ts'
 import { watchCluster } from '../../../webhook/cluster.ts'
+import type { Holding } from '../../../webhook/pod.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
 import { eventually } from '../../eventually.ts'
 
@@ -34,7 +35,7 @@ export interface World {
 }
 
 /** Starts a control plane and the webhook before it. */
-export const startWorld = async (name: string): Promise<World> => {
+export const startWorld = async (name: string, holding: Holding = 'gate'): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
   const { ca, cert, key } = cluster.credentials
   const connection = { server: new URL(cluster.server), ca, cert, key }
@@ -46,7 +47,7 @@ export const startWorld = async (name: string): Promise<World> => {
   const log = pino({ level: 'silent' })
 
   const seen = watchCluster({ client: reader, log, signal, ownerTimeoutMs: 800 })
-  const app = buildWebhook({ cluster: seen.cluster, log, settings: { namespace, https: {} } })
+  const app = buildWebhook({ cluster: seen.cluster, log, settings: { namespace, holding, https: {} } })
   const { server } = app
   const served: ServedCertificate = serveCertificate({
     folder,
