@@ -3,6 +3,7 @@
  * kube-scheduler beside the cluster's own.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { KeptnWorkloadVersion } from '../../../api/keptn-workload-version.ts'
 import { Pod } from '../../../api/kubernetes.ts'
 import { controllerOf } from '../../../api/object.ts'
 import { keys, permitScheduler } from '../../../identity/keys.ts'
@@ -130,8 +131,8 @@ test('a version whose check failed stays held, and nothing that its pods say of 
   const [pod] = await awaitHeld('failing', '1')
   await endCheck('failing', 'Failed')
   await eventually(async () => {
-    const [failed] = await workloadPods('failing', '1')
-    expect(JSON.stringify(failed?.status?.conditions)).toContain('has failed')
+    const { items } = await world.client.list(KeptnWorkloadVersion, { namespace: 'failing' })
+    expect(items.map(({ status }) => status?.status)).toEqual(['Failed'])
   }, patient)
   const mark = { labels: { [keys.gated]: null }, annotations: { [keys.gateRemoved]: 'true' } }
   await world.client.patch(Pod, {
@@ -182,6 +183,25 @@ test('while the permit is away nobody is let go but released versions, and when 
   await world.startPermit()
   const [bound] = await awaitNodes('outage', '2', 1)
   expect(bound?.metadata.uid).toBe(second?.metadata.uid)
+}, 120_000)
+
+test('a scheduler that was told to wait by a permit that was behind is made to ask again', async () => {
+  await prepare('behind')
+  await apply(workload('behind', '1', 2))
+  await awaitHeld('behind', '1', 2)
+  const asked = await world.holdEverything()
+  await endCheck('behind', 'Succeeded')
+  await eventually(async () => {
+    for (const { metadata } of await workloadPods('behind', '1')) {
+      expect(metadata.annotations?.[keys.gateRemoved]).toBe('true')
+      // Since the permit was replaced, so that what it was told last is to wait.
+      expect(asked().filter((uid) => uid === metadata.uid).length).toBeGreaterThan(0)
+    }
+  }, patient)
+  expect((await workloadPods('behind', '1')).filter(hasNode)).toEqual([])
+
+  await world.startPermit()
+  await awaitNodes('behind', '1', 2)
 }, 120_000)
 
 test('a released version is not held again when it grows', async () => {

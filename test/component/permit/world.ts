@@ -15,6 +15,8 @@ import { pino } from 'pino'
 import { parse, stringify } from 'yaml'
 import { startLifecycle } from '../../../controller/main.ts'
 import { readSettings } from '../../../controller/settings.ts'
+import { buildExtender } from '../../../gate/permit/app.ts'
+import type { Answer, Question } from '../../../gate/permit/extender.ts'
 import { startPermit } from '../../../gate/permit/main.ts'
 import { permitScheduler } from '../../../identity/keys.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
@@ -28,6 +30,8 @@ export interface World {
   readonly client: Client
   readonly startPermit: () => Promise<void>
   readonly stopPermit: () => Promise<void>
+  /** Puts one that lets nobody go in the place of the permit; gives the UIDs of the pods that it was asked about. */
+  readonly holdEverything: () => Promise<() => readonly string[]>
   readonly close: () => Promise<void>
 }
 
@@ -57,9 +61,11 @@ export const startWorld = async (name: string): Promise<World> => {
     cluster,
     client,
     startPermit: async () => {
+      await permit.stop()
       await permit.start()
     },
     stopPermit: permit.stop,
+    holdEverything: permit.holdEverything,
     close: async () => {
       scheduler.kill()
       if (scheduler.exitCode === null && scheduler.signalCode === null) await once(scheduler, 'exit')
@@ -110,6 +116,21 @@ const permitSwitch = (cluster: Cluster, connection: Connection) => {
       return port
     },
     stop: () => stop(),
+    holdEverything: async (): Promise<() => readonly string[]> => {
+      await stop()
+      const asked: string[] = []
+      const ask = ({ pod }: Question): Answer => {
+        asked.push(pod.uid)
+        return { passes: false, message: 'not yet' }
+      }
+      const app = buildExtender({ ask, log })
+      await app.listen({ host: cluster.hostAddress, port })
+      stop = async () => {
+        stop = () => Promise.resolve()
+        await app.close()
+      }
+      return () => asked
+    },
   }
 }
 
