@@ -44,7 +44,10 @@ module.exports = {
     {
       name: 'telemetry-is-for-entry-points',
       severity: 'error',
-      from: { pathNot: '^(telemetry/|controller/|test/|webhook/main\\.ts|gate/permit/main\\.ts|main\\.ts)' },
+      from: {
+        pathNot:
+          '^(telemetry/|controller/|test/|webhook/main\\.ts|gate/permit/main\\.ts|main\\.ts)',
+      },
       to: { path: '^telemetry/' },
     },
     {

@@ -12,9 +12,7 @@ export class SettingsError extends Error {
 }
 
 /** Reads `HOLDING`. Throws a `SettingsError` that says what to change. */
-export const readHolding = (
-  environment: Readonly<Record<string, string | undefined>>,
-): Holding => {
+export const readHolding = (environment: Readonly<Record<string, string | undefined>>): Holding => {
   const text = environment['HOLDING'] ?? ''
   const found = holdings.find((holding) => holding === (text === '' ? 'gate' : text))
   if (found !== undefined) return found

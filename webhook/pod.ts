@@ -37,10 +37,8 @@ export const admitPod = (seen: Seen): Answer | 'owner-needed' => {
   const identity = identify(pod.metadata, owner)
   if (identity === 'not-managed') return untouched
   if (identity === 'owner-needed' && seen.owner === 'unread') return 'owner-needed'
-  if (isPlaced(pod)) return { allowed: false, message: placedMessage(pod) }
-  if (seen.holding === 'permit' && hasOtherScheduler(pod)) {
-    return { allowed: false, message: scheduledMessage(pod) }
-  }
+  const message = whyNotHeld(pod, seen.holding)
+  if (message !== undefined) return { allowed: false, message }
   const missing = identity === 'owner-needed' ? {} : missingAnnotations(pod.metadata, identity)
   return hold(pod, missing, seen.holding)
 }
@@ -98,6 +96,12 @@ const hasOtherScheduler = ({ spec }: AdmittedObject): boolean =>
   !ordinarySchedulers.includes(textOf(spec.schedulerName))
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+/** Why a pod that is to be held can't be; `undefined`: it can. */
+const whyNotHeld = (pod: AdmittedObject, holding: Holding): string | undefined => {
+  if (isPlaced(pod)) return placedMessage(pod)
+  return holding === 'permit' && hasOtherScheduler(pod) ? scheduledMessage(pod) : undefined
+}
 
 const isPlaced = (pod: AdmittedObject): boolean => {
   const { nodeName } = pod.spec

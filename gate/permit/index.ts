@@ -168,6 +168,9 @@ export const permitNamespaces = {
     const ours = (values: Readonly<Record<string, string>>): Record<string, string> =>
       Object.fromEntries(Object.entries(values).filter(([key]) => namespaceKeys.includes(key)))
     const { metadata, ...rest } = cut(namespace)
-    return { ...rest, metadata: { ...metadata, labels: ours(labels), annotations: ours(annotations) } }
+    return {
+      ...rest,
+      metadata: { ...metadata, labels: ours(labels), annotations: ours(annotations) },
+    }
   },
 } as const

@@ -8,7 +8,7 @@ import { pino, type Logger } from 'pino'
 import type { KeptnWorkloadVersion } from '../../api/keptn-workload-version.ts'
 import type { Namespace } from '../../api/kubernetes.ts'
 import { createClient, type Client } from '../../kube/client.ts'
-import { inCluster, type Connection } from '../../kube/connection.ts'
+import { inCluster } from '../../kube/connection.ts'
 import { runController } from '../../kube/controller.ts'
 import { startReflector } from '../../kube/reflector.ts'
 import { buildProbes } from '../../telemetry/probes.ts'
@@ -49,13 +49,10 @@ export const startPermit = (process: {
 }
 
 /** Runs the permit until the process is told to end. Resolves when it listens; rejects if it can't. */
-export const main = async (
-  _args: readonly string[] = [],
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-  connect: () => Connection = () => inCluster(environment),
-): Promise<void> => {
+export const main = async (): Promise<void> => {
+  const environment = process.env
   const log = pino({ level: environment['LOG_LEVEL'] ?? 'info', base: { role: 'permit' } })
-  const client = createClient(connect(), { userAgent: 'gatekept-permit' })
+  const client = createClient(inCluster(environment), { userAgent: 'gatekept-permit' })
   const stopping = new AbortController()
   const { app, isSynced, ended } = startPermit({ client, log, signal: stopping.signal })
   const probes = buildProbes(isSynced)

@@ -45,7 +45,7 @@ export const startWorld = async (name: string): Promise<World> => {
   const { cluster, client } = admission
   await cluster.kubectl(['apply', '--server-side', `--filename=${root}/manifests/crds`])
   await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
-  await cluster.kubectl(['apply', '-f', join(manifests, 'rbac.yaml')])
+  await cluster.kubectl(['apply', '--server-side', '-k', manifests])
   await cluster.addFakeNode('node-1')
   const folder = await mkdtemp(join(tmpdir(), 'permit-'))
   const { ca, cert, key } = cluster.credentials
@@ -68,7 +68,8 @@ export const startWorld = async (name: string): Promise<World> => {
     holdEverything: permit.holdEverything,
     close: async () => {
       scheduler.kill()
-      if (scheduler.exitCode === null && scheduler.signalCode === null) await once(scheduler, 'exit')
+      if (scheduler.exitCode === null && scheduler.signalCode === null)
+        await once(scheduler, 'exit')
       await permit.stop()
       await engine.stop()
       await admission.close()

@@ -47,7 +47,11 @@ export const startWorld = async (name: string, holding: Holding = 'gate'): Promi
   const log = pino({ level: 'silent' })
 
   const seen = watchCluster({ client: reader, log, signal, ownerTimeoutMs: 800 })
-  const app = buildWebhook({ cluster: seen.cluster, log, settings: { namespace, holding, https: {} } })
+  const app = buildWebhook({
+    cluster: seen.cluster,
+    log,
+    settings: { namespace, holding, https: {} },
+  })
   const { server } = app
   const served: ServedCertificate = serveCertificate({
     folder,
