@@ -75,15 +75,19 @@ export interface Seen {
   readonly announcedAt: Date | undefined
   /** Whether its scheduler was told last that it may go, or it was touched since the scheduler was told otherwise. */
   readonly isSettled: boolean
+  /** How many pods there are that may go and are not settled. */
+  readonly untold: number
 }
 
 /** How long a scheduler has to ask by itself: it takes some 15 ms. */
 const patienceMs = 300
+/** Where many pods may go at once, it has as long for each as it takes by default to bind one: 50 a second. */
+const patienceEachMs = 20
 
 /** Touches the pod, or leaves it alone. */
-export const decide = ({ now, pod, announcedAt, isSettled }: Seen): Decision<never> => {
+export const decide = ({ now, pod, announcedAt, isSettled, untold }: Seen): Decision<never> => {
   if (announcedAt === undefined || isSettled) return settled
-  const dueAt = new Date(announcedAt.getTime() + patienceMs)
+  const dueAt = new Date(announcedAt.getTime() + patienceMs + patienceEachMs * (untold - 1))
   return dueAt > now ? { ...settled, wakeAt: dueAt } : { ...settled, actions: [touch(pod, now)] }
 }
 

@@ -74,7 +74,8 @@ export const createPermit = (from: PermitSources): Permit => {
     const known = knownAs(pod)
     if (needsNamespace(lookAt(pod, at)) && (await hasLeft(from, pod, at))) memory.leave(known)
     const announcedAt = memory.announcedAt(known, isAnnounced(lookAt(pod, at)), at)
-    return { now: at, pod, announcedAt, isSettled: memory.isSettled(known) }
+    const isSettled = memory.isSettled(known)
+    return { now: at, pod, announcedAt, isSettled, untold: memory.untold() }
   }
 
   const controller: Controller<Seen, never> = {

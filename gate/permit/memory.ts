@@ -23,6 +23,8 @@ export interface Memory {
   hasLeft(pod: Known): boolean
   /** Since when it is announced that the pod may go: since the first time that this was asked, unless it was not so meanwhile. */
   announcedAt(pod: Known, isAnnounced: boolean, now: Date): Date | undefined
+  /** How many pods may go, by what was announced, without their scheduler having been told so. */
+  untold(): number
   /** The pod does not wait any more. */
   forget(key: string): void
 }
@@ -37,6 +39,11 @@ interface Entry {
 /** An empty memory. */
 export const createMemory = (): Memory => {
   const entries = new Map<string, Entry>()
+  const untold = new Set<string>()
+  const count = (key: string, { isSettled, announcedAt }: Entry): void => {
+    if (announcedAt !== undefined && !isSettled) untold.add(key)
+    else untold.delete(key)
+  }
   const find = ({ key, uid }: Known): Entry | undefined => {
     const entry = entries.get(key)
     return entry?.uid === uid ? entry : undefined
@@ -48,30 +55,37 @@ export const createMemory = (): Memory => {
     entries.set(pod.key, entry)
     return entry
   }
+  const change = (pod: Known, entry: Entry | undefined, changes: Partial<Entry>): void => {
+    if (entry === undefined) return
+    Object.assign(entry, changes)
+    count(pod.key, entry)
+  }
   return {
     settle: (pod) => {
-      make(pod).isSettled = true
+      change(pod, make(pod), { isSettled: true })
     },
     unsettle: (pod) => {
-      const entry = find(pod)
-      if (entry !== undefined) entry.isSettled = false
+      change(pod, find(pod), { isSettled: false })
     },
     isSettled: (pod) => find(pod)?.isSettled ?? false,
     leave: (pod) => {
-      make(pod).hasLeft = true
+      change(pod, make(pod), { hasLeft: true })
     },
     hasLeft: (pod) => find(pod)?.hasLeft ?? false,
     announcedAt: (pod, isAnnounced, now) => {
       if (!isAnnounced) {
-        const entry = find(pod)
-        if (entry !== undefined) entry.announcedAt = undefined
+        change(pod, find(pod), { announcedAt: undefined })
         return undefined
       }
       const entry = make(pod)
-      return (entry.announcedAt ??= now)
+      const announcedAt = entry.announcedAt ?? now
+      change(pod, entry, { announcedAt })
+      return announcedAt
     },
+    untold: () => untold.size,
     forget: (key) => {
       entries.delete(key)
+      untold.delete(key)
     },
   }
 }

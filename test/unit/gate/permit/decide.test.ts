@@ -130,7 +130,8 @@ test('while a pod has the label, taking that away is left to those who open gate
 })
 
 describe('a pod is touched', () => {
-  const seen = { now, pod: letGo, announcedAt: new Date(now.getTime() - 301), isSettled: false }
+  const announcedAt = new Date(now.getTime() - 301)
+  const seen = { now, pod: letGo, announcedAt, isSettled: false, untold: 1 }
 
   test('when its scheduler had time to ask, and did not', () => {
     expect(decide(seen).actions).toEqual([
@@ -149,6 +150,7 @@ describe('a pod is touched', () => {
 
   test.each([
     ['before that', { announcedAt: new Date(now.getTime() - 299) }],
+    ['while its scheduler is busy with others that may go', { untold: 1_000 }],
     ['once its scheduler knows', { isSettled: true }],
     ['while it may not go', { announcedAt: undefined }],
   ])('not %s', (_, more) => {

@@ -36,3 +36,18 @@ test('a pod that does not wait any more is forgotten', () => {
   memory.forget(pod.key)
   expect(memory.isSettled(pod)).toBe(false)
 })
+
+test('those that may go and were not told so are counted', () => {
+  const memory = createMemory()
+  const other = { key: 'shop/web-2', uid: 'other' }
+  for (const each of [pod, other]) memory.announcedAt(each, true, at(1))
+  expect(memory.untold()).toBe(2)
+  memory.settle(pod)
+  expect(memory.untold()).toBe(1)
+  memory.unsettle(pod)
+  expect(memory.untold()).toBe(2)
+  memory.announcedAt(pod, false, at(2))
+  expect(memory.untold()).toBe(1)
+  memory.forget(other.key)
+  expect(memory.untold()).toBe(0)
+})
