@@ -9,6 +9,7 @@ type Run = (args: readonly string[]) => Promise<void> | void
 const roles: Readonly<Record<string, () => Promise<Run>>> = {
   webhook: async () => (await import('./webhook/main.ts')).main,
   controller: async () => (await import('./controller/main.ts')).main,
+  permit: async () => (await import('./gate/permit/main.ts')).main,
   certs: async () => (await import('./certs/main.ts')).main,
 }
 

@@ -67,6 +67,7 @@ export interface Container {
 /** https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ */
 export interface PodSpec {
   readonly nodeName?: string
+  readonly schedulerName?: string
   readonly schedulingGates?: readonly { readonly name: string }[]
   readonly containers: readonly Container[]
   readonly restartPolicy?: string

@@ -1,18 +1,21 @@
 /**
- * The pods that wait behind our gate, as the gate's controllers keep them: found by the label, cut down on arrival, so
+ * The pods that are held, by our gate or by the scheduler that asks us, as the gate's controllers keep them: found by the label, cut down on arrival, so
  * that memory grows with what is held and not with what runs.
  *
  * @module
  */
 import { Pod, type PodCondition } from '../api/kubernetes.ts'
 import type { KubeObject, ObjectMeta } from '../api/object.ts'
-import { keys } from '../identity/keys.ts'
+import { keys, permitScheduler } from '../identity/keys.ts'
 import { revisionOf } from '../identity/revision.ts'
+import { isForPermit } from '../identity/scope.ts'
 
 /** What is kept of a held pod. */
 export interface HeldPod extends KubeObject {
   readonly spec: {
     readonly nodeName?: string
+    /** Kept only where it is the scheduler that asks us. */
+    readonly schedulerName?: string
     readonly schedulingGates?: readonly { readonly name: string }[]
   }
   readonly status?: {
@@ -43,6 +46,7 @@ export const projectHeldPod = (pod: Pod): HeldPod => {
     metadata: projectMetadata(pod.metadata),
     spec: {
       ...(nodeName === undefined ? {} : { nodeName }),
+      ...(isForPermit(pod) ? { schedulerName: permitScheduler } : {}),
       ...(schedulingGates === undefined ? {} : { schedulingGates }),
     },
     ...(status === undefined ? {} : { status }),

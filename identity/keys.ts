@@ -48,7 +48,8 @@ export const keys = {
   /** On a Namespace: since when its pods are held. */
   managedSince: 'gatekept.dev/managed-since',
 
-  /** On an owner of pods: when it was last told that the webhook is back. */
+  /** On an owner of pods: when it was last told that the webhook is back; on a pod that waits for `permitScheduler`: when it was
+   * touched, so that its scheduler asks again. Never read by us on a pod. */
   nudged: 'gatekept.dev/nudged',
 
   /** Set by the kubelet on its copies of static pods. */
@@ -62,6 +63,9 @@ export const webhookConfigurationName = 'lifecycle-mutating-webhook-configuratio
 
 /** The scheduling gate that holds a pod. It is ours alone, and of `schedulingGates` only it is. */
 export const gateName = 'keptn-prechecks-gate'
+
+/** The kube-scheduler that asks us before it gives a pod a node, for clusters whose pods can't carry gates. */
+export const permitScheduler = 'keptn-scheduler'
 
 /**
  * The value of a key. Annotations win over labels, and both of the primary key over both of the secondary.

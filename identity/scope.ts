@@ -4,7 +4,7 @@
  * @module
  */
 import { controllerOf, type OwnerReference } from '../api/object.ts'
-import { gateName, keys, type Metadata } from './keys.ts'
+import { gateName, keys, permitScheduler, type Metadata } from './keys.ts'
 
 /** The kinds whose pods are held. Pods of Jobs, of other controllers and of nobody pass. */
 export const supportedOwners: readonly {
@@ -77,6 +77,31 @@ export const groupOf = (apiVersion: string): string => {
 export const carriesGate = (pod: {
   readonly spec: { readonly schedulingGates?: readonly { readonly name: string }[] }
 }): boolean => pod.spec.schedulingGates?.some((gate) => gate.name === gateName) ?? false
+
+/** What holds a pod, as far as it is read here. */
+interface Holdable {
+  readonly metadata: Metadata
+  readonly spec: {
+    readonly nodeName?: string
+    readonly schedulerName?: string
+    readonly schedulingGates?: readonly { readonly name: string }[]
+  }
+}
+
+/** Whether the pod was given to the scheduler that asks us. Which one it is given to can't be changed after its creation. */
+export const isForPermit = ({ spec }: Pick<Holdable, 'spec'>): boolean =>
+  spec.schedulerName === permitScheduler
+
+/** Whether the pod was given to the scheduler that asks us, and has no node yet. */
+export const waitsForPermit = (pod: Pick<Holdable, 'spec'>): boolean =>
+  isForPermit(pod) && (pod.spec.nodeName ?? '') === ''
+
+/**
+ * Whether the pod is held: by our gate, or by the scheduler that asks us. Of the latter our label tells, which is there to find
+ * such pods by; it takes no part in letting them go.
+ */
+export const isHeld = (pod: Holdable): boolean =>
+  carriesGate(pod) || (waitsForPermit(pod) && pod.metadata.labels?.[keys.gated] === 'true')
 
 /** Whether the pod is the kubelet's copy of a static pod, which runs whatever the API server says. */
 export const isMirror = (pod: { readonly metadata: Metadata }): boolean =>

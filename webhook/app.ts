@@ -12,7 +12,7 @@ import type { Logger } from 'pino'
 import type { Owner } from '../identity/identity.ts'
 import type { RevisionKey } from '../identity/revision.ts'
 import { admitNamespace } from './namespace.ts'
-import { admitPod } from './pod.ts'
+import { admitPod, type Holding } from './pod.ts'
 import { formatAnswer, parseReview, type Answer, type Question } from './review.ts'
 
 /** What admission reads of the cluster. */
@@ -27,6 +27,8 @@ export interface Cluster {
 export interface WebhookSettings {
   /** The namespace that Gatekept runs in. */
   readonly namespace: string
+  /** How pods are held; by our scheduling gate if not given. */
+  readonly holding?: Holding
   /** Serves TLS. Not given: plain HTTP, for tests. */
   readonly https?: ServerOptions
 }
@@ -65,6 +67,7 @@ export const buildWebhook = (dependencies: {
       question,
       ownNamespace: settings.namespace,
       released: cluster.released(question.namespace),
+      holding: settings.holding ?? 'gate',
     }
     const answer = admitPod({ ...seen, owner: 'unread' })
     if (answer !== 'owner-needed') return answer

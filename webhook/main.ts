@@ -7,8 +7,10 @@ import closeWithGrace from 'close-with-grace'
 import { pino } from 'pino'
 import { createClient } from '../kube/client.ts'
 import { inCluster, type Connection } from '../kube/connection.ts'
+import { readVersion } from '../kube/server-version.ts'
 import { anyAddress } from '../kube/serving.ts'
 import { buildProbes } from '../telemetry/probes.ts'
+import { readHolding, requireGates } from './holding.ts'
 import { startWebhook } from './serve.ts'
 
 const endMs = 20_000
@@ -21,20 +23,23 @@ export const main = async (
 ): Promise<void> => {
   if (args.length > 0) throw new Error('Usage: gatekept webhook')
   const namespace = environment['POD_NAMESPACE'] ?? 'keptn-system'
+  const holding = readHolding(environment)
   const log = pino({ level: environment['LOG_LEVEL'] ?? 'info', base: { role: 'webhook' } })
   const client = createClient(connect(), { userAgent: 'gatekept-webhook' })
+  requireGates(holding, await readVersion(client, new AbortController().signal))
   const webhook = await startWebhook({
     client,
     log,
     settings: {
       namespace,
+      holding,
       certificateFolder: environment['CERTIFICATE_FOLDER'] ?? '/var/run/gatekept/certificates',
       port: Number(environment['WEBHOOK_PORT'] ?? 9443),
     },
   })
   const probes = buildProbes(webhook.isReady)
   probes.listen({ host: anyAddress(), port: Number(environment['PROBE_PORT'] ?? 8081) })
-  log.info({ namespace }, 'Webhook started')
+  log.info({ namespace, holding }, 'Webhook started')
 
   closeWithGrace({ delay: endMs, logger: false }, async ({ err }) => {
     if (err) log.fatal({ err }, 'Webhook failed')

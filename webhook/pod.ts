@@ -7,11 +7,15 @@
  * @module
  */
 import { identify, missingAnnotations, type Owner } from '../identity/identity.ts'
-import { gateName, keys } from '../identity/keys.ts'
+import { gateName, keys, permitScheduler } from '../identity/keys.ts'
 import { revisionOf, type RevisionKey } from '../identity/revision.ts'
-import { carriesGate, heldOwnerOf, systemNamespaces } from '../identity/scope.ts'
+import { carriesGate, heldOwnerOf, isForPermit, systemNamespaces } from '../identity/scope.ts'
 import { addMembers, type Operation } from './patch.ts'
 import { untouched, type AdmittedObject, type Answer, type Question } from './review.ts'
+
+/** How pods are held: by our scheduling gate, or by a scheduler that asks us (docs/permit.md). */
+export const holdings = ['gate', 'permit'] as const
+export type Holding = (typeof holdings)[number]
 
 /** What is known when a pod is asked about. */
 export interface Seen {
@@ -21,6 +25,7 @@ export interface Seen {
   /** `undefined`: there is no list, or the namespace isn't known yet. */
   readonly released: ReadonlySet<RevisionKey> | undefined
   readonly owner: Owner | 'unread' | 'unreadable'
+  readonly holding: Holding
 }
 
 /** The answer about a pod. `owner-needed`: read its owner and ask again. */
@@ -32,8 +37,10 @@ export const admitPod = (seen: Seen): Answer | 'owner-needed' => {
   const identity = identify(pod.metadata, owner)
   if (identity === 'not-managed') return untouched
   if (identity === 'owner-needed' && seen.owner === 'unread') return 'owner-needed'
-  if (isPlaced(pod)) return { allowed: false, message: placedMessage(pod) }
-  return hold(pod, identity === 'owner-needed' ? {} : missingAnnotations(pod.metadata, identity))
+  const message = whyNotHeld(pod, seen.holding)
+  if (message !== undefined) return { allowed: false, message }
+  const missing = identity === 'owner-needed' ? {} : missingAnnotations(pod.metadata, identity)
+  return hold(pod, missing, seen.holding)
 }
 
 // Mirror pods belong to a Node and so are none of these. An exception for the annotation that marks them, or for a deletion
@@ -51,7 +58,11 @@ const isReleased = ({ question, released }: Seen): boolean => {
   return revision !== undefined && released?.has(revision.key) === true
 }
 
-const hold = (pod: AdmittedObject, annotations: Readonly<Record<string, string>>): Answer => {
+const hold = (
+  pod: AdmittedObject,
+  annotations: Readonly<Record<string, string>>,
+  holding: Holding,
+): Answer => {
   const { labels } = pod.metadata
   const mark = labels?.[keys.gated] === 'true' ? {} : { [keys.gated]: 'true' }
   return {
@@ -59,7 +70,7 @@ const hold = (pod: AdmittedObject, annotations: Readonly<Record<string, string>>
     patch: [
       ...addMembers(['metadata', 'annotations'], pod.metadata.annotations, annotations),
       ...addMembers(['metadata', 'labels'], labels, mark),
-      ...addGate(pod),
+      ...(holding === 'gate' ? addGate(pod) : setScheduler(pod)),
     ],
   }
 }
@@ -73,9 +84,37 @@ const addGate = (pod: AdmittedObject): readonly Operation[] => {
     : [{ op: 'add', path: '/spec/schedulingGates/-', value: gate }]
 }
 
+const setScheduler = ({ spec }: AdmittedObject): readonly Operation[] =>
+  isForPermit({ spec: { schedulerName: textOf(spec.schedulerName) } })
+    ? []
+    : [{ op: 'add', path: '/spec/schedulerName', value: permitScheduler }]
+
+// The API server fills the field in before it asks.
+const ordinarySchedulers: readonly string[] = ['', 'default-scheduler', permitScheduler]
+
+const hasOtherScheduler = ({ spec }: AdmittedObject): boolean =>
+  !ordinarySchedulers.includes(textOf(spec.schedulerName))
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+/** Why a pod that is to be held can't be; `undefined`: it can. */
+const whyNotHeld = (pod: AdmittedObject, holding: Holding): string | undefined => {
+  if (isPlaced(pod)) return placedMessage(pod)
+  return holding === 'permit' && hasOtherScheduler(pod) ? scheduledMessage(pod) : undefined
+}
+
 const isPlaced = (pod: AdmittedObject): boolean => {
   const { nodeName } = pod.spec
   return nodeName !== undefined && nodeName !== null && nodeName !== ''
+}
+
+const scheduledMessage = (pod: AdmittedObject): string => {
+  const owner = heldOwnerOf(pod)
+  return (
+    `the pods of ${owner?.kind ?? 'this owner'} "${owner?.name ?? ''}" are held by the scheduler "${permitScheduler}" ` +
+    `until their checks have passed, and a pod of the scheduler "${textOf(pod.spec.schedulerName)}" cannot be held here: ` +
+    'leave spec.schedulerName out of its template'
+  )
 }
 
 const placedMessage = (pod: AdmittedObject): string => {

@@ -29,6 +29,7 @@ export interface AdmittedObject {
   }
   readonly spec: {
     readonly nodeName?: unknown
+    readonly schedulerName?: unknown
     readonly schedulingGates?: readonly { readonly name: string }[]
   }
 }

@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import type { Client } from '../kube/client.ts'
 import { startServing, tls } from '../kube/serving.ts'
 import { buildWebhook } from './app.ts'
+import type { Holding } from './pod.ts'
 import { watchCluster } from './cluster.ts'
 import { watchTrust } from './trust.ts'
 
@@ -17,6 +18,7 @@ const ownerTimeoutMs = 800
 export interface WebhookServing {
   /** The namespace that Gatekept runs in. */
   readonly namespace: string
+  readonly holding: Holding
   /** Holds `tls.crt` and `tls.key`, or will. */
   readonly certificateFolder: string
   /** Not given: every address. */
@@ -48,14 +50,14 @@ export const startWebhook = async (options: {
   readonly settings: WebhookServing
 }): Promise<Webhook> => {
   const { client, log, settings } = options
-  const { namespace, certificateFolder, ...where } = settings
+  const { namespace, holding, certificateFolder, ...where } = settings
   const stopping = new AbortController()
   const { signal } = stopping
   const { cluster, isSynced } = watchCluster({ client, log, signal, ownerTimeoutMs })
   let reconsider = (): void => undefined
   const trust = watchTrust({ client, log, signal, onChange: () => reconsider() })
   const serving = await startServing({
-    app: buildWebhook({ cluster, log, settings: { namespace, https: tls } }),
+    app: buildWebhook({ cluster, log, settings: { namespace, holding, https: tls } }),
     certificate: { folder: certificateFolder, isBelieved: trust.believes },
     ...where,
     log,

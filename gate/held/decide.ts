@@ -12,7 +12,7 @@
  * @module
  */
 import { Pod, type PodCondition } from '../../api/kubernetes.ts'
-import { carriesGate } from '../../identity/scope.ts'
+import { isHeld } from '../../identity/scope.ts'
 import { settled, type Action, type Decision, type Transition } from '../../kube/decision.ts'
 import { heldLabel, releasedCondition, type HeldPod } from '../held-pods.ts'
 import {
@@ -62,7 +62,7 @@ export const saidBy = (pod: HeldPod): PodCondition | undefined =>
 export const changeOf = (seen: Omit<Seen, 'turnAt'>): Change | undefined => {
   const { pod } = seen
   if (pod.metadata.deletionTimestamp !== undefined) return undefined
-  return carriesGate(pod) ? changeOfHeld(seen) : changeOfLetGo(seen)
+  return isHeld(pod) ? changeOfHeld(seen) : changeOfLetGo(seen)
 }
 
 const changeOfHeld = (seen: Omit<Seen, 'turnAt'>): Change | undefined => {
@@ -122,7 +122,7 @@ export const decide = (seen: Seen): Decision<never> => {
 /** When to look again at a pod that hangs on something of which no store tells: each time after twice its age. */
 const againAt = (seen: Seen): Date | undefined => {
   const { pod, now, namespace } = seen
-  if (pod.metadata.deletionTimestamp !== undefined || !carriesGate(pod)) return undefined
+  if (pod.metadata.deletionTimestamp !== undefined || !isHeld(pod)) return undefined
   const isUntold = namespace === undefined || needsOwner(seen) || judge(seen).opens
   if (!isUntold) return undefined
   const ageMs = now.getTime() - createdAt(pod).getTime()
@@ -136,7 +136,7 @@ const againAt = (seen: Seen): Date | undefined => {
  */
 const write = (pod: HeldPod, condition: PodCondition): Action => {
   const { name, namespace, uid, resourceVersion } = pod.metadata
-  const isHeld = condition.status === 'False'
+  const saysHeld = condition.status === 'False'
   return {
     kind: 'patch',
     type: Pod,
@@ -147,8 +147,8 @@ const write = (pod: HeldPod, condition: PodCondition): Action => {
     patch: {
       metadata: {
         uid,
-        ...(isHeld ? { resourceVersion } : {}),
-        labels: { [heldLabel]: isHeld ? 'true' : null },
+        ...(saysHeld ? { resourceVersion } : {}),
+        labels: { [heldLabel]: saysHeld ? 'true' : null },
       },
       status: { conditions: [condition] },
     },

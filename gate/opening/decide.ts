@@ -13,7 +13,7 @@ import type { Namespace } from '../../api/kubernetes.ts'
 import { keys, read } from '../../identity/keys.ts'
 import { parseReleased } from '../../identity/released.ts'
 import { revisionOf } from '../../identity/revision.ts'
-import { carriesGate, systemNamespaces, wantsManaging } from '../../identity/scope.ts'
+import { carriesGate, isForPermit, systemNamespaces, wantsManaging } from '../../identity/scope.ts'
 import { settled, type Action, type Decision } from '../../kube/decision.ts'
 import type { HeldPod } from '../held-pods.ts'
 import { labelGated, lacksLabel, openGate } from '../scheduling-gate.ts'
@@ -78,9 +78,14 @@ const opens = (seen: Seen, reason: OpeningReason, message: string): Finding => (
   since: createdAt(seen.pod),
 })
 
-/** Whoever took our gate away, there is nothing left to open. The label stays: an owner may select its pods by it. */
+/**
+ * Whoever took our gate away, there is nothing left to open. The label stays: an owner may select its pods by it. A pod of the
+ * scheduler that asks us never had a gate; what holds it can't be taken away.
+ */
 export const gateIsGone: Check = ({ pod }) =>
-  carriesGate(pod) ? undefined : holds('GateGone', 'The pod does not carry the gate any more')
+  carriesGate(pod) || isForPermit(pod)
+    ? undefined
+    : holds('GateGone', 'The pod does not carry the gate any more')
 
 /** A pod on its way out needs no way in. */
 export const isDeleting: Check = ({ pod }) =>

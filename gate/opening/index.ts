@@ -52,7 +52,7 @@ export const openingController = (
  * The held pods that this namespace, as it is, lets go. Its others are left asleep: the released list is written often,
  * and waking thousands of waiting pods each time would change nothing for them.
  */
-const podsLetGoBy = (pods: Store<HeldPod>, namespace: Namespace): readonly HeldPod[] => {
+export const podsLetGoBy = (pods: Store<HeldPod>, namespace: Namespace): readonly HeldPod[] => {
   const { name, annotations } = namespace.metadata
   return wantsManaging(namespace) && !systemNamespaces.includes(name)
     ? podsOf(pods, name, parseReleased(annotations?.[keys.released]) ?? [])

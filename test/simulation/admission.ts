@@ -72,7 +72,8 @@ export const createAdmission = (server: ApiServer, random: Random): Admission =>
       question: questionOf('CREATE', 'Pod', pod),
       ownNamespace: home,
       released: listSeen(),
-    }
+      holding: 'gate',
+    } as const
     const answer = admitPod({ ...seen, owner: 'unread' })
     if (answer !== 'owner-needed') return answer
     const second = admitPod({ ...seen, owner: await ownerSeen(pod as KubeObject) })

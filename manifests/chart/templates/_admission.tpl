@@ -9,7 +9,9 @@
 
 {{/* Who adds the gate: `policy` or `webhook`. */}}
 {{- define "gatekept.admissionMode" -}}
-{{- if ne .Values.admission "auto" -}}
+{{- if eq .Values.webhook.holding "permit" -}}
+webhook
+{{- else if ne .Values.admission "auto" -}}
 {{ .Values.admission }}
 {{- else if include "gatekept.hasPolicies" (dict "root" . "kind" "MutatingAdmissionPolicy") -}}
 policy
@@ -20,7 +22,8 @@ webhook
 
 {{/* "true" where the guard's policies are installed. */}}
 {{- define "gatekept.isGuarded" -}}
-{{- if eq .Values.guard.enabled "always" -}}
+{{- if eq .Values.webhook.holding "permit" -}}
+{{- else if eq .Values.guard.enabled "always" -}}
 true
 {{- else if eq .Values.guard.enabled "auto" -}}
 {{- include "gatekept.hasPolicies" (dict "root" . "kind" "ValidatingAdmissionPolicy") -}}

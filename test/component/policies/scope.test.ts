@@ -52,7 +52,13 @@ const decided = (pod: SomePod): 'refused' | 'held' | 'as it is' => {
     },
   })
   const released = parseReleased(releasedList)
-  const answer = admitPod({ question, ownNamespace: home, released, owner: 'unreadable' })
+  const answer = admitPod({
+    question,
+    ownNamespace: home,
+    released,
+    owner: 'unreadable',
+    holding: 'gate',
+  })
   if (answer === 'owner-needed') throw new Error('Asks for an owner that it knows nobody can read')
   if (!answer.allowed) return 'refused'
   const gates = pod.spec.schedulingGates ?? []

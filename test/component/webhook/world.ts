@@ -14,6 +14,7 @@ import { decode } from '../../../certs/secret.ts'
 import { renderChart } from '../../../deploy/chart.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
 import { startWebhook } from '../../../webhook/serve.ts'
+import type { Holding } from '../../../webhook/pod.ts'
 import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
 import { eventually } from '../../eventually.ts'
@@ -36,7 +37,7 @@ export interface World {
 }
 
 /** Starts a control plane and the webhook before it. */
-export const startWorld = async (name: string): Promise<World> => {
+export const startWorld = async (name: string, holding: Holding = 'gate'): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
   const { ca, cert, key } = cluster.credentials
   const connection = { server: new URL(cluster.server), ca, cert, key }
@@ -47,7 +48,7 @@ export const startWorld = async (name: string): Promise<World> => {
   const webhook = await startWebhook({
     client: reader,
     log,
-    settings: { namespace, certificateFolder: folder, host: cluster.hostAddress, port: 0 },
+    settings: { namespace, holding, certificateFolder: folder, host: cluster.hostAddress, port: 0 },
   })
   await install(cluster, webhook.port)
 

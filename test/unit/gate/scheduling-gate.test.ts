@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { labelGated, lacksLabel, openGate } from '../../../gate/scheduling-gate.ts'
+import { permitScheduler } from '../../../identity/keys.ts'
 import { pod } from './objects.ts'
 
 describe('the patch that opens the gate', () => {
@@ -27,6 +28,28 @@ describe('the patch that opens the gate', () => {
       },
     })
     expect(openGate(shared)).toEqual(openGate(pod()))
+  })
+})
+
+describe('a pod that its scheduler holds', () => {
+  const waiting = pod({ spec: { schedulerName: permitScheduler, schedulingGates: [] } })
+
+  test('is let go without a word about gates, which its API server may not know', () => {
+    expect(openGate(waiting).patch).toEqual({
+      metadata: {
+        uid: 'web-1-uid',
+        labels: { 'keptn.sh/gated': null },
+        annotations: { 'keptn.sh/scheduling-gate-removed': 'true' },
+      },
+    })
+  })
+
+  test('lacks the label as one with a gate does, until it has a node', () => {
+    const { spec } = waiting
+    expect(lacksLabel(pod({ metadata: { labels: {} }, spec }))).toBe(true)
+    expect(lacksLabel(waiting)).toBe(false)
+    const bound = { ...spec, nodeName: 'node-1' }
+    expect(lacksLabel(pod({ metadata: { labels: {} }, spec: bound }))).toBe(false)
   })
 })
 

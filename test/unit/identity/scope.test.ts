@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
 import type { OwnerReference } from '../../../api/object.ts'
-import { keys } from '../../../identity/keys.ts'
+import { gateName, keys } from '../../../identity/keys.ts'
 import { revisionOf } from '../../../identity/revision.ts'
 import {
   carriesGate,
   heldOwnerOf,
+  isHeld,
   isManaged,
   isMirror,
   asIneligible,
@@ -101,6 +102,29 @@ test('our gate is found among others', () => {
   expect(carriesGate(gates('other/gate', 'keptn-prechecks-gate'))).toBe(true)
   expect(carriesGate(gates('other/gate'))).toBe(false)
   expect(carriesGate({ spec: {} })).toBe(false)
+})
+
+describe('a pod of the scheduler that asks us', () => {
+  const labels = { 'keptn.sh/gated': 'true' }
+  const spec = { schedulerName: 'keptn-scheduler' }
+  const held = { metadata: { labels }, spec }
+
+  test.each([
+    ['is held while it has our label and no node', held, true],
+    ['is not once it has a node', { ...held, spec: { ...spec, nodeName: 'node-1' } }, false],
+    ['is not once the label is gone', { ...held, metadata: {} }, false],
+    [
+      'is of that scheduler alone',
+      { ...held, spec: { schedulerName: 'default-scheduler' } },
+      false,
+    ],
+  ])('%s', (_, pod, expected) => {
+    expect(isHeld(pod)).toBe(expected)
+  })
+
+  test('is held by our gate as any other', () => {
+    expect(isHeld({ metadata: {}, spec: { schedulingGates: [{ name: gateName }] } })).toBe(true)
+  })
 })
 
 test("a mirror pod is known by the kubelet's annotation", () => {
