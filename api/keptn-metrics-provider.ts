@@ -176,7 +176,7 @@ export const KeptnMetricsProvider = defineResource({
         Type.Array(Type.String({ maxLength: 63 }), {
           maxItems: 1000,
           description:
-            'Namespaces whose AnalysisValueTemplates may name this provider, and so ask with its Secret, besides those of its own namespace. `*` is all.',
+            'Namespaces whose AnalysisValueTemplates may name this provider, and so ask with its Secret, besides those of its own namespace and of that of Gatekept. `*` is all.',
           'x-kubernetes-list-type': 'set',
         }),
       ),

@@ -156,6 +156,7 @@ export const startMetrics = (process: Process): Started => {
       client,
       stores,
       settings: {
+        namespace: settings.namespace,
         allowedRanges: settings.allowedSourceRanges,
         allowedSources: settings.allowedSources,
         apiServer: apiServerAddress === undefined ? [] : [{ address: apiServerAddress }],

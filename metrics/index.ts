@@ -58,6 +58,8 @@ export interface MetricsStores {
 
 /** What an installation may set. */
 export interface MetricsSettings {
+  /** Our own namespace, whose templates may name any provider. */
+  readonly namespace?: string
   /** Ranges (CIDR) that sources may have although they are refused by default: loopback in tests. */
   readonly allowedRanges?: readonly string[]
   /** The only names and ranges that sources may have; empty: any that is not refused. */
@@ -106,7 +108,12 @@ export const metricsControllers = (options: {
       measure,
     }),
     // With places of their own: the many queries of an analysis delay no metric.
-    analysisController({ ...stores, measurements: createMeasurements({ now, signal }), measure }),
+    analysisController({
+      ...stores,
+      ...(settings.namespace === undefined ? {} : { ourNamespace: settings.namespace }),
+      measurements: createMeasurements({ now, signal }),
+      measure,
+    }),
   ]
 }
 

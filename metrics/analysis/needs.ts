@@ -26,6 +26,8 @@ import { fill } from './template.ts'
 /** Everything that a decision about an Analysis needs. */
 export interface Seen {
   readonly now: Date
+  /** Our own namespace: whoever writes there is an administrator. Missing: nobody is taken for one. */
+  readonly ourNamespace?: string
   readonly analysis: Analysis
   readonly definition: AnalysisDefinition | undefined
   /** Those that the definition names, as far as they exist. */
@@ -335,18 +337,21 @@ const askableOf = (asked: Asked): Askable | Blocked => {
   if (filled.kind === 'unreadable') return templateUnreadable(name, filled.place)
   const provider = providers(template.spec.provider)
   if (provider === undefined) return providerMissing(template, definition.metadata.namespace)
-  if (!isGranted(template, provider)) return providerNotGranted(template, provider)
+  if (!isGranted(template, provider, seen.ourNamespace))
+    return providerNotGranted(template, provider)
   if (findSource(provider.spec.type ?? '') === undefined) return providerUnsupported(provider)
   return { kind: 'askable', provider, question: questionOf(filled.query, provider, span) }
 }
 
 /**
  * Whether a template may have its query asked with the Secret of a provider. One that it names in another namespace has to
- * grant it; where it names no namespace, the provider is of those who have chosen the template.
+ * grant it; where it names no namespace, the provider is of those who have chosen the template. Templates of our own namespace
+ * need no grant: whoever writes them may read every Secret anyway.
  */
 const isGranted = (
   template: AnalysisValueTemplate,
   { metadata, spec }: KeptnMetricsProvider,
+  ourNamespace: string | undefined,
 ): boolean => {
   const { namespace: named = '' } = template.spec.provider
   const { namespace: asking = '' } = template.metadata
@@ -354,6 +359,7 @@ const isGranted = (
   return (
     named === '' ||
     asking === metadata.namespace ||
+    asking === ourNamespace ||
     granted.includes('*') ||
     granted.includes(asking)
   )

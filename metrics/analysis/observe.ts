@@ -19,6 +19,8 @@ export interface Cluster {
   readonly definitions: Store<AnalysisDefinition>
   readonly templates: Store<AnalysisValueTemplate>
   readonly providers: Store<KeptnMetricsProvider>
+  /** Our own namespace, whose templates may name any provider. */
+  readonly ourNamespace?: string
   /** For analyses alone, so that many objectives take no place from metrics. */
   readonly measurements: Measurements
   readonly measure: Measure
@@ -45,7 +47,14 @@ export const observe = (cluster: Cluster): ((key: string, now: Date) => Seen | u
       keep(key, new Set())
       return undefined
     }
-    const seen = { now, analysis, ...namedBy(cluster, analysis), answers: {} }
+    const { ourNamespace } = cluster
+    const seen = {
+      now,
+      ...(ourNamespace === undefined ? {} : { ourNamespace }),
+      analysis,
+      ...namedBy(cluster, analysis),
+      answers: {},
+    }
     const due = neededNow(seen).flatMap((need) =>
       need.state.kind === 'due'
         ? [{ need, ask: need.state.ask, attempts: need.state.attempts }]

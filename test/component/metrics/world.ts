@@ -69,7 +69,7 @@ export interface Metrics {
 /** Starts the part metrics, with loopback allowed if not said otherwise. */
 export const startMetrics = (
   client: Client,
-  settings: MetricsSettings = { allowedRanges: ['127.0.0.0/8'] },
+  settings: MetricsSettings = { namespace: 'keptn-system', allowedRanges: ['127.0.0.0/8'] },
 ): Metrics => {
   const ending = new AbortController()
   const { signal } = ending
