@@ -169,7 +169,10 @@ export const KeptnMetricsProvider = defineResource({
       targetServer: Type.String({ description: 'Its URL, with scheme and port.' }),
       secretKeyRef: Type.Optional(secretKeyRef),
       insecureSkipTlsVerify: withDefault(
-        Type.Boolean({ description: 'Whether to take any certificate that the server shows.' }),
+        Type.Boolean({
+          description:
+            'Whether to take any certificate that the server shows. An administrator has to allow it (`ALLOW_INSECURE_TLS` of metrics-operator).',
+        }),
         false,
       ),
       grantedNamespaces: Type.Optional(

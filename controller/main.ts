@@ -159,6 +159,7 @@ export const startMetrics = (process: Process): Started => {
         namespace: settings.namespace,
         allowedRanges: settings.allowedSourceRanges,
         allowedSources: settings.allowedSources,
+        allowsInsecureTls: settings.allowsInsecureTls,
         apiServer: apiServerAddress === undefined ? [] : [{ address: apiServerAddress }],
       },
       log: process.log,

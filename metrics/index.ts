@@ -66,6 +66,8 @@ export interface MetricsSettings {
   readonly allowedSources?: readonly string[]
   /** Where this process reaches the API server: its Service's address. */
   readonly apiServer?: readonly Endpoint[]
+  /** Whether providers may take any certificate. */
+  readonly allowsInsecureTls?: boolean
   /** How long a query may take. */
   readonly queryTimeoutMs?: number
 }
@@ -88,11 +90,12 @@ export const metricsControllers = (options: {
       apiServer: () => [...(settings.apiServer ?? []), ...endpointsIn(stores.apiServer)],
     }),
   })
-  const timeoutMs = settings.queryTimeoutMs
+  const { queryTimeoutMs: timeoutMs, allowsInsecureTls = false } = settings
   const measure = askedOnce(
     createMeasure({
       client,
       fetch,
+      allowsInsecureTls,
       now,
       ...(log === undefined ? {} : { log }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
@@ -104,6 +107,7 @@ export const metricsControllers = (options: {
       metrics: stores.metrics,
       providers: stores.providers,
       evaluations: stores.evaluations,
+      allowsInsecureTls,
       measurements: createMeasurements({ now, signal }),
       measure,
     }),
@@ -111,6 +115,7 @@ export const metricsControllers = (options: {
     analysisController({
       ...stores,
       ...(settings.namespace === undefined ? {} : { ourNamespace: settings.namespace }),
+      allowsInsecureTls,
       measurements: createMeasurements({ now, signal }),
       measure,
     }),

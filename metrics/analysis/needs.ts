@@ -20,6 +20,7 @@ import type {
 import { explain, type Outcome } from '../outcome.ts'
 import { findSource, sourceTypes } from '../sources/index.ts'
 import type { Question } from '../source.ts'
+import { tlsRefusal } from '../tls.ts'
 import { parseDecimal } from './quantity.ts'
 import { fill } from './template.ts'
 
@@ -28,6 +29,8 @@ export interface Seen {
   readonly now: Date
   /** Our own namespace: whoever writes there is an administrator. Missing: nobody is taken for one. */
   readonly ourNamespace?: string
+  /** Whether providers may take any certificate. Missing: they may not. */
+  readonly allowsInsecureTls?: boolean
   readonly analysis: Analysis
   readonly definition: AnalysisDefinition | undefined
   /** Those that the definition names, as far as they exist. */
@@ -52,6 +55,7 @@ export interface Blocked {
     | 'ArgumentMissing'
     | 'DefinitionInvalid'
     | 'DefinitionNotFound'
+    | 'InsecureTlsNotAllowed'
     | 'ProviderNotFound'
     | 'ProviderNotGranted'
     | 'ProviderUnsupported'
@@ -340,6 +344,8 @@ const askableOf = (asked: Asked): Askable | Blocked => {
   if (!isGranted(template, provider, seen.ourNamespace))
     return providerNotGranted(template, provider)
   if (findSource(provider.spec.type ?? '') === undefined) return providerUnsupported(provider)
+  const refusal = tlsRefusal(provider, seen.allowsInsecureTls)
+  if (refusal !== undefined) return blocked('InsecureTlsNotAllowed', refusal)
   return { kind: 'askable', provider, question: questionOf(filled.query, provider, span) }
 }
 

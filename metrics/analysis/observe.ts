@@ -21,6 +21,7 @@ export interface Cluster {
   readonly providers: Store<KeptnMetricsProvider>
   /** Our own namespace, whose templates may name any provider. */
   readonly ourNamespace?: string
+  readonly allowsInsecureTls?: boolean
   /** For analyses alone, so that many objectives take no place from metrics. */
   readonly measurements: Measurements
   readonly measure: Measure
@@ -47,9 +48,10 @@ export const observe = (cluster: Cluster): ((key: string, now: Date) => Seen | u
       keep(key, new Set())
       return undefined
     }
-    const { ourNamespace } = cluster
+    const { ourNamespace, allowsInsecureTls = false } = cluster
     const seen = {
       now,
+      allowsInsecureTls,
       ...(ourNamespace === undefined ? {} : { ourNamespace }),
       analysis,
       ...namedBy(cluster, analysis),

@@ -16,6 +16,7 @@ import { secretUnreadable } from '../outcome.ts'
 import type { MetricRequest, Question as Asked } from '../source.ts'
 import { shareOf } from '../share.ts'
 import { findSource, sourceTypes } from '../sources/index.ts'
+import { tlsRefusal } from '../tls.ts'
 
 /** A query that can be sent. */
 export interface Question {
@@ -30,7 +31,8 @@ export interface Question {
 /** Nothing can be asked until a person changes something. */
 export interface Unanswerable {
   readonly kind: 'unanswerable'
-  readonly reason: 'ProviderNotFound' | 'ProviderUnsupported' | 'RangeInvalid'
+  readonly reason:
+    'InsecureTlsNotAllowed' | 'ProviderNotFound' | 'ProviderUnsupported' | 'RangeInvalid'
   readonly message: string
 }
 
@@ -38,9 +40,14 @@ export interface Unanswerable {
 export const questionOf = (
   metric: KeptnMetric,
   provider: KeptnMetricsProvider | undefined,
+  allowsInsecureTls?: boolean,
 ): Question | Unanswerable => {
   if (provider === undefined) return providerMissing(metric)
   if (findSource(provider.spec.type ?? '') === undefined) return providerUnsupported(provider)
+  const refusal = tlsRefusal(provider, allowsInsecureTls)
+  if (refusal !== undefined) {
+    return { kind: 'unanswerable', reason: 'InsecureTlsNotAllowed', message: refusal }
+  }
   const span = spanOf(metric)
   if (typeof span === 'string')
     return { kind: 'unanswerable', reason: 'RangeInvalid', message: span }

@@ -23,6 +23,7 @@ test('what is not set has its default, and what is empty counts as not set', () 
     exposedMetricsPort: 9999,
     allowedSourceRanges: [],
     allowedSources: [],
+    allowsInsecureTls: false,
   }
   expect(readSettings(lifecycle, environment)).toEqual(wanted)
   const empty = {
@@ -34,6 +35,7 @@ test('what is not set has its default, and what is empty counts as not set', () 
     KEPTN_METRICS_PORT: '',
     ALLOWED_SOURCE_RANGES: '',
     ALLOWED_SOURCES: '',
+    ALLOW_INSECURE_TLS: '',
   }
   expect(readSettings(lifecycle, { ...environment, ...empty })).toEqual(wanted)
 })
@@ -49,6 +51,7 @@ test('what is set counts', () => {
     KEPTN_METRICS_PORT: '9998',
     ALLOWED_SOURCE_RANGES: ' 10.0.0.0/8, ,192.168.0.0/16 ',
     ALLOWED_SOURCES: 'prometheus.monitoring.svc, *.example.com,fd00::/8',
+    ALLOW_INSECURE_TLS: 'true',
   })
   expect(settings).toEqual({
     parts: new Set(['metrics']),
@@ -64,6 +67,7 @@ test('what is set counts', () => {
     exposedMetricsPort: 9998,
     allowedSourceRanges: ['10.0.0.0/8', '192.168.0.0/16'],
     allowedSources: ['prometheus.monitoring.svc', '*.example.com', 'fd00::/8'],
+    allowsInsecureTls: true,
     customMetrics: { port: 6443, certificateFolder: '/var/run/gatekept/certificates' },
   })
 })
