@@ -169,14 +169,17 @@ export const KeptnMetricsProvider = defineResource({
       targetServer: Type.String({ description: 'Its URL, with scheme and port.' }),
       secretKeyRef: Type.Optional(secretKeyRef),
       insecureSkipTlsVerify: withDefault(
-        Type.Boolean({ description: 'Whether to take any certificate that the server shows.' }),
+        Type.Boolean({
+          description:
+            'Whether to take any certificate that the server shows. An administrator has to allow it (`ALLOW_INSECURE_TLS` of metrics-operator).',
+        }),
         false,
       ),
       grantedNamespaces: Type.Optional(
         Type.Array(Type.String({ maxLength: 63 }), {
           maxItems: 1000,
           description:
-            'Namespaces whose AnalysisValueTemplates may name this provider, and so ask with its Secret, besides those of its own namespace. `*` is all.',
+            'Namespaces whose AnalysisValueTemplates may name this provider, and so ask with its Secret, besides those of its own namespace and of that of Gatekept. `*` is all.',
           'x-kubernetes-list-type': 'set',
         }),
       ),

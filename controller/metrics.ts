@@ -48,6 +48,8 @@ const measure = async (
     client,
     stores,
     settings: {
+      namespace: settings.namespace,
+      allowsInsecureTls: settings.allowsInsecureTls,
       allowedRanges: settings.allowedSourceRanges,
       allowedSources: settings.allowedSources,
       apiServer: apiServerAddress === undefined ? [] : [{ address: apiServerAddress }],

@@ -39,6 +39,8 @@ export interface ControllerSettings {
   readonly allowedSourceRanges: readonly string[]
   /** The only names and ranges that metric sources may have; empty: any that is not refused. */
   readonly allowedSources: readonly string[]
+  /** Whether metric sources may show any certificate where their providers say so. */
+  readonly allowsInsecureTls: boolean
   /** Where the custom metrics API is served, and the folder of its certificate. Not given: it is not served. */
   readonly customMetrics?: { readonly port: number; readonly certificateFolder: string }
 }
@@ -173,6 +175,7 @@ export const readSettings = (
       isSourceEntry,
       'names, *.names and address ranges (CIDR)',
     ),
+    allowsInsecureTls: flag(read, 'ALLOW_INSECURE_TLS'),
     ...(chosen.has('metrics') ? customMetricsFor(read) : {}),
   }
 }

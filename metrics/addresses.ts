@@ -34,6 +34,16 @@ export const refusedRanges: readonly string[] = [
 ]
 
 /**
+ * Ranges whose addresses may stand for any other: which one, only the router knows that takes it out again. So they are
+ * refused as a whole unless an administrator allows them.
+ */
+export const disguisingRanges: readonly string[] = [
+  '64:ff9b:1::/48', // NAT64 of a network's own, with the IPv4 address at a place of its choice (RFC 8215, RFC 6052)
+  '2002::/16', // 6to4
+  '2001::/32', // Teredo
+]
+
+/**
  * Decides by address, never by name: a name may stand for another address at the next look.
  *
  * Ranges of pods and services are allowed: that is where sources live. What is in `allowed` is never refused, except
@@ -47,6 +57,7 @@ export const refusal = (rules: {
   readonly only?: readonly string[]
 }): Refuse => {
   const refused = blockListOf(rules.refused ?? refusedRanges)
+  const disguising = blockListOf(disguisingRanges)
   const allowed = blockListOf(rules.allowed ?? [])
   const isListed = listOf(rules.only ?? [])
   const isApiServer = (address: string, port: number): boolean => {
@@ -57,8 +68,9 @@ export const refusal = (rules: {
     if (isIP(address) === 0) return `"${address}" is not an address`
     if (isApiServer(address, port)) return 'it is an address of the Kubernetes API server'
     const seen = embeddedIPv4(address) ?? address
-    if (contains(refused, seen) && !contains(allowed, seen)) {
-      return 'loopback, link-local and metadata addresses are refused'
+    if (!contains(allowed, seen)) {
+      if (contains(refused, seen)) return 'loopback, link-local and metadata addresses are refused'
+      if (contains(disguising, seen)) return 'addresses that may stand for any other are refused'
     }
     if (isListed(seen, name)) return undefined
     return 'it is not among the sources that the administrator of the cluster allows'
@@ -115,14 +127,14 @@ const isSame = (own: Endpoint, address: string, port: number): boolean =>
   contains(blockListOf([own.address]), embeddedIPv4(address) ?? address)
 
 /**
- * The IPv4 address inside an IPv6 one that routers (NAT64, 64:ff9b::/96, RFC 6052) or the kernel (::ffff:0:0/96) take out of
- * it again, or that hosts of long ago did (::/96).
+ * The IPv4 address inside an IPv6 one that routers (NAT64, 64:ff9b::/96, RFC 6052; SIIT, ::ffff:0:0:0/96, RFC 2765) or the
+ * kernel (::ffff:0:0/96) take out of it again, or that hosts of long ago did (::/96).
  */
 const embeddedIPv4 = (address: string): string | undefined => {
   if (isIP(address) !== 6) return undefined
   const { hostname } = new URL(`http://[${address.split('%')[0] ?? ''}]`)
   const match =
-    /^\[(?:64:ff9b::|::ffff:(?=[\da-f]+:)|::(?=[\da-f]+:))(?:([\da-f]+):)?([\da-f]*)\]$/.exec(
+    /^\[(?:64:ff9b::|::ffff:0:(?=[\da-f]+:)|::ffff:(?=[\da-f]+:)|::(?=[\da-f]+:))(?:([\da-f]+):)?([\da-f]*)\]$/.exec(
       hostname,
     )
   if (match === null) return undefined

@@ -37,6 +37,8 @@ export interface AskOptions {
   readonly fetch: Fetch
   /** How long a query may take, from its Secret to the last byte of its last reply; where a kind of source needs longer, that. */
   readonly timeoutMs?: number
+  /** Whether providers may take any certificate. Else theirs are checked, whatever they say. */
+  readonly allowsInsecureTls?: boolean
   readonly now?: () => Date
   readonly wait?: Wait
   readonly log?: Pick<Logger, 'warn'>
@@ -68,15 +70,17 @@ export const createAsk = (options: AskOptions): Ask => {
   }
 }
 
+/** What belongs to one query. */
+interface Query {
+  readonly deadline: Deadline
+  readonly concealed: Set<string>
+}
+
 const accessTo = async (
   provider: KeptnMetricsProvider,
-  options: AskOptions & {
-    readonly found: SourceType
-    readonly deadline: Deadline
-    readonly concealed: Set<string>
-  },
+  options: AskOptions & Query & { readonly found: SourceType },
 ): Promise<Omit<SourceAccess, 'tokens'>> => {
-  const { client, fetch, found, deadline, concealed, wait = waitFor } = options
+  const { client, found, deadline, concealed, wait = waitFor } = options
   const { targetServer, secretKeyRef, http } = provider.spec
   const { url, login } = placeOf(targetServer)
   conceal(concealed, login?.password ?? '')
@@ -92,7 +96,7 @@ const accessTo = async (
     conceal: (value) => {
       conceal(concealed, value)
     },
-    fetch: fetchFor(fetch, provider, deadline, concealed),
+    fetch: fetchFor(provider, options),
     wait,
   }
 }
@@ -115,15 +119,14 @@ const conceal = (concealed: Set<string>, secret: string): void => {
 /** What is sent as credentials may come back in a reply. */
 const fetchFor =
   (
-    fetch: Fetch,
     { spec }: KeptnMetricsProvider,
-    { leftMs }: Deadline,
-    concealed: Set<string>,
+    { fetch, deadline, concealed, allowsInsecureTls = false }: AskOptions & Query,
   ): SourceAccess['fetch'] =>
   (call, signal) => {
     const { authorization = '' } = call.headers
     conceal(concealed, authorization.slice(authorization.indexOf(' ') + 1))
-    return fetch({ ...call, insecureSkipTlsVerify: spec.insecureSkipTlsVerify, leftMs }, signal)
+    const insecureSkipTlsVerify = spec.insecureSkipTlsVerify && allowsInsecureTls
+    return fetch({ ...call, insecureSkipTlsVerify, leftMs: deadline.leftMs }, signal)
   }
 
 interface Deadline {

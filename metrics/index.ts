@@ -58,12 +58,16 @@ export interface MetricsStores {
 
 /** What an installation may set. */
 export interface MetricsSettings {
+  /** Our own namespace, whose templates may name any provider. */
+  readonly namespace?: string
   /** Ranges (CIDR) that sources may have although they are refused by default: loopback in tests. */
   readonly allowedRanges?: readonly string[]
   /** The only names and ranges that sources may have; empty: any that is not refused. */
   readonly allowedSources?: readonly string[]
   /** Where this process reaches the API server: its Service's address. */
   readonly apiServer?: readonly Endpoint[]
+  /** Whether providers may take any certificate. */
+  readonly allowsInsecureTls?: boolean
   /** How long a query may take. */
   readonly queryTimeoutMs?: number
 }
@@ -86,11 +90,12 @@ export const metricsControllers = (options: {
       apiServer: () => [...(settings.apiServer ?? []), ...endpointsIn(stores.apiServer)],
     }),
   })
-  const timeoutMs = settings.queryTimeoutMs
+  const { queryTimeoutMs: timeoutMs, allowsInsecureTls = false } = settings
   const measure = askedOnce(
     createMeasure({
       client,
       fetch,
+      allowsInsecureTls,
       now,
       ...(log === undefined ? {} : { log }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
@@ -102,11 +107,18 @@ export const metricsControllers = (options: {
       metrics: stores.metrics,
       providers: stores.providers,
       evaluations: stores.evaluations,
+      allowsInsecureTls,
       measurements: createMeasurements({ now, signal }),
       measure,
     }),
     // With places of their own: the many queries of an analysis delay no metric.
-    analysisController({ ...stores, measurements: createMeasurements({ now, signal }), measure }),
+    analysisController({
+      ...stores,
+      ...(settings.namespace === undefined ? {} : { ourNamespace: settings.namespace }),
+      allowsInsecureTls,
+      measurements: createMeasurements({ now, signal }),
+      measure,
+    }),
   ]
 }
 

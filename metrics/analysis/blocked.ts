@@ -22,6 +22,7 @@ export interface Blocked {
     | 'ArgumentMissing'
     | 'DefinitionInvalid'
     | 'DefinitionNotFound'
+    | 'InsecureTlsNotAllowed'
     | 'ProviderNotFound'
     | 'ProviderNotGranted'
     | 'ProviderUnsupported'

@@ -20,6 +20,9 @@ export interface Cluster {
   readonly definitions: Store<AnalysisDefinition>
   readonly templates: Store<AnalysisValueTemplate>
   readonly providers: Store<KeptnMetricsProvider>
+  /** Our own namespace, whose templates may name any provider. */
+  readonly ourNamespace?: string
+  readonly allowsInsecureTls?: boolean
   /** For analyses alone, so that many objectives take no place from metrics. */
   readonly measurements: Measurements
   readonly measure: Measure
@@ -46,7 +49,15 @@ export const observe = (cluster: Cluster): ((key: string, now: Date) => Seen | u
       keep(key, new Set())
       return undefined
     }
-    const seen = { now, analysis, ...namedBy(cluster, analysis), answers: {} }
+    const { ourNamespace, allowsInsecureTls = false } = cluster
+    const seen = {
+      now,
+      allowsInsecureTls,
+      ...(ourNamespace === undefined ? {} : { ourNamespace }),
+      analysis,
+      ...namedBy(cluster, analysis),
+      answers: {},
+    }
     const due = neededNow(seen).flatMap((need) =>
       need.state.kind === 'due'
         ? [{ need, ask: need.state.ask, attempts: need.state.attempts }]

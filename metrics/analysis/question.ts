@@ -12,6 +12,7 @@ import type {
 } from '../../api/index.ts'
 import { typeProblem } from '../provider.ts'
 import type { Question } from '../source.ts'
+import { tlsRefusal } from '../tls.ts'
 import {
   argumentsMissing,
   blocked,
@@ -38,14 +39,19 @@ export interface Origin {
   readonly templates: Find<AnalysisValueTemplate>
   readonly providers: Find<KeptnMetricsProvider>
   readonly isBacktest: boolean
+  /** Our own namespace: whoever writes there is an administrator. Missing: nobody is taken for one. */
+  readonly ourNamespace?: string | undefined
+  /** Whether providers may take any certificate. Missing: they may not. */
+  readonly allowsInsecureTls?: boolean | undefined
 }
 
 /** What is asked for a template over a span of time, or what keeps it from being asked. */
 export const askableOf = (
-  { definition, templates, providers, isBacktest }: Origin,
+  origin: Origin,
   reference: TemplateReference,
   span: Span,
 ): Askable | Blocked => {
+  const { definition, templates, providers, isBacktest } = origin
   const template = templates(reference)
   if (template === undefined) return templateMissing(definition, reference)
   const filled = fill(template.spec.query, span.args)
@@ -53,19 +59,32 @@ export const askableOf = (
   if (filled.kind === 'unreadable') return templateUnreadable(template, filled.place)
   const provider = providers(template.spec.provider)
   if (provider === undefined) return providerMissing(template, definition.metadata.namespace)
-  if (!isGranted(template, provider)) return providerNotGranted(template, provider)
+  const problem = problemOf(template, provider, origin)
+  if (problem !== undefined) return problem
+  return { kind: 'askable', provider, question: questionOf(filled.query, provider, span) }
+}
+
+const problemOf = (
+  template: AnalysisValueTemplate,
+  provider: KeptnMetricsProvider,
+  { ourNamespace, allowsInsecureTls }: Origin,
+): Blocked | undefined => {
+  if (!isGranted(template, provider, ourNamespace)) return providerNotGranted(template, provider)
   const unsupported = typeProblem(provider)
   if (unsupported !== undefined) return blocked('ProviderUnsupported', unsupported)
-  return { kind: 'askable', provider, question: questionOf(filled.query, provider, span) }
+  const refusal = tlsRefusal(provider, allowsInsecureTls)
+  return refusal === undefined ? undefined : blocked('InsecureTlsNotAllowed', refusal)
 }
 
 /**
  * Whether a template may have its query asked with the Secret of a provider. One that it names in another namespace has to
- * grant it; where it names no namespace, the provider is of those who have chosen the template.
+ * grant it; where it names no namespace, the provider is of those who have chosen the template. Templates of our own namespace
+ * need no grant: whoever writes them may read every Secret anyway.
  */
 const isGranted = (
   template: AnalysisValueTemplate,
   { metadata, spec }: KeptnMetricsProvider,
+  ourNamespace: string | undefined,
 ): boolean => {
   const { namespace: named = '' } = template.spec.provider
   const { namespace: asking = '' } = template.metadata
@@ -73,6 +92,7 @@ const isGranted = (
   return (
     named === '' ||
     asking === metadata.namespace ||
+    asking === ourNamespace ||
     granted.includes('*') ||
     granted.includes(asking)
   )

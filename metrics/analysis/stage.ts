@@ -24,6 +24,10 @@ import { storedOf } from './stored.ts'
 /** Everything that a decision about an Analysis needs. */
 export interface Seen {
   readonly now: Date
+  /** Our own namespace: whoever writes there is an administrator. Missing: nobody is taken for one. */
+  readonly ourNamespace?: string
+  /** Whether providers may take any certificate. Missing: they may not. */
+  readonly allowsInsecureTls?: boolean
   readonly analysis: Analysis
   readonly definition: AnalysisDefinition | undefined
   /** Those that the definition names, as far as they exist. */
@@ -88,6 +92,8 @@ const needsOf = (
     templates: byReference(templates, home),
     providers: byReference(providers, home),
     isBacktest: isBacktest(analysis),
+    ourNamespace: seen.ourNamespace,
+    allowsInsecureTls: seen.allowsInsecureTls,
   }
   const questionOf = fingerprints()
   const findStored = storedOf(analysis, definition)

@@ -21,7 +21,7 @@ type Status = StatusOf<KeptnMetric>
 /** Tells what to store of a measurement, and when to look again. */
 export const decide = (seen: Seen): Decision<Status> => {
   const { metric, measured } = seen
-  const question = questionOf(metric, seen.provider)
+  const question = questionOf(metric, seen.provider, seen.allowsInsecureTls)
   if (question.kind === 'unanswerable') return stall(seen, question)
   if (measured === 'under-way') return settled
   if (measured === 'not-due') {

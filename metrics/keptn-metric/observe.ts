@@ -11,6 +11,8 @@ export interface Seen {
   readonly now: Date
   readonly metric: KeptnMetric
   readonly provider: KeptnMetricsProvider | undefined
+  /** Whether providers may take any certificate. Missing: they may not. */
+  readonly allowsInsecureTls?: boolean
   /** When an evaluation wanted a newer value, if one does. */
   readonly wantedAt?: Date
   /** What the source has answered and the status does not say yet. */
@@ -22,6 +24,7 @@ export interface Cluster {
   readonly metrics: Store<KeptnMetric>
   readonly providers: Store<KeptnMetricsProvider>
   readonly evaluations: Store<AwaitingEvaluation>
+  readonly allowsInsecureTls?: boolean
   readonly measurements: Measurements
   readonly measure: Measure
 }
@@ -37,13 +40,17 @@ export const observe =
       return undefined
     }
     const provider = cluster.providers.get(namespace, metric.spec.provider.name)
-    const question = questionOf(metric, provider)
+    const { allowsInsecureTls = false } = cluster
+    const question = questionOf(metric, provider, allowsInsecureTls)
     if (question.kind === 'unanswerable') {
       cluster.measurements.forget(key)
-      return { now, metric, provider, measured: 'not-due' }
+      return { now, metric, provider, allowsInsecureTls, measured: 'not-due' }
     }
     const wanted = wantedAt(cluster.evaluations, key)
-    const seen = { now, metric, provider, ...(wanted === undefined ? {} : { wantedAt: wanted }) }
+    const seen = {
+      ...{ now, metric, provider, allowsInsecureTls },
+      ...(wanted === undefined ? {} : { wantedAt: wanted }),
+    }
     return { ...seen, measured: measured(cluster, question, seen) }
   }
 

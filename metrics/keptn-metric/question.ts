@@ -17,6 +17,7 @@ import { secretUnreadable } from '../outcome.ts'
 import { typeProblem } from '../provider.ts'
 import type { MetricRequest, Question as Asked } from '../source.ts'
 import { shareOf } from '../share.ts'
+import { tlsRefusal } from '../tls.ts'
 
 /** A query that can be sent. */
 export interface Question {
@@ -31,7 +32,8 @@ export interface Question {
 /** Nothing can be asked until a person changes something. */
 export interface Unanswerable {
   readonly kind: 'unanswerable'
-  readonly reason: 'ProviderNotFound' | 'ProviderUnsupported' | 'RangeInvalid'
+  readonly reason:
+    'InsecureTlsNotAllowed' | 'ProviderNotFound' | 'ProviderUnsupported' | 'RangeInvalid'
   readonly message: string
 }
 
@@ -39,10 +41,13 @@ export interface Unanswerable {
 export const questionOf = (
   metric: KeptnMetric,
   provider: KeptnMetricsProvider | undefined,
+  allowsInsecureTls?: boolean,
 ): Question | Unanswerable => {
   if (provider === undefined) return providerMissing(metric)
   const unsupported = typeProblem(provider)
   if (unsupported !== undefined) return unanswerable('ProviderUnsupported', unsupported)
+  const refusal = tlsRefusal(provider, allowsInsecureTls)
+  if (refusal !== undefined) return unanswerable('InsecureTlsNotAllowed', refusal)
   const span = spanOf(metric)
   if (typeof span === 'string') return unanswerable('RangeInvalid', span)
   const { query, path, range } = metric.spec

@@ -26,6 +26,16 @@ export const refusedRanges: readonly string[] = [
   'fd20:ce::254/128', // metadata of Google Cloud
 ]
 
+/**
+ * Ranges whose addresses may stand for any other: which one, only the router knows that takes it out again. So they are
+ * refused as a whole unless an administrator allows them.
+ */
+export const disguisingRanges: readonly string[] = [
+  '64:ff9b:1::/48', // NAT64 of a network's own, with the IPv4 address at a place of its choice (RFC 8215, RFC 6052)
+  '2002::/16', // 6to4
+  '2001::/32', // Teredo
+]
+
 /** What an administrator has set, and where the API server is: ranges (CIDR) and addresses. */
 export interface AddressRules {
   readonly allowed: readonly string[]
@@ -35,15 +45,17 @@ export interface AddressRules {
 
 /** Says why an address must not be connected to; `undefined`: it may. Throws when a range is none. */
 export const refusalOf = (rules: AddressRules): ((address: string) => string | undefined) => {
-  const known = blockListOf(refusedRanges)
+  const [known, disguising] = [blockListOf(refusedRanges), blockListOf(disguisingRanges)]
   const [allowed, refused] = [blockListOf(rules.allowed), blockListOf(rules.refused)]
   const apiServer = blockListOf(rules.apiServer)
   return (written) => {
     const address = plainOf(written)
     if (contains(apiServer, address)) return 'it is an address of the Kubernetes API server'
     if (contains(refused, address)) return 'the administrator of the cluster refuses its address'
-    if (contains(allowed, address) || !contains(known, address)) return undefined
-    return 'loopback, link-local and metadata addresses are refused'
+    if (contains(allowed, address)) return undefined
+    if (contains(known, address)) return 'loopback, link-local and metadata addresses are refused'
+    if (contains(disguising, address)) return 'addresses that may stand for any other are refused'
+    return undefined
   }
 }
 
@@ -69,7 +81,7 @@ const plainOf = (address: string): string => {
   if (isIP(plain) !== 6) return plain
   const { hostname } = new URL(`http://[${plain}]`)
   const match =
-    /^\[(?:64:ff9b::|::ffff:(?=[\da-f]+:)|::(?=[\da-f]+:))(?:([\da-f]+):)?([\da-f]*)\]$/.exec(
+    /^\[(?:64:ff9b::|::ffff:0:(?=[\da-f]+:)|::ffff:(?=[\da-f]+:)|::(?=[\da-f]+:))(?:([\da-f]+):)?([\da-f]*)\]$/.exec(
       hostname,
     )
   if (match === null) return plain

@@ -32,6 +32,14 @@ REFUSED_RANGES = (
     "fd20:ce::254/128",  # metadata of Google Cloud
 )
 
+# Ranges whose addresses may stand for any other: which one, only the router knows that takes it out again. So they are
+# refused as a whole unless an administrator allows them.
+DISGUISING_RANGES = (
+    "64:ff9b:1::/48",  # NAT64 of a network's own, with the IPv4 address at a place of its choice (RFC 8215, RFC 6052)
+    "2002::/16",  # 6to4
+    "2001::/32",  # Teredo
+)
+
 
 def refusal_of(
     allowed: Iterable[str], refused: Iterable[str], api_server: Iterable[str]
@@ -41,6 +49,7 @@ def refusal_of(
     Raises a `ValueError` when a range is none.
     """
     known_nets = networks(REFUSED_RANGES)
+    disguising_nets = networks(DISGUISING_RANGES)
     allowed_nets, refused_nets = networks(allowed), networks(refused)
     api_server_nets = networks(api_server)
 
@@ -54,9 +63,13 @@ def refusal_of(
             return "it is an address of the Kubernetes API server"
         if is_in(refused_nets):
             return "the administrator of the cluster refuses its address"
-        if is_in(allowed_nets) or not is_in(known_nets):
+        if is_in(allowed_nets):
             return None
-        return "loopback, link-local and metadata addresses are refused"
+        if is_in(known_nets):
+            return "loopback, link-local and metadata addresses are refused"
+        if is_in(disguising_nets):
+            return "addresses that may stand for any other are refused"
+        return None
 
     return refusal
 
@@ -74,6 +87,7 @@ def network(text: str) -> "IPv4Network | IPv6Network":
 
 NAT64 = 0x64FF9B << 64
 MAPPED = 0xFFFF
+SIIT = 0xFFFF << 16
 
 
 def plain(written: str) -> "IPv4Address | IPv6Address":
@@ -84,4 +98,4 @@ def plain(written: str) -> "IPv4Address | IPv6Address":
     number = int(address)
     prefix, inner = number >> 32, number & 0xFFFFFFFF
     is_compatible = prefix == 0 and inner >> 16 != 0
-    return IPv4Address(inner) if prefix in (NAT64, MAPPED) or is_compatible else address
+    return IPv4Address(inner) if prefix in (NAT64, MAPPED, SIIT) or is_compatible else address

@@ -335,10 +335,13 @@ describe('TLS', () => {
     expect(received).toEqual([])
   })
 
-  test('with insecureSkipTlsVerify it is taken, for Prometheus too', async () => {
-    const { url } = await start()
+  test('with insecureSkipTlsVerify it is taken, for Prometheus too, where an administrator allows that', async () => {
+    const { url, received } = await start()
     const provider = aProvider({ targetServer: url, insecureSkipTlsVerify: true })
-    expect(await askOnce(provider, request)).toHaveLength(1)
+    const error = await failureOf(askOnce(provider, request))
+    expect(error.message).toContain('its certificate comes from an unknown authority')
+    expect(received).toEqual([])
+    expect(await askOnce(provider, request, { allowsInsecureTls: true })).toHaveLength(1)
   })
 })
 

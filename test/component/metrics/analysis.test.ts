@@ -53,12 +53,17 @@ const four = ({ parameters }: Received): string =>
     },
   })
 
-const template = (namespace: string, name: string, query = name): Promise<KubeObject> =>
+const template = (
+  namespace: string,
+  name: string,
+  query = name,
+  provider: NewOf<typeof AnalysisValueTemplate>['spec']['provider'] = { name: 'prom' },
+): Promise<KubeObject> =>
   client.create<KubeObject>(
     AnalysisValueTemplate,
     newObject(AnalysisValueTemplate, {
       metadata: { namespace, name },
-      spec: { provider: { name: 'prom' }, query },
+      spec: { provider, query },
     }),
   )
 
@@ -237,6 +242,35 @@ test('what is missing is said once each, and its appearance is enough', async ()
       'AnalysisPassed',
     ])
   })
+})
+
+test('the provider of another namespace is asked for templates of ours, and of others once it is granted', async () => {
+  const [ours, shop, owner] = await Promise.all(
+    ['keptn-system', 'borrower', 'owner'].map((name) => world.namespace(name)),
+  )
+  if (ours === undefined || shop === undefined || owner === undefined) throw new Error('no place')
+  const { url, received } = await sources.start((asked, response) => response.end(four(asked)))
+  await createProvider(client, owner, { type: 'prometheus', targetServer: url })
+  await template(ours, 'lent', 'lent{of="{{.of}}"}', { name: 'prom', namespace: owner })
+  await template(shop, 'taken', 'taken', { name: 'prom', namespace: owner })
+  await define(shop, [
+    { ...below('lent', 9), analysisValueTemplateRef: { name: 'lent', namespace: ours } },
+  ])
+  await analyse(shop, 'lent', { timeframe, args: { of: 'shop' } })
+  await becomes(shop, 'lent', { state: 'Completed', pass: true })
+  const release = { namespace: shop, name: 'release' }
+  const patch = { spec: { objectives: [below('taken', 9)] } }
+  await client.patch(AnalysisDefinition, { ...release, patchType: 'merge', patch })
+  await analyse(shop, 'taken')
+  await becomes(shop, 'taken', {
+    conditions: [{ type: 'Ready' }, { type: 'Stalled', reason: 'ProviderNotGranted' }],
+  })
+  expect(received.map(({ parameters }) => parameters['query'])).toEqual(['lent{of="shop"}'])
+  await client.patch(KeptnMetricsProvider, {
+    ...{ namespace: owner, name: 'prom' },
+    ...{ patchType: 'merge', patch: { spec: { grantedNamespaces: [shop] } } },
+  })
+  await becomes(shop, 'taken', { state: 'Completed', pass: true })
 })
 
 test('a source that fails is asked again, and nothing else is', async () => {

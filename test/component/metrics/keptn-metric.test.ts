@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { KeptnMetric, KeptnMetricsProvider } from '../../../api/index.ts'
 import { Secret } from '../../../api/kubernetes.ts'
+import { createAuthority, issueServerCertificate } from '../../../certs/authority.ts'
 import type { Client } from '../../../kube/client.ts'
 import { eventually } from '../../eventually.ts'
 import { startPrometheus, type Prometheus } from './prometheus.ts'
@@ -203,7 +204,7 @@ test('a Secret is read by name for a query, and is in no status and no log', asy
 test("neither loopback nor the API server's own address is a source", async () => {
   const shop = await world.namespace('refused')
   await metrics.stop()
-  const strict = startMetrics(client, {})
+  const strict = startMetrics(client, { allowsInsecureTls: true })
   others.push(strict)
   const { url, received } = await sources.start((_received, response) => response.end(four))
   const at = (targetServer: string) =>
@@ -216,6 +217,32 @@ test("neither loopback nor the API server's own address is a source", async () =
   await becomes(shop, 'loopback', said('loopback, link-local and metadata addresses are refused'))
   await becomes(shop, 'api', said('it is an address of the Kubernetes API server'))
   expect(received).toEqual([])
+  metrics = startMetrics(client)
+})
+
+test('any certificate is taken where an administrator allows it, and else says whom to ask', async () => {
+  const shop = await world.namespace('certificates')
+  const now = new Date()
+  const pair = await issueServerCertificate(await createAuthority(now), shop, now)
+  const { url, received } = await sources.start((_received, response) => response.end(four), pair)
+  const spec = { type: 'prometheus', targetServer: url, insecureSkipTlsVerify: true } as const
+  await createProvider(client, shop, spec)
+  await createMetric(client, shop, 'cpus')
+  await becomes(shop, 'cpus', {
+    conditions: [
+      { type: 'Ready', status: 'False', reason: 'InsecureTlsNotAllowed' },
+      {
+        type: 'Stalled',
+        status: 'True',
+        message: expect.stringContaining('set ALLOW_INSECURE_TLS of metrics-operator to "true"'),
+      },
+    ],
+  })
+  expect(received).toEqual([])
+  await metrics.stop()
+  metrics = startMetrics(client, { allowedRanges: ['127.0.0.0/8'], allowsInsecureTls: true })
+  await becomes(shop, 'cpus', { value: '4', conditions: [{ type: 'Ready', status: 'True' }] })
+  await metrics.stop()
   metrics = startMetrics(client)
 })
 

@@ -70,7 +70,7 @@ export interface Metrics {
 /** Starts the part metrics, with loopback allowed if not said otherwise. */
 export const startMetrics = (
   client: Client,
-  settings: MetricsSettings = { allowedRanges: ['127.0.0.0/8'] },
+  settings: MetricsSettings = { namespace: 'keptn-system', allowedRanges: ['127.0.0.0/8'] },
 ): Metrics => {
   const ending = new AbortController()
   const { signal } = ending
@@ -106,7 +106,7 @@ export const startMetrics = (
 
 /** The sources that the tests of a file have started. */
 export interface Sources {
-  readonly start: (answer: Parameters<typeof startSource>[0]) => Promise<SourceServer>
+  readonly start: (...how: Parameters<typeof startSource>) => Promise<SourceServer>
   /** Closes all that were started since the last time. */
   readonly close: () => Promise<void>
 }
@@ -115,8 +115,8 @@ export interface Sources {
 export const sourcesOfTests = (): Sources => {
   const open: SourceServer[] = []
   return {
-    start: async (answer) => {
-      const server = await startSource(answer)
+    start: async (...how) => {
+      const server = await startSource(...how)
       open.push(server)
       return server
     },

@@ -1,19 +1,26 @@
 /** The three programs that refuse addresses (ours, and those of both images) refuse the same. */
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { pythonRuntimeImage } from '../../../deploy/images.ts'
 import { root } from '../../../deploy/paths.ts'
-import { refusal, refusedRanges } from '../../../metrics/addresses.ts'
-import { refusedRanges as denoRanges, refusalOf } from '../../../runtimes/deno/addresses.ts'
+import { disguisingRanges, refusal, refusedRanges } from '../../../metrics/addresses.ts'
+import {
+  disguisingRanges as denoDisguisingRanges,
+  refusedRanges as denoRanges,
+  refusalOf,
+} from '../../../runtimes/deno/addresses.ts'
 import { unpackImage } from './unpacked-image.ts'
 
 const allowed = ['127.0.0.0/9', '::1']
 const apiServer = ['10.96.0.1', 'fd00::1']
 
 const edge = fc.constantFrom(
-  ...[...refusedRanges, ...allowed, ...apiServer].map((range) => range.split('/')[0] ?? ''),
+  ...[...refusedRanges, ...disguisingRanges, ...allowed, ...apiServer].map(
+    (range) => range.split('/')[0] ?? '',
+  ),
 )
 
 const ipv4 = fc.oneof(
@@ -37,14 +44,54 @@ const hex = (address: string): string => {
   return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
 }
 
+/** An IPv4 address behind a byte of zeros, in three groups. */
+const nat64 = (address: string): string => {
+  const [a = '0', b = '0', c = '0', d = '0'] = address.split('.')
+  const digits = [a, b, c, d].map((part) => Number(part).toString(16).padStart(2, '0')).join('')
+  return `00${digits.slice(0, 2)}:${digits.slice(2, 6)}:${digits.slice(6)}00`
+}
+
+/** With every bit turned: how Teredo writes the address of a client. */
+const inverted = (address: string): string =>
+  hex(
+    address
+      .split('.')
+      .map((part) => 255 - Number(part))
+      .join('.'),
+  )
+
+/** The ways to put an IPv4 address into an IPv6 one. They know nothing of how it is found in there. */
+const disguises: readonly ((inner: string) => string)[] = [
+  (inner) => `::ffff:${hex(inner)}`,
+  (inner) => `::ffff:${inner}`,
+  (inner) => `::ffff:0:${hex(inner)}`,
+  (inner) => `::ffff:0:${inner}`,
+  (inner) => `64:ff9b::${hex(inner)}`,
+  (inner) => `64:ff9b::${inner}`,
+  (inner) => `64:ff9b:1::${hex(inner)}`,
+  (inner) => `64:ff9b:1:ab:cd:ef:${inner}`,
+  // With a prefix of 64 bits: behind a byte of zeros (RFC 6052).
+  (inner) => `64:ff9b:1:7:${nat64(inner)}:0`,
+  (inner) => `2002:${hex(inner)}::1`,
+  (inner) => `2002:${hex(inner)}:1:2:3:4:5`,
+  (inner) => `2001:0:cb00:7109:0:ffff:${inverted(inner)}`,
+  (inner) => `2001:0:${hex(inner)}:8000:ffff:34ff:8ef6`,
+]
+
 const address = fc.oneof(
   ipv4,
   fc.ipV6().filter((text) => !text.includes('%')),
   edge,
+  fc.tuple(fc.constantFrom(...disguises), ipv4).map(([disguise, inner]) => disguise(inner)),
+  ipv4.map((inner) => `::${inner}`),
+  ipv4.map((inner) => `::${hex(inner)}`),
+  // Beside the ranges that are refused as a whole.
   fc
-    .tuple(fc.constantFrom('::ffff:', '64:ff9b::', '::', '64:ff9b:1::', '::ffff:0:'), ipv4)
-    .map(([prefix, inner]) => `${prefix}${hex(inner)}`),
-  fc.tuple(fc.constantFrom('::ffff:', '64:ff9b::', '::'), ipv4).map((parts) => parts.join('')),
+    .tuple(
+      fc.constantFrom('2001:1::', '2003::', '64:ff9b:2::', '64:ff9b:0:1::', '::fffe:0:'),
+      ipv4.map(hex),
+    )
+    .map((parts) => parts.join('')),
   fc
     .tuple(fc.constantFrom('fe80', 'febf', 'fec0', 'ff02'), fc.nat(65535))
     .map(([first, last]) => `${first}::${last.toString(16)}`),
@@ -53,10 +100,27 @@ const address = fc.oneof(
 
 test('the tables of all three are equal', () => {
   expect(denoRanges).toEqual(refusedRanges)
+  expect(denoDisguisingRanges).toEqual(disguisingRanges)
+  expect(pythonTable('REFUSED_RANGES')).toEqual(refusedRanges)
+  expect(pythonTable('DISGUISING_RANGES')).toEqual(disguisingRanges)
+})
+
+const pythonTable = (name: string): readonly (string | undefined)[] => {
   const python = readFileSync(join(root, 'runtimes/python/addresses.py'), 'utf8')
-  const table = python.split('REFUSED_RANGES = (\n')[1]?.split('\n)\n')[0] ?? ''
-  const lines = table.replaceAll(/#.*/g, '')
-  expect([...lines.matchAll(/"([^"]+)"/g)].map(([, range]) => range)).toEqual(refusedRanges)
+  const table = python.split(`\n${name} = (\n`)[1]?.split('\n)\n')[0] ?? ''
+  return [...table.replaceAll(/#.*/g, '').matchAll(/"([^"]+)"/g)].map(([, range]) => range)
+}
+
+test('what is refused is refused in every disguise', () => {
+  const ours = refusal({ apiServer: () => apiServer.map((own) => ({ address: own })) })
+  fc.assert(
+    fc.property(ipv4, fc.constantFrom(...disguises), (inner, disguise) => {
+      fc.pre(ours(inner, 443) !== undefined)
+      expect(isIP(disguise(inner))).toBe(6)
+      expect(ours(disguise(inner), 443)).toEqual(expect.any(String))
+    }),
+    { numRuns: 10_000 },
+  )
 })
 
 test('10,000 generated addresses are refused by all three or by none', async () => {
@@ -65,7 +129,7 @@ test('10,000 generated addresses are refused by all three or by none', async () 
   const denos = refusalOf({ allowed, refused: [], apiServer })
   const expected = addresses.map((one) => ours(one, 443) ?? '')
   expect(addresses.map((one) => denos(one) ?? '')).toEqual(expected)
-  expect(new Set(expected).size).toBe(3)
+  expect(new Set(expected).size).toBe(4)
 
   const image = await unpackImage(await pythonRuntimeImage(), '127.0.0.1 localhost\n')
   try {

@@ -24,6 +24,7 @@ test('what is not set has its default, and what is empty counts as not set', () 
     allowedSourceRanges: [],
     allowedSources: [],
     eligibility: { allowed: [], denied: [] },
+    allowsInsecureTls: false,
   }
   expect(readSettings(lifecycle, environment)).toEqual(wanted)
   const empty = {
@@ -37,6 +38,7 @@ test('what is not set has its default, and what is empty counts as not set', () 
     ALLOWED_SOURCES: '',
     ALLOWED_NAMESPACES: '',
     DENIED_NAMESPACES: '',
+    ALLOW_INSECURE_TLS: '',
   }
   expect(readSettings(lifecycle, { ...environment, ...empty })).toEqual(wanted)
 })
@@ -54,6 +56,7 @@ test('what is set counts', () => {
     ALLOWED_SOURCES: 'prometheus.monitoring.svc, *.example.com,fd00::/8',
     ALLOWED_NAMESPACES: 'shop',
     DENIED_NAMESPACES: 'monitoring, cert-manager',
+    ALLOW_INSECURE_TLS: 'true',
   })
   expect(settings).toEqual({
     parts: new Set(['metrics']),
@@ -70,6 +73,7 @@ test('what is set counts', () => {
     exposedMetricsPort: 9998,
     allowedSourceRanges: ['10.0.0.0/8', '192.168.0.0/16'],
     allowedSources: ['prometheus.monitoring.svc', '*.example.com', 'fd00::/8'],
+    allowsInsecureTls: true,
     customMetrics: { port: 6443, certificateFolder: '/var/run/gatekept/certificates' },
   })
 })

@@ -35,7 +35,7 @@ describe('the bundle', () => {
 
   test('says which roles there are', () => {
     const { status, stderr } = run('no-such-role')
-    expect(stderr).toBe('Usage: gatekept webhook|controller|certs|convert [arguments]\n')
+    expect(stderr).toBe('Usage: gatekept webhook|controller|permit|certs|convert [arguments]\n')
     expect(status).toBe(2)
   })
 

@@ -29,6 +29,13 @@ test.each([
   ['IPv4 in IPv6, in hex', '::ffff:a9fe:a9fe'],
   ['metadata behind NAT64', '64:ff9b::169.254.169.254'],
   ['zeros behind NAT64', '64:ff9b::'],
+  ["metadata behind a network's own NAT64", '64:ff9b:1::169.254.169.254'],
+  ["metadata in the middle of a network's own NAT64 address", '64:ff9b:1:a9fe:a9:fe00::'],
+  ['metadata behind SIIT', '::ffff:0:169.254.169.254'],
+  ['zeros behind SIIT', '::ffff:0:0:0'],
+  ['metadata in 6to4', '2002:a9fe:a9fe::1'],
+  ['metadata in Teredo', '2001:0:cb00:7109::5601:5601'],
+  ["the API server's Service behind SIIT", '::ffff:0:10.96.0.1'],
   ["the API server's Service", '10.96.0.1'],
   ["the API server's Service, in IPv6", '::ffff:10.96.0.1'],
   ['the API server in IPv6', 'fd00:0::1'],
@@ -45,6 +52,8 @@ test.each([
   ['the Internet in IPv6', '2001:db8::9'],
   ['a pod in IPv6', 'fd00:10:244::5'],
   ['the Internet behind NAT64', '64:ff9b::203.0.113.9'],
+  ['the Internet behind SIIT', '::ffff:0:203.0.113.9'],
+  ['the Internet in IPv6, beside Teredo', '2001:1::9'],
   ['another port of a machine with an API server', '192.168.7.2'],
 ])('%s is allowed', (_name, address) => {
   expect(refuse(address, 9090)).toBeUndefined()
@@ -52,6 +61,14 @@ test.each([
 
 test("the API server's own port is refused on its machine", () => {
   expect(refuse('192.168.7.2', 6443)).toBe('it is an address of the Kubernetes API server')
+})
+
+test('an installation may allow its own NAT64, and says so of no more than that', () => {
+  const lax = refusal({ allowed: ['64:ff9b:1:7::/96'] })
+  expect(lax('64:ff9b:1:7::203.0.113.9', 80)).toBeUndefined()
+  expect(lax('64:ff9b:1:8::203.0.113.9', 80)).toBe(
+    'addresses that may stand for any other are refused',
+  )
 })
 
 test('what an installation allows is allowed, but never the API server', () => {

@@ -107,6 +107,7 @@ export const clientWithSecret = (
 
 /** What a test may set. */
 export interface AskedWith extends Partial<FetchOptions> {
+  readonly allowsInsecureTls?: boolean
   readonly timeoutMs?: number
   readonly secret?: Readonly<Record<string, string>>
   readonly log?: NonNullable<AskOptions['log']>
@@ -131,7 +132,7 @@ export const measureOnce = async (
   )
 
 const withFetch = async <T>(
-  { secret, timeoutMs, log, ...fetchOptions }: AskedWith,
+  { secret, timeoutMs, log, allowsInsecureTls = false, ...fetchOptions }: AskedWith,
   use: (options: AskOptions) => Promise<T>,
 ): Promise<T> => {
   const wait = () => Promise.resolve()
@@ -143,7 +144,8 @@ const withFetch = async <T>(
   try {
     const limit = timeoutMs === undefined ? {} : { timeoutMs }
     const logs = log === undefined ? {} : { log }
-    return await use({ client: clientWithSecret(secret), fetch, wait, ...limit, ...logs })
+    const client = clientWithSecret(secret)
+    return await use({ client, fetch, wait, allowsInsecureTls, ...limit, ...logs })
   } finally {
     await close()
   }
