@@ -46,7 +46,10 @@ const connect = async (choice: Choice): Promise<Connection> => {
   const isChosen = choice.kubeconfig !== undefined || choice.context !== undefined
   const files = process.env['KUBECONFIG'] ?? ''
   if (!isChosen && files === '' && !existsSync(join(homedir(), '.kube', 'config'))) {
-    return inCluster()
+    if (process.env['KUBERNETES_SERVICE_HOST'] !== undefined) return inCluster()
+    throw new Error(
+      'Cannot find the cluster: there is no kubeconfig (--kubeconfig, KUBECONFIG or ~/.kube/config)',
+    )
   }
   const { connectionOf, readKubeconfig } = await import('./kubeconfig.ts')
   return connectionOf(readKubeconfig(choice))

@@ -5,6 +5,7 @@ import { runReleaseAll } from '../../../cli/release-all.ts'
 import { connectionOf, readKubeconfig } from '../../../cli/kubeconfig.ts'
 import { Namespace, Pod } from '../../../api/kubernetes.ts'
 import { obstaclesIn } from '../../../gate/leaving/obstacles.ts'
+import { heldLabel } from '../../../gate/held-pods.ts'
 import { gateName, keys } from '../../../identity/keys.ts'
 import type { Connection } from '../../../kube/connection.ts'
 import { eventually } from '../../eventually.ts'
@@ -24,10 +25,11 @@ const owner = {
   ...{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: 'rs-1', controller: true },
 }
 
-const podOf = (name: string, labels: object = {}) => ({
+/** As its owner would make it. */
+const podOf = (name: string) => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name, labels: { [keys.workload]: 'web', ...labels }, ownerReferences: [owner] },
+  metadata: { name, labels: { [keys.workload]: 'web' }, ownerReferences: [owner] },
   spec: {
     containers: [{ name: 'main', image: 'example.org/web:1' }],
     schedulingGates: [{ name: foreignGate }],
@@ -55,13 +57,21 @@ const heldPods = async (suffix: string): Promise<readonly string[]> => {
   const names = namespaces.map((name) => `${name}-${suffix}`)
   for (const name of names) {
     await world.managed(name, 'v1 rs-other')
+    const isLabelled = !name.startsWith('stock')
     await world.client.create(Pod, {
-      ...podOf(
-        'web',
-        name.startsWith('stock') ? {} : { [keys.gated]: 'true', 'gatekept.dev/held': 'true' },
-      ),
+      apiVersion: 'v1',
+      kind: 'Pod',
+      // Without an owner: one that isn't there would take it along.
+      metadata: {
+        namespace: name,
+        name: 'web',
+        labels: {
+          [keys.workload]: 'web',
+          ...(isLabelled ? { [keys.gated]: 'true', [heldLabel]: 'true' } : {}),
+        },
+      },
       spec: {
-        ...podOf('web').spec,
+        containers: [{ name: 'main', image: 'example.org/web:1' }],
         schedulingGates: [{ name: foreignGate }, { name: gateName }],
       },
     } as never)
@@ -165,7 +175,9 @@ apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
 metadata: { name: gatekept-notes }
 spec:
-  matchConstraints: { resourceRules: [] }
+  matchConstraints:
+    resourceRules:
+      - { apiGroups: [example.org], apiVersions: ['*'], operations: [CREATE], resources: [things] }
   validations: [{ expression: 'true' }]
 `
   await world.cluster.kubectl(['delete', 'validatingadmissionpolicy', 'gatekept-notes'])
