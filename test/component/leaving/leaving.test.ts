@@ -74,7 +74,7 @@ const heldPods = async (suffix: string): Promise<readonly string[]> => {
         containers: [{ name: 'main', image: 'example.org/web:1' }],
         schedulingGates: [{ name: foreignGate }, { name: gateName }],
       },
-    } as never)
+    })
   }
   return names
 }
