@@ -16,6 +16,7 @@ const roles: Readonly<Record<string, () => Promise<Run>>> = {
 /** What people call. */
 const commands: Readonly<Record<string, () => Promise<Run>>> = {
   convert: async () => (await import('./cli/main.ts')).convert,
+  'release-all': async () => (await import('./cli/main.ts')).releaseAll,
 }
 
 // Keptn's converter was asked by flags of its one program, and scripts still do.

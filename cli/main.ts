@@ -3,9 +3,16 @@
  *
  * @module
  */
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { inCluster, type Connection } from '../kube/connection.ts'
 import { runConvert } from './convert.ts'
+import type { Choice } from './kubeconfig.ts'
+import { runReleaseAll } from './release-all.ts'
 
 /** Runs `gatekept convert`. */
 export const convert = async (args: readonly string[]): Promise<void> => {
@@ -17,4 +24,33 @@ export const convert = async (args: readonly string[]): Promise<void> => {
     },
     args,
   )
+}
+
+/** Runs `gatekept release-all`. */
+export const releaseAll = async (args: readonly string[]): Promise<void> => {
+  process.exitCode = await runReleaseAll(
+    {
+      connect,
+      ownNamespace: process.env['POD_NAMESPACE'],
+      print: (line) => process.stdout.write(line),
+      complain: (line) => process.stderr.write(line),
+      // Twice what an API server takes to forget a policy.
+      pause: () => sleep(2_000),
+    },
+    args,
+  )
+}
+
+/** As kubectl finds it. The library that reads a kubeconfig is large: a pod, which has none, never loads it. */
+const connect = async (choice: Choice): Promise<Connection> => {
+  const isChosen = choice.kubeconfig !== undefined || choice.context !== undefined
+  const files = process.env['KUBECONFIG'] ?? ''
+  if (!isChosen && files === '' && !existsSync(join(homedir(), '.kube', 'config'))) {
+    if (process.env['KUBERNETES_SERVICE_HOST'] !== undefined) return inCluster()
+    throw new Error(
+      'Cannot find the cluster: there is no kubeconfig (--kubeconfig, KUBECONFIG or ~/.kube/config)',
+    )
+  }
+  const { connectionOf, readKubeconfig } = await import('./kubeconfig.ts')
+  return connectionOf(readKubeconfig(choice))
 }

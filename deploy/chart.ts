@@ -48,10 +48,13 @@ export const installChart = async (kubeconfig: string, values: Values): Promise<
   await helm(['upgrade', release, chart, '--install', '--create-namespace', ...where], values)
 }
 
-/** Takes away what the chart installed, but the kinds and the namespace. */
+/** Takes away what the chart installed, but the kinds and the namespace; lets no pods go. */
 export const uninstallChart = async (kubeconfig: string): Promise<void> => {
   const where = [`--kubeconfig=${kubeconfig}`, `--namespace=${systemNamespace}`]
-  await run([findHelm(), 'uninstall', release, '--ignore-not-found', '--wait', ...where], {
-    timeoutMs: 600_000,
-  })
+  await run(
+    [findHelm(), 'uninstall', release, '--ignore-not-found', '--wait', '--no-hooks', ...where],
+    {
+      timeoutMs: 600_000,
+    },
+  )
 }

@@ -3,8 +3,10 @@
  *
  * @module
  */
-import { heldLabel, releasedCondition } from '../gate/held-pods.ts'
-import { gateName, keys } from '../identity/keys.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { leave } from '../gate/leaving/leave.ts'
+import { keys } from '../identity/keys.ts'
+import { createClient } from '../kube/client.ts'
 import type { Connection } from '../kube/connection.ts'
 import { until } from '../test/cluster/run.ts'
 import type { Deliver } from './delivery.ts'
@@ -117,34 +119,17 @@ export const deployGatekept = async (deployment: Deployment): Promise<void> => {
   }
 }
 
-const openGates = async (objects: Objects): Promise<void> => {
-  const held = await objects.list({ apiVersion: 'v1', kind: 'Pod' }, `${keys.gated}=true`)
-  const patch = {
-    metadata: { labels: { [keys.gated]: null } },
-    spec: { schedulingGates: [{ $patch: 'delete', name: gateName }] },
-  }
-  for (const pod of held) await objects.patch(pod, patch)
-}
-
-/** What pods say about being held is taken back: nobody would put it right when they run. */
-const silencePods = async (objects: Objects): Promise<void> => {
-  const patch = {
-    metadata: { labels: { [heldLabel]: null } },
-    status: { conditions: [{ $patch: 'delete', type: releasedCondition }] },
-  }
-  const pods = await objects.list({ apiVersion: 'v1', kind: 'Pod' }, `${heldLabel}=true`)
-  for (const pod of pods) await objects.patch(pod, patch, 'status')
-}
-
-/** What we noted on namespaces: kept, a later installation would take it for true, though much has happened meanwhile. */
-const forget = async (objects: Objects): Promise<void> => {
-  const notes = [keys.released, keys.managedSince]
-  const annotations = Object.fromEntries(notes.map((key) => [key, null]))
-  for (const namespace of await objects.list({ apiVersion: 'v1', kind: 'Namespace' })) {
-    const noted = namespace.metadata.annotations ?? {}
-    if (notes.some((key) => key in noted)) {
-      await objects.patch(namespace, { metadata: { annotations } })
-    }
+/** As `gatekept release-all` does: the chart asks for the same, but of an image that may be gone. */
+const letGo = async (connection: Connection, tell: (text: string) => void): Promise<void> => {
+  const client = createClient(connection)
+  try {
+    const isDone = await leave({
+      ...{ client, tell, namespace: systemNamespace },
+      pause: () => sleep(2_000),
+    })
+    if (!isDone) throw new Error('Cannot let all held pods go: the lines above say which')
+  } finally {
+    await client.close()
   }
 }
 
@@ -164,12 +149,10 @@ export const undeployGatekept = async ({
 }: Pick<Deployment, 'connection' | 'kubeconfig' | 'stage'>): Promise<void> => {
   const objects = objectsOf(connection)
   try {
-    stage('Uninstalling the chart, so that no pod is held any more')
-    await uninstallChart(kubeconfig)
     stage('Letting held pods go')
-    await openGates(objects)
-    await silencePods(objects)
-    await forget(objects)
+    await letGo(connection, stage)
+    stage('Uninstalling the chart')
+    await uninstallChart(kubeconfig)
     stage('Removing the kinds and all their objects')
     await removeAll(objects, (await renderChart()).filter(isCrd))
     stage('Removing the rest')

@@ -5,8 +5,8 @@
  * @module
  */
 import { existsSync } from 'node:fs'
-import type { RequestOptions } from 'node:https'
 import { KubeConfig } from '@kubernetes/client-node'
+import { connectionOf } from '../cli/kubeconfig.ts'
 import type { Connection } from '../kube/connection.ts'
 import { ClusterError } from '../test/cluster/run.ts'
 
@@ -32,29 +32,5 @@ export const readTarget = (file: string): Target => {
   return { config, shown: `${server} (context "${config.getCurrentContext()}")` }
 }
 
-const text = (value: unknown): string | undefined =>
-  typeof value === 'string' || Buffer.isBuffer(value) ? value.toString() : undefined
-
-const bearerToken = ({ headers }: RequestOptions): string | undefined => {
-  const value = new Map(Object.entries(headers ?? {})).get('Authorization')
-  return typeof value === 'string' ? value.replace(/^Bearer /, '') : undefined
-}
-
-/** What our own client needs to reach the cluster; credential plugins are asked again for every token. */
-export const connectionTo = async ({ config }: Target): Promise<Connection> => {
-  const ask = async (): Promise<RequestOptions> => {
-    const options: RequestOptions = {}
-    await config.applyToHTTPSOptions(options)
-    return options
-  }
-  const options = await ask()
-  const [ca, cert, key] = [text(options.ca), text(options.cert), text(options.key)]
-  return {
-    server: new URL(config.getCurrentCluster()?.server ?? ''),
-    ca: ca ?? '',
-    ...(cert === undefined || key === undefined ? {} : { cert, key }),
-    ...(bearerToken(options) === undefined
-      ? {}
-      : { token: async () => bearerToken(await ask()) ?? '' }),
-  }
-}
+/** What our own client needs to reach the cluster. */
+export const connectionTo = ({ config }: Target): Promise<Connection> => connectionOf(config)

@@ -59,7 +59,7 @@ describe('the chart', () => {
       rules.filter(({ resources }) => resources.includes(resource))
     expect(about('pods').flatMap(({ verbs }) => verbs)).not.toContain('create')
     expect(about('pods').flatMap(({ verbs }) => verbs)).not.toContain('delete')
-    expect(about('pods/status').map(({ verbs }) => verbs)).toEqual([['patch']])
+    expect(about('pods/status').flatMap(({ verbs }) => verbs)).toEqual(['patch', 'patch'])
     const listing = about('secrets').filter(({ verbs }) => verbs.includes('list'))
     expect(listing.map(({ resourceNames }) => resourceNames)).toEqual([['keptn-certs']])
   })

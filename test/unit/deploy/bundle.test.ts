@@ -24,6 +24,7 @@ describe('the bundle', () => {
     const { status, stderr } = spawnSync(process.execPath, [join(folder, 'main.mjs'), ...args], {
       // Nothing of this machine: above all, no API server.
       env: {
+        HOME: folder,
         POD_NAMESPACE: 'keptn-system',
         FUNCTION_RUNNER_IMAGE: 'deno-runtime',
         PYTHON_RUNNER_IMAGE: 'python-runtime',
@@ -35,7 +36,9 @@ describe('the bundle', () => {
 
   test('says which roles there are', () => {
     const { status, stderr } = run('no-such-role')
-    expect(stderr).toBe('Usage: gatekept webhook|controller|permit|certs|convert [arguments]\n')
+    expect(stderr).toBe(
+      'Usage: gatekept webhook|controller|permit|certs|convert|release-all [arguments]\n',
+    )
     expect(status).toBe(2)
   })
 
@@ -55,6 +58,15 @@ describe('the bundle', () => {
     expect(status).toBe(1)
   })
 
+  test('has all that letting pods go loads, with a kubeconfig and without', () => {
+    const kubeconfig = join(folder, 'kubeconfig')
+    writeFileSync(kubeconfig, 'apiVersion: v1\nkind: Config\n')
+    const chosen = run('release-all', '--kubeconfig', kubeconfig)
+    expect(chosen.stderr).toContain('Cannot tell which cluster is meant')
+    expect(chosen.status).toBe(1)
+    expect(run('release-all').stderr).toContain('Cannot find the cluster')
+  })
+
   test('keeps names and short lines, so that a stack trace can be read', () => {
     const { stderr } = run('webhook')
     expect(stderr).toMatch(/at inCluster \(file:.*\.mjs:\d+:\d{1,3}\)/)
@@ -62,9 +74,12 @@ describe('the bundle', () => {
 
   test('leaves out what no process runs', () => {
     const texts = files
-      .filter(({ path }) => path.endsWith('.mjs'))
+      .filter(({ path }) => path.endsWith('.mjs') && !path.includes('/kubeconfig-'))
       .map(({ content }) => String(content))
+    // The library that reads a kubeconfig lies apart, for whoever asks for it.
+    expect(files.filter(({ path }) => /\/kubeconfig-\w+\.mjs$/.test(path))).toHaveLength(1)
     const program = texts.join('')
+    expect(program).not.toContain('loadFromClusterAndUser')
     for (const name of ['strictTypes', 'MockAgent', 'WebSocketStream', 'TraceAPI', 'pkcs12']) {
       expect(program).not.toContain(name)
     }
