@@ -12,6 +12,7 @@ import { processorSeconds, residentMegabytes } from './processes.ts'
 import type { Result } from './result.ts'
 import { startStandInSources, type StandInSources } from './stand-in-sources.ts'
 import { median, quantile, ratioOfMedians } from './statistics.ts'
+import { applyCrds } from '../kinds.ts'
 
 const sourceCount = 20
 const metricCount = 1_000
@@ -205,9 +206,7 @@ export const metricsFanout = async (): Promise<Result> => {
   const { ca, cert, key } = cluster.credentials
   const client = createClient({ server: new URL(cluster.server), ca, cert, key })
   try {
-    const crds = join(import.meta.dirname, '../../manifests/crds')
-    await cluster.kubectl(['apply', '--server-side', `--filename=${crds}`])
-    await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+    await applyCrds(cluster)
     await createObjects(client, sources)
     lastUpdated = await followStatuses(client, ending.signal)
     const setting: Setting = { cluster, sources, asked }

@@ -16,6 +16,7 @@ import type { Objects } from '../../deploy/objects.ts'
 import { root } from '../../deploy/paths.ts'
 import { startCluster } from '../cluster/cluster.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { applyCrds } from '../kinds.ts'
 
 const example = join(root, 'manifests', 'examples', 'simplenode-dev')
 
@@ -26,14 +27,7 @@ describe('on an API server', () => {
     cluster = await startCluster({ name: 'examples', node: false, network: 'own' })
     const { ca, cert, key } = cluster.credentials
     objects = objectsOf({ server: new URL(cluster.server), ca, cert, key })
-    await cluster.kubectl(['apply', '--server-side', '--kustomize', join(root, 'manifests/crds')])
-    const names = [
-      ...['keptnmetrics.metrics.keptn.sh', 'analyses.metrics.keptn.sh'],
-      'keptntaskdefinitions.lifecycle.keptn.sh',
-    ]
-    for (const name of names) {
-      await cluster.kubectl(['wait', `crd/${name}`, '--for=condition=Established'])
-    }
+    await applyCrds(cluster)
   })
   afterAll(async () => {
     await objects.close()

@@ -14,6 +14,7 @@ import { expectHeld, gatesOf, stays, task, yaml } from '../e2e/world.ts'
 import { namespaceYaml } from '../e2e/workloads.ts'
 import { eventually } from '../eventually.ts'
 import { ensureArgoRollouts, runArgoRollouts } from './argo-rollouts.ts'
+import { kindsAreServed } from '../kinds.ts'
 
 let world: Installation
 let doors: Doors
@@ -28,7 +29,7 @@ beforeAll(async () => {
   const { items } = await world.client.list(CustomResourceDefinition)
   expect(items.filter(({ metadata }) => metadata.name.endsWith('.argoproj.io'))).toEqual([])
   await world.cluster.kubectl(['create', '-k', argo.definitions])
-  await world.cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all'])
+  await kindsAreServed(world.cluster)
   endArgo = runArgoRollouts(argo, world.cluster)
   doors = await startDoors(world.cluster.hostAddress)
   await world.apply(

@@ -4,7 +4,8 @@ import { crdOf } from '../../../api/crd.ts'
 import { KeptnAppVersion, KeptnTaskDefinition, resources } from '../../../api/index.ts'
 import type { AnyResource } from '../../../api/resource.ts'
 import { samplesOf, type Json } from './sample.ts'
-import { applyCrds, crds, manifestOf, startServer, type Manifest, type Server } from './server.ts'
+import { crds } from '../../kinds.ts'
+import { applyCrds, manifestOf, startServer, type Manifest, type Server } from './server.ts'
 
 let server: Server
 

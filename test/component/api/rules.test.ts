@@ -20,6 +20,7 @@ import type { AnyResource } from '../../../api/resource.ts'
 import { eventually } from '../../eventually.ts'
 import { samplesOf, type Json } from './sample.ts'
 import { applyCrds, manifestOf, startServer, type Server } from './server.ts'
+import { kindsAreServed } from '../../kinds.ts'
 
 let server: Server
 
@@ -49,7 +50,7 @@ beforeAll(async () => {
   }))
   const old = stringify({ ...crd, spec: { ...crd.spec, versions } })
   await server.cluster.kubectl(['create', '-f', '-'], old)
-  await server.cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all'])
+  await kindsAreServed(server.cluster)
   for (const [name, spec] of Object.entries(lawless)) {
     await eventually(() => server.create(manifestOf(KeptnTaskDefinition, 'v1', name, { spec })))
   }

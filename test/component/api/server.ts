@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { join } from 'node:path'
 import { Pool } from 'undici'
 import { resources } from '../../../api/index.ts'
 import type { AnyResource } from '../../../api/resource.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
 import type { Json } from './sample.ts'
+import { crds, kindsAreServed } from '../../kinds.ts'
 
 /** An object as it is sent and read. */
 export interface Manifest {
@@ -36,12 +36,10 @@ export interface Table {
   readonly rows: readonly { readonly cells: readonly unknown[] }[]
 }
 
-export const crds = join(import.meta.dirname, '../../../manifests/crds')
-
-/** Applies our CRDs and waits until their kinds are served. */
+/** Applies our CRDs, as a client does that keeps what it applied, and waits until their kinds are served. */
 export const applyCrds = async (cluster: Cluster): Promise<void> => {
   await cluster.kubectl(['apply', `--filename=${crds}`])
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  await kindsAreServed(cluster)
 }
 
 export const manifestOf = (

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { join } from 'node:path'
 import { pino } from 'pino'
 import { KeptnWorkloadVersion } from '../../../api/keptn-workload-version.ts'
 import { DaemonSet, Namespace, Pod, ReplicaSet, StatefulSet } from '../../../api/kubernetes.ts'
@@ -25,6 +24,7 @@ import { runController } from '../../../kube/controller.ts'
 import type { Transition } from '../../../kube/decision.ts'
 import { startReflector, type Reflector } from '../../../kube/reflector.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { applyCrds } from '../../kinds.ts'
 
 /** A running copy of the gate's controllers. */
 export interface Replica {
@@ -50,9 +50,7 @@ const heldTemplate = {
 /** Starts a control plane with one node that runs nothing. */
 export const startWorld = async (name: string): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
-  const crds = join(import.meta.dirname, '../../../manifests/crds')
-  await cluster.kubectl(['apply', '--server-side', `--filename=${crds}`])
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  await applyCrds(cluster)
   await cluster.addFakeNode('node-1')
   const { ca, cert, key } = cluster.credentials
   const connection = { server: new URL(cluster.server), ca, cert, key }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { join } from 'node:path'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import {
@@ -22,6 +21,7 @@ import type { Transition } from '../../../kube/decision.ts'
 import { metricsControllers, type MetricsSettings } from '../../../metrics/index.ts'
 import { buildMetricsServer } from '../../../metrics/serving/server.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { applyCrds } from '../../kinds.ts'
 import { startSource, type SourceServer } from '../../unit/metrics/source-server.ts'
 
 /** A control plane with our kinds. */
@@ -35,9 +35,7 @@ export interface World {
 /** Starts a control plane; the name must be used by one test file alone. */
 export const startWorld = async (name: string): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
-  const crds = join(import.meta.dirname, '../../../manifests/crds')
-  await cluster.kubectl(['apply', '--server-side', `--filename=${crds}`])
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  await applyCrds(cluster)
   const { ca, cert, key } = cluster.credentials
   const client = createClient({ server: new URL(cluster.server), ca, cert, key })
   return {

@@ -24,6 +24,7 @@ import type { Connection } from '../../../kube/connection.ts'
 import { thisMachine, type Cluster } from '../../cluster/cluster.ts'
 import { layoutOf, readRecord } from '../../cluster/record.ts'
 import { namespace, startWorld as startWebhook } from '../webhook/world.ts'
+import { applyCrds } from '../../kinds.ts'
 
 export interface World {
   readonly cluster: Cluster
@@ -43,8 +44,7 @@ const log = pino({ level: 'silent' })
 export const startWorld = async (name: string): Promise<World> => {
   const admission = await startWebhook(name, 'permit')
   const { cluster, client } = admission
-  await cluster.kubectl(['apply', '--server-side', `--filename=${root}/manifests/crds`])
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  await applyCrds(cluster)
   await cluster.kubectl(['apply', '--server-side', '-k', manifests])
   await cluster.addFakeNode('node-1')
   const folder = await mkdtemp(join(tmpdir(), 'permit-'))

@@ -10,6 +10,7 @@ import { createClient, type Client } from '../../../kube/client.ts'
 import { ApiError } from '../../../kube/errors.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
 import { eventually } from '../../eventually.ts'
+import { applyCrds } from '../../kinds.ts'
 
 const root = join(import.meta.dirname, '../../..')
 
@@ -29,8 +30,7 @@ export interface World {
 /** Starts an API server that serves our kinds. */
 export const startWorld = async (name: string): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
-  await cluster.kubectl(['apply', '--server-side', `--kustomize=${join(root, 'manifests/crds')}`])
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  await applyCrds(cluster)
   const { ca, cert, key } = cluster.credentials
   const client = createClient({ server: new URL(cluster.server), ca, cert, key })
   return {

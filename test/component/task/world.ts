@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { join } from 'node:path'
 import { pino } from 'pino'
 import {
   KeptnAppVersion,
@@ -27,6 +26,7 @@ import {
 } from '../../../lifecycle/task-definition/index.ts'
 import { taskController, taskIndexes, taskJobs, taskPods } from '../../../lifecycle/task/index.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { applyCrds } from '../../kinds.ts'
 import { eventually } from '../../eventually.ts'
 
 /** A running copy of both controllers. */
@@ -53,9 +53,7 @@ export const home = 'keptn-system'
 /** Starts a control plane. */
 export const startWorld = async (name: string): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
-  const crds = join(import.meta.dirname, '../../../manifests/crds')
-  await cluster.kubectl(['apply', '--server-side', `--filename=${crds}`])
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  await applyCrds(cluster)
   const { ca, cert, key } = cluster.credentials
   const connection = { server: new URL(cluster.server), ca, cert, key }
   const client = createClient(connection)
