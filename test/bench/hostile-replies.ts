@@ -1,7 +1,7 @@
-import type { SourceAccess } from '../../metrics/sources/access.ts'
 import { findSource } from '../../metrics/sources/index.ts'
 import type { Result } from './result.ts'
 import { median } from './statistics.ts'
+import { answeredWith } from '../unit/metrics/answering.ts'
 
 const bytes = 1024 * 1024
 const turns = 15
@@ -63,21 +63,6 @@ const replies: readonly (readonly [type: string, what: string, body: string])[] 
   ['http', 'too many names', filledWith('{', names(1), '}')],
 ]
 
-const client = JSON.stringify({ token: `dt0s08.ID.${'s'.repeat(64)}` })
-
-const answers = (body: string): SourceAccess => ({
-  url: (path) => new URL(`http://source.test${path}`),
-  secret: { of: 'shop/source', get: () => client, find: () => client },
-  secretKey: 'key',
-  login: undefined,
-  template: { method: 'GET', path: '/', valuePath: "$[?@.a=='up']" },
-  tokens: { get: () => Promise.resolve('token'), forget: () => undefined },
-  quote: (text) => text.slice(0, 200),
-  conceal: () => undefined,
-  fetch: () => Promise.resolve({ status: 200, body }),
-  wait: () => Promise.resolve(),
-})
-
 const msOf = async (run: () => unknown): Promise<number> => {
   const begunAt = performance.now()
   await run()
@@ -91,7 +76,7 @@ const msOf = async (run: () => unknown): Promise<number> => {
 export const hostileReplies = async (): Promise<Result> => {
   const measured = []
   for (const [type, what, body] of replies) {
-    const source = findSource(type)?.open(answers(body))
+    const source = findSource(type)?.open(answeredWith(body, "$[?@.a=='up']"))
     const request = { query: 'up', at: new Date('2026-01-01T00:00:00Z'), path: 'a' }
     const ask = () => source?.query(request, new AbortController().signal).catch(() => undefined)
     const looking: number[] = []

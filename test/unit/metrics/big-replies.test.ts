@@ -1,8 +1,8 @@
 /** Replies as large as they may be: what nobody needs is refused, since nothing else happens while one is looked through. */
 import { expect, test } from '@jest/globals'
 import { findSource } from '../../../metrics/sources/index.ts'
-import type { SourceAccess } from '../../../metrics/sources/access.ts'
 import type { Sample } from '../../../metrics/source.ts'
+import { answeredWith } from './answering.ts'
 
 /** A megabyte of JSON: as many of these items as there is room for. */
 const filledWith = (head: string, item: string, tail: string): string => {
@@ -11,23 +11,8 @@ const filledWith = (head: string, item: string, tail: string): string => {
   return `${head}${items.join(',')}${tail}`
 }
 
-const client = JSON.stringify({ token: `dt0s08.ID.${'s'.repeat(64)}` })
-
-const answers = (body: string): SourceAccess => ({
-  url: (path) => new URL(`http://source.test${path}`),
-  secret: { of: 'shop/source', get: () => client, find: () => client },
-  secretKey: 'key',
-  login: undefined,
-  template: { method: 'GET', path: '/', valuePath: '$[*]' },
-  tokens: { get: () => Promise.resolve('token'), forget: () => undefined },
-  quote: (text) => text.slice(0, 200),
-  conceal: () => undefined,
-  fetch: () => Promise.resolve({ status: 200, body }),
-  wait: () => Promise.resolve(),
-})
-
 const query = (type: string, body: string): Promise<readonly Sample[]> => {
-  const source = findSource(type)?.open(answers(body))
+  const source = findSource(type)?.open(answeredWith(body, '$[*]'))
   if (source === undefined) throw new Error(`There is no source of type ${type}`)
   const request = { query: 'up', at: new Date('2026-01-01T00:00:00Z'), path: 'a' }
   return source.query(request, new AbortController().signal)
