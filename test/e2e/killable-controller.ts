@@ -19,8 +19,7 @@ import { isAt, type CrashPoint, type Write } from './crash-points.ts'
 export interface Orders {
   readonly server: string
   readonly ca: string
-  readonly cert: string
-  readonly key: string
+  readonly token: string
   readonly holder: string
   readonly denoImage: string
   readonly pythonImage: string
@@ -102,13 +101,13 @@ const withWrites = (client: Client, send: Send): Client => ({
 })
 
 const run = (orders: Orders): void => {
-  const { server, ca, cert, key, holder, denoImage, pythonImage, loseOneOf } = orders
+  const { server, ca, token, holder, denoImage, pythonImage, loseOneOf } = orders
   const settings = readSettings(['--parts', 'lifecycle,gate'], {
     POD_NAME: holder,
     FUNCTION_RUNNER_IMAGE: denoImage,
     PYTHON_RUNNER_IMAGE: pythonImage,
   })
-  const connection = { server: new URL(server), ca, cert, key }
+  const connection = { server: new URL(server), ca, token: () => token }
   const client = createClient(connection, { userAgent: `gatekept-controller/${process.pid}` })
   const send = loseOneOf === undefined ? dying(orders) : losing(loseOneOf)
   startLifecycle({
