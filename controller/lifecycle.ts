@@ -20,8 +20,8 @@ export const startLifecycle = (process: Process): Started => {
   const { client, settings } = process
   const { reflectors, stores } = reflectLifecycle({
     ...process,
-    namespace: process.settings.namespace,
-    eligibility: process.settings.eligibility,
+    namespace: settings.namespace,
+    eligibility: settings.eligibility,
   })
   const runtime = runtimeOf(process, reflectors, 'lifecycle-operator')
   let term: Term | undefined

@@ -4,16 +4,12 @@
  * @module
  */
 import type { Eligibility } from '../identity/scope.ts'
+import { SettingsError } from '../kube/settings-error.ts'
 import { isRange, isSourceEntry } from '../metrics/addresses.ts'
 
 /** The parts that a controller process can have. */
 export const parts = ['lifecycle', 'gate', 'certs', 'metrics'] as const
 export type Part = (typeof parts)[number]
-
-/** A mistake in how the process was started. */
-export class SettingsError extends Error {
-  override readonly name = 'SettingsError'
-}
 
 /** How the process was started. */
 export interface ControllerSettings {

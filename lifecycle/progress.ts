@@ -8,7 +8,7 @@ import type { Condition, ItemStatus, State } from '../api/index.ts'
 import { conditionTypes, KeptnTask } from '../api/index.ts'
 import { settled, type Action, type Decision, type Transition } from '../kube/decision.ts'
 import type { ApiError } from '../kube/errors.ts'
-import { findCondition, withCondition } from '../kube/conditions.ts'
+import { findCondition, withCondition, wholeSeconds } from '../kube/conditions.ts'
 import { checkPhase } from './checks/check-phase.ts'
 import type { Obstacle } from './checks/order.ts'
 import { isPassed, isTerminal } from './checks/roll-up.ts'
@@ -75,9 +75,6 @@ interface Step<Status> {
   readonly actions: readonly Action[]
   readonly transitions: readonly Transition[]
 }
-
-/** An instant as Kubernetes writes it. */
-export const timeOf = (instant: Date): string => instant.toISOString().replace(/\.\d+Z$/, 'Z')
 
 /** The API server takes 32 KiB of a condition's message; tasks that fail may have much to say. */
 const longestCondition = 4096
@@ -186,7 +183,7 @@ const fail = <StateField extends string, Status extends VersionStatus & Record<S
   const { now } = walk.telling
   const later = walk.phases.slice(walk.phases.indexOf(failed) + 1)
   const skipped = Object.fromEntries(later.map((phase) => [phase.state, 'Deprecated']))
-  const ended: Status = { ...step.status, ...skipped, status: 'Failed', endTime: timeOf(now) }
+  const ended: Status = { ...step.status, ...skipped, status: 'Failed', endTime: wholeSeconds(now) }
   const reason = `${failed.name}Failed`
   const status = setCondition(
     withoutStalled(ended, now),
@@ -248,7 +245,7 @@ const complete = <Status extends VersionStatus>(
     ...step.status,
     currentPhase: completedPhase,
     status: 'Succeeded',
-    endTime: timeOf(telling.now),
+    endTime: wholeSeconds(telling.now),
   }
   const ready = {
     type: conditionTypes.ready,
@@ -286,7 +283,10 @@ export const walkPhases = <
   walk: Walk<StateField, Status>,
 ): Decision<Status> => {
   const { telling, phases, level } = walk
-  const begun: Status = { ...walk.status, startTime: walk.status.startTime ?? timeOf(telling.now) }
+  const begun: Status = {
+    ...walk.status,
+    startTime: walk.status.startTime ?? wholeSeconds(telling.now),
+  }
   let step: Step<Status> = { status: begun, actions: [], transitions: [] }
   for (const phase of phases) {
     if (isPassed(step.status[phase.state]) || walk.isOff?.(phase) === true) continue
@@ -353,7 +353,7 @@ export const deprecate = <Status extends VersionStatus>(
     ...status,
     ...Object.fromEntries(skipped.map((phase) => [phase.state, 'Deprecated'])),
     status: 'Deprecated',
-    endTime: status.endTime ?? timeOf(telling.now),
+    endTime: status.endTime ?? wholeSeconds(telling.now),
   }
   const ready = { type: conditionTypes.ready, status: 'False', reason, message } as const
   return {

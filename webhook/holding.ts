@@ -4,12 +4,8 @@
  * @module
  */
 import { isOlder, type ServerVersion } from '../kube/server-version.ts'
+import { SettingsError } from '../kube/settings-error.ts'
 import { holdings, type Holding } from './pod.ts'
-
-/** A mistake in how the process was started. */
-export class SettingsError extends Error {
-  override readonly name = 'SettingsError'
-}
 
 /** Reads `HOLDING`. Throws a `SettingsError` that says what to change. */
 export const readHolding = (environment: Readonly<Record<string, string | undefined>>): Holding => {

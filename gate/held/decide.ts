@@ -13,6 +13,7 @@
  */
 import { Pod, type PodCondition } from '../../api/kubernetes.ts'
 import { isHeld } from '../../identity/scope.ts'
+import { wholeSeconds } from '../../kube/conditions.ts'
 import { settled, type Action, type Decision, type Transition } from '../../kube/decision.ts'
 import { heldLabel, releasedCondition, type HeldPod } from '../held-pods.ts'
 import {
@@ -183,4 +184,3 @@ const createdAt = (pod: HeldPod): Date => new Date(pod.metadata.creationTimestam
 const later = (one: Date, other: Date): Date => (one > other ? one : other)
 
 /** Kubernetes keeps whole seconds in times like these. */
-const wholeSeconds = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z')

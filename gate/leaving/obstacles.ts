@@ -5,6 +5,7 @@
  */
 import { APIService, Deployment, MutatingWebhookConfiguration } from '../../api/kubernetes.ts'
 import type { KubeObject, ResourceType } from '../../api/object.ts'
+import { webhookConfigurationName } from '../../identity/keys.ts'
 
 /** One object, by its kind and the name that the chart gives it. */
 export interface Obstacle {
@@ -35,7 +36,7 @@ const validating = [
 ]
 
 const kinds: readonly (readonly [ResourceType<KubeObject>, readonly string[]])[] = [
-  [MutatingWebhookConfiguration, ['lifecycle-mutating-webhook-configuration']],
+  [MutatingWebhookConfiguration, [webhookConfigurationName]],
   // A policy without a binding does nothing; a binding without its policy is an error to some.
   [admission('MutatingAdmissionPolicyBinding', 'mutatingadmissionpolicybindings'), mutating],
   [admission('ValidatingAdmissionPolicyBinding', 'validatingadmissionpolicybindings'), validating],

@@ -27,11 +27,10 @@ import {
   type ObjectiveStatus,
   type StatusOf,
 } from '../../api/index.ts'
-import { findCondition, firstOf, withCondition } from '../../kube/conditions.ts'
+import { findCondition, firstOf, withCondition, wholeSeconds } from '../../kube/conditions.ts'
 import { settled, type Decision, type Transition } from '../../kube/decision.ts'
 import type { Abandonment } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
-import { timeOf } from '../progress.ts'
 import { factTransition, type EventNames } from '../transitions.ts'
 import { describeEvaluation } from './describe.ts'
 import { isAwaited } from './freshness.ts'
@@ -205,7 +204,7 @@ const begun = ({ evaluation, now }: Seen): Status => ({
   retryCount: 0,
   evaluationStatus: {},
   overallStatus: 'Pending',
-  startTime: timeOf(now),
+  startTime: wholeSeconds(now),
   ...withoutWait(evaluation.status),
 })
 
@@ -227,7 +226,7 @@ const tryAgain = (seen: Seen, status: Status, places: readonly Placed[]): Decisi
 }
 
 const end = (seen: Seen, before: Status, outcome: 'Succeeded' | 'Failed'): Decision<Status> => {
-  const status = { ...before, overallStatus: outcome, endTime: timeOf(seen.now) }
+  const status = { ...before, overallStatus: outcome, endTime: wholeSeconds(seen.now) }
   const message = describeEvaluation({ spec: seen.evaluation.spec, status })
   const isGood = outcome === 'Succeeded'
   return {
@@ -249,7 +248,7 @@ const stop = (seen: Seen, { reason, message }: Abandonment): Decision<Status> =>
   status: {
     ...begun(seen),
     overallStatus: 'Deprecated',
-    endTime: timeOf(seen.now),
+    endTime: wholeSeconds(seen.now),
     conditions: ready(seen, 'False', reason, message),
   },
 })

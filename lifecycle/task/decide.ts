@@ -17,7 +17,7 @@
 import { conditionTypes, type Condition, type KeptnTask, type StatusOf } from '../../api/index.ts'
 import type { KeptnTaskDefinition, TaskPods } from '../../api/index.ts'
 import { Job, type JobCondition } from '../../api/kubernetes.ts'
-import { findCondition, withCondition } from '../../kube/conditions.ts'
+import { findCondition, withCondition, wholeSeconds } from '../../kube/conditions.ts'
 import {
   removal,
   settled,
@@ -29,7 +29,6 @@ import type { ApiError } from '../../kube/errors.ts'
 import type { Abandonment } from '../checks/ending.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import { isTerminal } from '../checks/roll-up.ts'
-import { timeOf } from '../progress.ts'
 import { codeKey, createFunctionConfigMap } from '../task-definition/function-config-map.ts'
 import { parentNotFound } from '../task-definition/lineage.ts'
 import type { RemoteCode } from '../task-definition/source.ts'
@@ -130,7 +129,7 @@ const goOn = (seen: Seen): Decision<Status> => {
         state: 'Failed',
         reason: 'JobVanished',
         message: `Job "${task.status?.jobName ?? job.name ?? ''}" was deleted before its outcome was known`,
-        at: timeOf(seen.now),
+        at: wholeSeconds(seen.now),
       })
     case 'there':
       return task.status?.jobUid === undefined ? record(seen, job.job) : follow(seen, job.job)
@@ -187,7 +186,7 @@ const stop = (seen: Seen, { reason, message }: Abandonment): Decision<Status> =>
     status: 'Deprecated',
     reason,
     message: cutMessage(message),
-    endTime: timeOf(now),
+    endTime: wholeSeconds(now),
     conditions: conditionsOf(seen, { status: 'False', reason, message: cutMessage(message) }),
   }
   const what = { reason: 'ReconcileTask', what: 'Deprecated', message: cutMessage(message) }
@@ -446,7 +445,7 @@ interface Outcome {
 }
 
 const outcomeOf = (seen: Seen, state: Outcome['state'], condition: JobCondition): Outcome => {
-  const { reason, message = '', lastTransitionTime = timeOf(seen.now) } = condition
+  const { reason, message = '', lastTransitionTime = wholeSeconds(seen.now) } = condition
   const words = state === 'Failed' ? lastWords(seen) : ''
   return {
     state,

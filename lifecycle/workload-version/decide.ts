@@ -4,7 +4,7 @@
  * @module
  */
 import { conditionTypes, type KeptnAppVersion, type KeptnWorkloadVersion } from '../../api/index.ts'
-import { findCondition } from '../../kube/conditions.ts'
+import { findCondition, wholeSeconds } from '../../kube/conditions.ts'
 import { settled, type Action, type Decision, type Transition } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
 import { haveAppChecksPassed } from '../checks/app-checks.ts'
@@ -22,14 +22,7 @@ import { rolloutOf } from '../checks/rollout.ts'
 import { isPassed, isTerminal } from '../checks/roll-up.ts'
 import type { Parent } from '../children.ts'
 import { workloadPhases } from '../phases.ts'
-import {
-  deprecate,
-  runChecks,
-  sayRefused,
-  timeOf,
-  walkPhases,
-  type PhaseResult,
-} from '../progress.ts'
+import { deprecate, runChecks, sayRefused, walkPhases, type PhaseResult } from '../progress.ts'
 import { factTransition } from '../transitions.ts'
 import {
   begin,
@@ -68,7 +61,7 @@ const runDeployment = (
   seen: WorkloadVersionSeen,
   status: WorkloadVersionStatus,
 ): PhaseResult<WorkloadVersionStatus> => {
-  const startTime = status.deploymentStartTime ?? timeOf(seen.now)
+  const startTime = status.deploymentStartTime ?? wholeSeconds(seen.now)
   const changes = { deploymentStartTime: startTime }
   const rollout = rolloutOf(seen.owner, hashOf(seen.version))
   if (rollout.kind === 'ready') return { state: 'Succeeded', changes }

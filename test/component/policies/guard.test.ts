@@ -30,7 +30,7 @@ beforeAll(async () => {
     ...['create', 'clusterrolebinding', 'release', '--clusterrole=release'],
     `--user=${releaser}`,
   ])
-  await world.policies('admission=webhook', 'guard.enabled=always')
+  await world.policies({ admission: 'webhook' })
 }, 300_000)
 afterAll(() => world.close())
 
@@ -172,7 +172,7 @@ describe('a pod that came without its gate', () => {
   })
 
   test('is let in with a warning where the chart says so, but not if it sets a node', async () => {
-    await world.policies('admission=webhook', 'guard.enabled=always', 'guard.ungatedPods=warn')
+    await world.policies({ admission: 'webhook', guard: { ungatedPods: 'warn' } })
     const { client } = world
     await untilActive(async () => {
       expect(await tryPod(client, 'ungated', ungated())).toMatchObject({ gates: [] })
@@ -185,7 +185,7 @@ describe('a pod that came without its gate', () => {
   })
 
   test('gets it from the policy that holds, and loses none of the gates of others', async () => {
-    await world.policies('admission=policy', 'guard.enabled=always')
+    await world.policies({ admission: 'policy' })
     const { client } = world
     const foreign = { name: 'example.org/other' }
     const pod = { ...ungated(), spec: { ...placed.spec, schedulingGates: [foreign] } }

@@ -14,7 +14,7 @@ let world: World
 
 beforeAll(async () => {
   world = await startWorld('policies')
-  await world.policies('admission=policy', 'guard.enabled=always')
+  await world.policies({ admission: 'policy' })
   await world.managed('shop', releasedList)
   const [pod] = somePods(1, 1)
   await untilActive(async () => {

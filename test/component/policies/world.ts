@@ -3,16 +3,19 @@
  *
  * @module
  */
-import { join } from 'node:path'
 import { Namespace } from '../../../api/kubernetes.ts'
 import { keys } from '../../../identity/keys.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
 import { ApiError } from '../../../kube/errors.ts'
+import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
 import { eventually } from '../../eventually.ts'
 import { applyCrds } from '../../kinds.ts'
 
-const root = join(import.meta.dirname, '../../..')
+const policyKinds = ['MutatingAdmission', 'ValidatingAdmission'].flatMap((kind) => [
+  `${kind}Policy`,
+  `${kind}PolicyBinding`,
+])
 
 /** Where the chart says that Gatekept is. */
 export const home = 'keptn-system'
@@ -20,8 +23,11 @@ export const home = 'keptn-system'
 export interface World {
   readonly cluster: Cluster
   readonly client: Client
-  /** Applies the chart's policies anew, with these values. */
-  readonly policies: (...values: readonly string[]) => Promise<void>
+  /** Applies the chart's policies anew, with these values; the guard's always. */
+  readonly policies: (values: {
+    readonly admission: 'policy' | 'webhook'
+    readonly guard?: { readonly ungatedPods: 'warn' }
+  }) => Promise<void>
   /** Makes a namespace that has opted in by its label, and has this released list. */
   readonly managed: (name: string, released?: string) => Promise<string>
   readonly close: () => Promise<void>
@@ -36,16 +42,12 @@ export const startWorld = async (name: string): Promise<World> => {
   return {
     cluster,
     client,
-    policies: async (...values) => {
-      const chart = join(root, 'manifests/chart')
-      const set = values.map((value) => `--set=${value}`)
-      const rendered = await cluster.helm([
-        ...['template', 'gatekept', chart, `--namespace=${home}`],
-        ...set,
-      ])
-      const policies = rendered.split(/^---$/m).filter((text) => /^kind: \w+Policy/m.test(text))
-      const wanted = policies.filter((text) => text.includes('admissionregistration.k8s.io'))
-      await cluster.kubectl(['apply', '--filename=-'], wanted.join('---'))
+    policies: async (values) => {
+      const yaml = await chartYaml(policyKinds, {
+        ...values,
+        guard: { enabled: 'always', ...values.guard },
+      })
+      await cluster.kubectl(['apply', '--filename=-'], yaml)
     },
     managed: async (namespace, released) => {
       await client.create(Namespace, {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { readSettings, SettingsError } from '../../../controller/settings.ts'
+import { readSettings } from '../../../controller/settings.ts'
+import { SettingsError } from '../../../kube/settings-error.ts'
 
 const environment = {
   FUNCTION_RUNNER_IMAGE: 'deno:1',
