@@ -26,6 +26,10 @@ export const main = async (
   const holding = readHolding(environment)
   const log = pino({ level: environment['LOG_LEVEL'] ?? 'info', base: { role: 'webhook' } })
   const client = createClient(connect(), { userAgent: 'gatekept-webhook' })
+  // Alive, and not ready, for as long as the API server can't be asked.
+  let isReady = (): boolean => false
+  const probes = buildProbes(() => isReady())
+  probes.listen({ host: anyAddress(), port: Number(environment['PROBE_PORT'] ?? 8081) })
   requireGates(holding, await readVersion(client, new AbortController().signal))
   const webhook = await startWebhook({
     client,
@@ -37,8 +41,7 @@ export const main = async (
       port: Number(environment['WEBHOOK_PORT'] ?? 9443),
     },
   })
-  const probes = buildProbes(webhook.isReady)
-  probes.listen({ host: anyAddress(), port: Number(environment['PROBE_PORT'] ?? 8081) })
+  isReady = webhook.isReady
   log.info({ namespace, holding }, 'Webhook started')
 
   closeWithGrace({ delay: endMs, logger: false }, async ({ err }) => {
