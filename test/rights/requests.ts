@@ -1,0 +1,109 @@
+/**
+ * What our service accounts asked of the API server of one cluster, once each: its audit log, reduced to what rights are
+ * about.
+ *
+ * @module
+ */
+import { createReadStream } from 'node:fs'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { systemNamespace } from '../../deploy/chart.ts'
+
+/** The variable that names the folder in which clusters keep what was asked of them. Without it they keep nothing. */
+export const rightsFolder = 'GATEKEPT_RIGHTS'
+
+/** A request as RBAC sees it. */
+export interface Request {
+  /** Name of the service account in our namespace. */
+  readonly account: string
+  readonly verb: string
+  readonly group: string
+  /** Plural, with the subresource: `pods/status`. */
+  readonly resource: string
+  /** Empty for all namespaces, and for what is in none. */
+  readonly namespace: string
+  /** Empty for all; also in namespaces of tests, where no right is limited to a name. */
+  readonly name: string
+  /** Whether the API server said that the account may not. */
+  readonly refused: boolean
+}
+
+/** The requests of one cluster. */
+export interface ClusterRequests {
+  readonly cluster: string
+  readonly requests: readonly Request[]
+}
+
+interface AuditEvent {
+  readonly stage: string
+  readonly verb: string
+  readonly user: { readonly username: string }
+  readonly objectRef?: {
+    readonly apiGroup?: string
+    readonly resource?: string
+    readonly subresource?: string
+    readonly namespace?: string
+    readonly name?: string
+  }
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
+const ours = `system:serviceaccount:${systemNamespace}:`
+
+/** A watch is told when it starts: one that its process or its API server took along would never be told else. */
+const isTold = ({ stage, verb }: AuditEvent): boolean =>
+  stage === 'ResponseComplete' || (stage === 'ResponseStarted' && verb === 'watch')
+
+const toRequest = (event: AuditEvent): Request | undefined => {
+  const { verb, user, objectRef, annotations } = event
+  const { username } = user
+  const { apiGroup = '', resource = '', subresource, namespace = '', name = '' } = objectRef ?? {}
+  if (!isTold(event) || !username.startsWith(ours) || resource === '') return undefined
+  const isNamed = namespace === '' || namespace === systemNamespace
+  return {
+    account: username.slice(ours.length),
+    verb,
+    group: apiGroup,
+    resource: subresource === undefined ? resource : `${resource}/${subresource}`,
+    namespace,
+    name: isNamed ? name : '',
+    // A 403 may also come from admission, which is not about rights.
+    refused: annotations?.['authorization.k8s.io/decision'] === 'forbid',
+  }
+}
+
+/** The different requests of our accounts in an audit log. */
+export const readRequests = async (auditLog: string): Promise<readonly Request[]> => {
+  const found = new Map<string, Request>()
+  for await (const line of createInterface({ input: createReadStream(auditLog) })) {
+    // Most lines are other people's; the last one may still be on its way.
+    if (!line.includes(ours) || !line.endsWith('}')) continue
+    const request = toRequest(JSON.parse(line) as AuditEvent)
+    if (request !== undefined) found.set(JSON.stringify(request), request)
+  }
+  return [...found.values()]
+}
+
+/** Keeps the requests of a cluster in a file of this folder. */
+export const keepRequests = async (
+  folder: string,
+  cluster: string,
+  auditLog: string,
+): Promise<void> => {
+  const lines = (await readRequests(auditLog)).map((request) => JSON.stringify(request)).sort()
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, `${cluster}.jsonl`), lines.map((line) => `${line}\n`).join(''))
+}
+
+/** What `keepRequests` has kept. */
+export const keptRequests = async (folder: string): Promise<readonly ClusterRequests[]> => {
+  const files = (await readdir(folder)).filter((file) => file.endsWith('.jsonl')).sort()
+  return Promise.all(
+    files.map(async (file) => {
+      const lines = (await readFile(join(folder, file), 'utf8')).split('\n').slice(0, -1)
+      const requests = lines.map((line) => JSON.parse(line) as Request)
+      return { cluster: file.replace(/\.jsonl$/, ''), requests }
+    }),
+  )
+}
