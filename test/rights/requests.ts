@@ -5,7 +5,7 @@
  * @module
  */
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { systemNamespace } from '../../deploy/chart.ts'
@@ -36,7 +36,6 @@ export interface ClusterRequests {
 }
 
 interface AuditEvent {
-  readonly stage: string
   readonly verb: string
   readonly user: { readonly username: string }
   readonly objectRef?: {
@@ -51,18 +50,15 @@ interface AuditEvent {
 
 const ours = `system:serviceaccount:${systemNamespace}:`
 
-/** A watch is told when it starts: one that its process or its API server took along would never be told else. */
-const isTold = ({ stage, verb }: AuditEvent): boolean =>
-  stage === 'ResponseComplete' || (stage === 'ResponseStarted' && verb === 'watch')
+/** What is no resource, the version of the API server for one, everybody may ask for. */
+const isOurs = ({ user, objectRef }: AuditEvent): boolean =>
+  user.username.startsWith(ours) && objectRef?.resource !== undefined
 
-const toRequest = (event: AuditEvent): Request | undefined => {
-  const { verb, user, objectRef, annotations } = event
-  const { username } = user
-  const { apiGroup = '', resource = '', subresource, namespace = '', name = '' } = objectRef ?? {}
-  if (!isTold(event) || !username.startsWith(ours) || resource === '') return undefined
+const toRequest = ({ verb, user, objectRef = {}, annotations }: AuditEvent): Request => {
+  const { apiGroup = '', resource = '', subresource, namespace = '', name = '' } = objectRef
   const isNamed = namespace === '' || namespace === systemNamespace
   return {
-    account: username.slice(ours.length),
+    account: user.username.slice(ours.length),
     verb,
     group: apiGroup,
     resource: subresource === undefined ? resource : `${resource}/${subresource}`,
@@ -79,13 +75,15 @@ export const readRequests = async (auditLog: string): Promise<readonly Request[]
   for await (const line of createInterface({ input: createReadStream(auditLog) })) {
     // Most lines are other people's; the last one may still be on its way.
     if (!line.includes(ours) || !line.endsWith('}')) continue
-    const request = toRequest(JSON.parse(line) as AuditEvent)
-    if (request !== undefined) found.set(JSON.stringify(request), request)
+    const event = JSON.parse(line) as AuditEvent
+    if (!isOurs(event)) continue
+    const request = toRequest(event)
+    found.set(JSON.stringify(request), request)
   }
   return [...found.values()]
 }
 
-/** Keeps the requests of a cluster in a file of this folder. */
+/** Keeps the requests of a cluster in a file of this folder, with those of one before that had the same name. */
 export const keepRequests = async (
   folder: string,
   cluster: string,
@@ -93,7 +91,7 @@ export const keepRequests = async (
 ): Promise<void> => {
   const lines = (await readRequests(auditLog)).map((request) => JSON.stringify(request)).sort()
   await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, `${cluster}.jsonl`), lines.map((line) => `${line}\n`).join(''))
+  await appendFile(join(folder, `${cluster}.jsonl`), lines.map((line) => `${line}\n`).join(''))
 }
 
 /** What `keepRequests` has kept. */

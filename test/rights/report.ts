@@ -1,0 +1,48 @@
+/**
+ * The comparison of rights and requests at the end of a run of tests.
+ *
+ * It stands for a test, and is no test file: those run side by side, and this one needs what all others have left behind.
+ *
+ * @module
+ */
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { renderChart } from '../../deploy/chart.ts'
+import { missingRights, surplusRights } from './compare.ts'
+import { expectedRefusals, unusedRights } from './exceptions.ts'
+import { keptRequests, rightsFolder } from './requests.ts'
+import { rightsOf } from './rights.ts'
+
+const endToEnd = join(import.meta.dirname, '..', 'e2e')
+
+/** A test file of the run, as far as the comparison is concerned. */
+export interface RanFile {
+  readonly path: string
+  readonly passed: boolean
+}
+
+/** Whether each end-to-end test was there: else a right may have been used by one that was not. */
+const areAllThere = (ran: readonly RanFile[]): boolean => {
+  const passed = new Set(ran.filter((file) => file.passed).map(({ path }) => path))
+  return readdirSync(endToEnd, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.ts'))
+    .every((file) => passed.has(join(endToEnd, file)))
+}
+
+/**
+ * What is wrong with the rights of our service accounts, a sentence each; nothing if the run's clusters were not told to keep
+ * what was asked of them. After a run of some files it says what was refused alone.
+ */
+export const reportRights = async (
+  ran: readonly RanFile[],
+): Promise<readonly string[] | undefined> => {
+  const folder = process.env[rightsFolder]
+  if (folder === undefined || !existsSync(folder)) return undefined
+  const compared = {
+    rights: rightsOf(await renderChart()),
+    clusters: await keptRequests(folder),
+    unused: unusedRights,
+    refused: expectedRefusals,
+  }
+  return [...missingRights(compared), ...(areAllThere(ran) ? surplusRights(compared) : [])]
+}
