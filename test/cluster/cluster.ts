@@ -3,6 +3,7 @@
  * A real Kubernetes on this machine, for tests, benchmarks and the demo: start one, use it, end it.
  */
 import { join } from 'node:path'
+import { keepRequests, rightsFolder } from '../rights/requests.ts'
 import { apiOf } from './api.ts'
 import { ensureBinaries } from './binaries.ts'
 import { readCredentials } from './certificates.ts'
@@ -206,12 +207,13 @@ const clusterOf = (machine: Machine, record: ClusterRecord): Cluster => {
   const { folder, name, network, node } = layout
   const credentials = readCredentials(join(folder, 'pki'), 'admin')
   const server = serverOf(network)
+  const auditLog = join(folder, 'audit.log')
   return {
     name,
     server,
     kubeconfig: join(folder, 'kubeconfig'),
     credentials,
-    auditLog: join(folder, 'audit.log'),
+    auditLog,
     logs: join(folder, 'log'),
     ...(node ? { containerdSocket: containerdSocket(folder), nodeName } : {}),
     ...(network.namespace === undefined ? {} : { netns: network.namespace }),
@@ -243,7 +245,12 @@ const clusterOf = (machine: Machine, record: ClusterRecord): Cluster => {
     },
     ...faultsOf(machine, layout),
     down: async () => {
-      await removeCluster(machine, name)
+      const rights = process.env[rightsFolder]
+      try {
+        if (rights !== undefined) await keepRequests(rights, name, auditLog)
+      } finally {
+        await removeCluster(machine, name)
+      }
     },
   }
 }

@@ -13,7 +13,6 @@ import type { Values } from '../../deploy/chart.ts'
 import { deployGatekept } from '../../deploy/install.ts'
 import { programFolder } from '../../deploy/options.ts'
 import { startCluster, type Cluster } from '../cluster/cluster.ts'
-import { keepRequests, rightsFolder } from '../rights/requests.ts'
 
 /** A cluster with Gatekept on it. */
 export interface Installation {
@@ -60,8 +59,6 @@ export const install = async (
       },
       down: async () => {
         await client.close()
-        const rights = process.env[rightsFolder]
-        if (rights !== undefined) await keepRequests(rights, name, cluster.auditLog)
         await cluster.down()
         rmSync(folder, { recursive: true, force: true })
       },

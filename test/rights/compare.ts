@@ -59,7 +59,7 @@ const surplus = (right: Right, requests: readonly Request[]): string | undefined
 
 /**
  * Says of each right that is not needed how it is not: nobody uses it, a smaller one would do, or it is given twice; and of
- * each exception that it is about no right at all. Only the requests of all end-to-end tests can tell.
+ * each exception that it is about no right at all. Only the requests of all tests can tell.
  */
 export const surplusRights = ({ rights, clusters, unused }: Compared): readonly string[] => {
   const requests = clusters.flatMap((cluster) => cluster.requests)

@@ -1,5 +1,5 @@
 /**
- * Rights that no end-to-end test uses although they are needed, and requests that are refused although nothing is wrong.
+ * Rights that no test uses although they are needed, and requests that are refused although nothing is wrong.
  *
  * @module
  */

@@ -13,7 +13,9 @@ import { expectedRefusals, unusedRights } from './exceptions.ts'
 import { keptRequests, rightsFolder } from './requests.ts'
 import { rightsOf } from './rights.ts'
 
-const endToEnd = join(import.meta.dirname, '..', 'e2e')
+const tests = join(import.meta.dirname, '..')
+/** Those that have clusters. */
+const folders: readonly string[] = ['component', 'e2e']
 
 /** A test file of the run, as far as the comparison is concerned. */
 export interface RanFile {
@@ -21,12 +23,17 @@ export interface RanFile {
   readonly passed: boolean
 }
 
-/** Whether each end-to-end test was there: else a right may have been used by one that was not. */
+/** Whether each test that has a cluster was there: else one that was not may have used a right. */
 const areAllThere = (ran: readonly RanFile[]): boolean => {
   const passed = new Set(ran.filter((file) => file.passed).map(({ path }) => path))
-  return readdirSync(endToEnd, { recursive: true, encoding: 'utf8' })
+  return folders
+    .flatMap((folder) =>
+      readdirSync(join(tests, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
+        join(tests, folder, file),
+      ),
+    )
     .filter((file) => file.endsWith('.test.ts'))
-    .every((file) => passed.has(join(endToEnd, file)))
+    .every((file) => passed.has(file))
 }
 
 /**

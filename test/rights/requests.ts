@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { createReadStream } from 'node:fs'
-import { appendFile, mkdir, readdir, readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { appendFile, mkdir, open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { systemNamespace } from '../../deploy/chart.ts'
 
 /** The variable that names the folder in which clusters keep what was asked of them. Without it they keep nothing. */
@@ -48,6 +47,9 @@ interface AuditEvent {
   readonly annotations?: Readonly<Record<string, string>>
 }
 
+/** Where rights are limited to names, and objects are few. */
+const named: readonly string[] = ['', systemNamespace, 'kube-system']
+
 const ours = `system:serviceaccount:${systemNamespace}:`
 
 /** What is no resource, the version of the API server for one, everybody may ask for. */
@@ -56,14 +58,13 @@ const isOurs = ({ user, objectRef }: AuditEvent): boolean =>
 
 const toRequest = ({ verb, user, objectRef = {}, annotations }: AuditEvent): Request => {
   const { apiGroup = '', resource = '', subresource, namespace = '', name = '' } = objectRef
-  const isNamed = namespace === '' || namespace === systemNamespace
   return {
     account: user.username.slice(ours.length),
     verb,
     group: apiGroup,
     resource: subresource === undefined ? resource : `${resource}/${subresource}`,
     namespace,
-    name: isNamed ? name : '',
+    name: named.includes(namespace) ? name : '',
     // A 403 may also come from admission, which is not about rights.
     refused: annotations?.['authorization.k8s.io/decision'] === 'forbid',
   }
@@ -72,7 +73,8 @@ const toRequest = ({ verb, user, objectRef = {}, annotations }: AuditEvent): Req
 /** The different requests of our accounts in an audit log. */
 export const readRequests = async (auditLog: string): Promise<readonly Request[]> => {
   const found = new Map<string, Request>()
-  for await (const line of createInterface({ input: createReadStream(auditLog) })) {
+  const file = await open(auditLog)
+  for await (const line of file.readLines()) {
     // Most lines are other people's; the last one may still be on its way.
     if (!line.includes(ours) || !line.endsWith('}')) continue
     const event = JSON.parse(line) as AuditEvent
@@ -83,15 +85,19 @@ export const readRequests = async (auditLog: string): Promise<readonly Request[]
   return [...found.values()]
 }
 
-/** Keeps the requests of a cluster in a file of this folder, with those of one before that had the same name. */
+/** Keeps the requests of a cluster, if there were any, in a file of this folder, with those of one before that had its name. */
 export const keepRequests = async (
   folder: string,
   cluster: string,
   auditLog: string,
 ): Promise<void> => {
-  const lines = (await readRequests(auditLog)).map((request) => JSON.stringify(request)).sort()
+  // A cluster that has gone already, or never came to a log.
+  if (!existsSync(auditLog)) return
+  const requests = await readRequests(auditLog)
+  if (requests.length === 0) return
+  const lines = requests.map((request) => `${JSON.stringify(request)}\n`).sort()
   await mkdir(folder, { recursive: true })
-  await appendFile(join(folder, `${cluster}.jsonl`), lines.map((line) => `${line}\n`).join(''))
+  await appendFile(join(folder, `${cluster}.jsonl`), lines.join(''))
 }
 
 /** What `keepRequests` has kept. */

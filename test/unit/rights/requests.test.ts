@@ -107,8 +107,8 @@ describe('the requests of an audit log', () => {
     await keepRequests(kept, 'shop', logOf('first.log', [event({})]))
     await keepRequests(kept, 'shop', logOf('second.log', [event({ verb: 'get' })]))
     await keepRequests(kept, 'idle', logOf('third.log', []))
+    await keepRequests(kept, 'gone', join(folder, 'no.log'))
     expect(await keptRequests(kept)).toEqual([
-      { cluster: 'idle', requests: [] },
       { cluster: 'shop', requests: [patched, { ...patched, verb: 'get' }] },
     ])
   })
