@@ -3,6 +3,7 @@
  * carried a gate is read from the API server's audit log.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { KeptnWorkloadVersion } from '../../api/index.ts'
 import { Namespace, Pod, ReplicaSet } from '../../api/kubernetes.ts'
 import { gateName, keys } from '../../identity/keys.ts'
 import { parseReleased } from '../../identity/released.ts'
@@ -11,6 +12,7 @@ import { eventually } from '../eventually.ts'
 import { readAudit } from './audit.ts'
 import { install, type Installation } from './installation.ts'
 import { namespaceYaml, workloadYaml } from './workloads.ts'
+import { managedNamespace, yaml } from './world.ts'
 
 const system = 'keptn-system'
 const namespace = 'outage'
@@ -66,6 +68,46 @@ const gatesAtCreation = (): readonly boolean[] => {
     .map((pod) => isHeld(pod) || pod.metadata.labels?.[keys.gated] !== undefined)
 }
 
+/** Of each kind that pods belong to, one whose own annotations name it: its pods don't say who they are. */
+const namedByOwner = (of: string, version: string): string =>
+  yaml(
+    ...['Deployment', 'StatefulSet', 'DaemonSet'].map((kind) => ({
+      apiVersion: 'apps/v1',
+      kind,
+      metadata: {
+        ...{ name: kind.toLowerCase(), namespace: of },
+        annotations: { [keys.workload]: kind.toLowerCase(), [keys.version]: version },
+      },
+      spec: {
+        ...(kind === 'StatefulSet' ? { serviceName: 'none' } : {}),
+        selector: { matchLabels: { app: 'named', kind } },
+        template: {
+          metadata: { labels: { app: 'named', kind, revision: version } },
+          spec: {
+            terminationGracePeriodSeconds: 0,
+            containers: [{ name: 'main', image: 'localhost/pause:1', imagePullPolicy: 'Never' }],
+          },
+        },
+      },
+    })),
+  )
+
+/** Waits until of these pods each is of this version, and one of each kind runs. */
+const areAtVersion = (of: string, version: string): Promise<void> =>
+  eventually(async () => {
+    const pods = await awaitRunning(of, 'named', 3)
+    expect(pods.map(({ metadata }) => metadata.labels?.['revision'])).toEqual(
+      Array.from(pods, () => version),
+    )
+    const { items } = await world.client.list(KeptnWorkloadVersion, { namespace: of })
+    const there = items.filter(({ spec }) => spec.version === version)
+    expect(there.map(({ spec }) => spec.workloadName).sort()).toEqual([
+      'daemonset-daemonset',
+      'deployment-deployment',
+      'statefulset-statefulset',
+    ])
+  }, patient)
+
 const scale = (what: string, of: string, replicas: number): Promise<string> =>
   world.cluster.kubectl(['scale', what, `--replicas=${replicas}`, `--namespace=${of}`])
 
@@ -95,6 +137,9 @@ describe('where a policy holds', () => {
   afterAll(() => world.down(), 60_000)
 
   test('released revisions restart and scale as ever, a new version waits, and nobody else is touched', async () => {
+    const named = 'named'
+    await world.apply(yaml(managedNamespace(named)) + '---\n' + namedByOwner(named, '1'))
+    await areAtVersion(named, '1')
     await stopAll()
     const [lost] = await awaitRunning(namespace, 'web', 2)
     await kill(lost)
@@ -109,8 +154,16 @@ describe('where a policy holds', () => {
 
     const rollout = { maxUnavailable: 0 }
     await world.apply(workloadYaml({ ...web, replicas: 4, rollout, version: '2' }))
+    await world.apply(namedByOwner(named, '2'))
     await eventually(async () => {
       expect((await podsOf(namespace)).filter(isHeld).length).toBeGreaterThan(0)
+      const held = (await podsOf(named, 'named')).filter(isHeld)
+      expect(held.map(({ metadata }) => metadata.labels?.['kind']).sort()).toEqual([
+        ...['DaemonSet', 'Deployment', 'StatefulSet'],
+      ])
+      expect(held.flatMap(({ metadata }) => Object.keys(metadata.annotations ?? {}))).not.toContain(
+        keys.workload,
+      )
     }, patient)
     expect(await running(namespace)).toHaveLength(4)
 
@@ -122,6 +175,8 @@ describe('where a policy holds', () => {
         Array.from({ length: 4 }, () => '2'),
       )
     }, patient)
+    // Whose pods did not say who they are was asked of their owners.
+    await areAtVersion(named, '2')
   }, 180_000)
 })
 

@@ -26,6 +26,44 @@ export const unusedRights: readonly Exception[] = [
     reason:
       'The admission plugin OwnerReferencesPermissionEnforcement asks for it inside the API server, whose log does not say so',
   },
+  {
+    verbs: ['get'],
+    group: 'lifecycle.keptn.sh',
+    resources: [
+      'keptnapps',
+      'keptnappversions',
+      'keptnworkloads',
+      'keptnworkloadversions',
+      'keptnevaluations',
+      'keptntaskdefinitions',
+      'keptnappcreationrequests',
+    ],
+    reason:
+      'An object is read when a write met a conflict: mostly while controllers are killed, and none of them for certain',
+  },
+  {
+    account: 'lifecycle-operator',
+    verbs: ['get'],
+    group: 'options.keptn.sh',
+    resources: ['keptnconfigs'],
+    reason: 'It is read when the write of its status met a conflict, which nothing makes happen',
+  },
+  {
+    account: 'metrics-operator',
+    verbs: ['get'],
+    group: 'metrics.keptn.sh',
+    resources: ['keptnmetrics', 'analyses'],
+    reason:
+      'They are read when the write of their status met a conflict, which nothing makes happen',
+  },
+  {
+    account: 'metrics-operator',
+    verbs: ['get'],
+    group: '',
+    resources: ['configmaps'],
+    reason:
+      'The Role extension-apiserver-authentication-reader comes with Kubernetes as it is; of its verbs we use two',
+  },
 ]
 
 /** Requests that our accounts may make in vain. */
