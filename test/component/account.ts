@@ -5,6 +5,7 @@
  */
 import { systemNamespace } from '../../deploy/chart.ts'
 import { createClient, type Client } from '../../kube/client.ts'
+import type { Connection } from '../../kube/connection.ts'
 import { chartYaml } from '../chart.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 
@@ -15,11 +16,15 @@ export const installRights = async ({ kubectl }: Cluster): Promise<void> => {
   await kubectl(['apply', '-f', '-'], await chartYaml(kinds))
 }
 
-/** A client with the rights that the chart gives this account, and no others. They have to be installed. */
-export const clientAs = async (
+/** Connects as an account in our namespace. */
+export const connectionAs = async (
   { kubectl, server, credentials: { ca } }: Cluster,
   account: string,
-): Promise<Client> => {
+): Promise<Connection> => {
   const token = await kubectl(['create', 'token', account, '-n', systemNamespace])
-  return createClient({ server: new URL(server), ca, token: () => token.trim() })
+  return { server: new URL(server), ca, token: () => token.trim() }
 }
+
+/** A client with the rights that the chart gives this account, and no others. They have to be installed. */
+export const clientAs = async (cluster: Cluster, account: string): Promise<Client> =>
+  createClient(await connectionAs(cluster, account))

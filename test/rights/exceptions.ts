@@ -67,4 +67,13 @@ export const unusedRights: readonly Exception[] = [
 ]
 
 /** Requests that our accounts may make in vain. */
-export const expectedRefusals: readonly Exception[] = []
+export const expectedRefusals: readonly Exception[] = [
+  'lifecycle-operator',
+  'lifecycle-webhook',
+  'metrics-operator',
+].map((account) => ({
+  account,
+  cluster: 'leaving',
+  reason:
+    'Its rights are deleted with the chart or with our namespace, and its pods need a moment to end',
+}))
