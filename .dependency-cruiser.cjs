@@ -25,6 +25,13 @@ module.exports = {
       from: { path: '^api/' },
       to: { path: '^node_modules/', pathNot: '^node_modules/typebox/' },
     },
+    {
+      name: 'one-seed-for-properties',
+      comment: 'test/fast-check.ts gives properties the same cases each time',
+      severity: 'error',
+      from: { path: '^test/', pathNot: '^test/fast-check\\.ts$' },
+      to: { path: '^node_modules/fast-check/' },
+    },
     only('api', [], 'api imports the schema library alone'),
     only('identity', ['api'], 'identity is pure'),
     only('kube', ['api'], 'kube knows no domain word'),

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import type { KeptnEvaluation, KeptnMetric, StatusOf } from '../../../api/index.ts'
 import { decide, type Seen, type Status } from '../../../lifecycle/evaluation/decide.ts'
 import { decide as decideMetric } from '../../../metrics/keptn-metric/decide.ts'

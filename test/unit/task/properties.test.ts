@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import type { KeptnTask } from '../../../api/index.ts'
 import type { Action } from '../../../kube/decision.ts'
 import { decide, refused, type Seen, type Status } from '../../../lifecycle/task/decide.ts'
