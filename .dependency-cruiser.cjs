@@ -73,19 +73,25 @@ module.exports = {
       from: {
         path: '^(api|identity|kube|webhook|gate|lifecycle|metrics|certs|telemetry|controller)/',
       },
-      to: { path: '@kubernetes/client-node' },
+      to: { path: '^node_modules/@kubernetes/client-node/' },
     },
     {
       name: 'pure-files',
       comment: 'a file that decides touches no clock, network, log or process',
       severity: 'error',
       from: { path: '(^identity/|/decide\\.ts$|/checks/|^metrics/convert/)' },
-      to: { path: '^(undici|pino|fastify|node:(?!crypto))', dependencyTypesNot: ['type-only'] },
+      to: {
+        path: [
+          '^node_modules/(undici|pino|fastify)/',
+          '^(fs|http|https|net|dns|tls|child_process|process|os|timers|worker_threads)(/|$)',
+        ],
+        dependencyTypesNot: ['type-only'],
+      },
     },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(node_modules|dist|test/cluster/(node|dns))' },
+    exclude: { path: '^(dist|test/cluster/(node|dns))' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {
