@@ -25,20 +25,10 @@ import { isTerminal } from '../checks/roll-up.ts'
 import { parentOf } from '../stores.ts'
 import { codeKey, type FunctionConfigMap } from '../task-definition/function-config-map.ts'
 import { finderIn, parentsOf, placesFor } from '../task-definition/lineage.ts'
-import {
-  definedIn,
-  hasEnded,
-  isDecided,
-  hasSucceeded,
-  isFailing,
-  isSuspended,
-  nameTaken,
-  stalledOf,
-  type Prerequisites,
-  type Seen,
-  type SeenJob,
-  type Settings,
-} from './decide.ts'
+import { hasEnded, hasSucceeded, isDecided, isFailing, isSuspended } from './job-conditions.ts'
+import { definedIn, type Prerequisites, type Seen, type SeenJob, type Settings } from './seen.ts'
+import { nameTaken } from './start.ts'
+import { stalledOf } from './telling.ts'
 import { endingOf, type Ending, type Masking } from './ending.ts'
 import { secureDataKey } from './environment.ts'
 import { jobNames, secretVersionsOf, taskJobs, type FollowedJob } from './job.ts'

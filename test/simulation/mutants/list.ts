@@ -100,7 +100,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'name of a Job by random',
-    file: 'lifecycle/task/decide.ts',
+    file: 'lifecycle/task/start.ts',
     find: 'name: jobName(task, salt),',
     replace: 'name: `${jobName(task, salt)}-${String(Math.random()).slice(2, 8)}`,',
     because: 'a Job whose creation was not answered is made twice',
