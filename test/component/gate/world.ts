@@ -20,6 +20,7 @@ import {
 } from '../../../gate/index.ts'
 import { gateName, keys } from '../../../identity/keys.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
+import { wholeSeconds } from '../../../kube/conditions.ts'
 import { runController } from '../../../kube/controller.ts'
 import type { Transition } from '../../../kube/decision.ts'
 import { startReflector, type Reflector } from '../../../kube/reflector.ts'
@@ -241,7 +242,7 @@ export const storeVerdict = async (
     status: verdict,
     reason: 'Test',
     message: '',
-    lastTransitionTime: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
+    lastTransitionTime: wholeSeconds(new Date()),
   }
   await client.patch(KeptnWorkloadVersion, {
     namespace,

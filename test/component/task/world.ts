@@ -16,6 +16,7 @@ import {
 import { Job, Namespace, Pod, Secret } from '../../../api/kubernetes.ts'
 import { controllerOf } from '../../../api/object.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
+import { wholeSeconds } from '../../../kube/conditions.ts'
 import { runController } from '../../../kube/controller.ts'
 import type { Transition } from '../../../kube/decision.ts'
 import { startReflector } from '../../../kube/reflector.ts'
@@ -240,7 +241,7 @@ export const endPod = async (
     if (job === undefined || found === undefined) throw new Error('There is no pod yet')
     return found
   })
-  const finishedAt = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
+  const finishedAt = wholeSeconds(new Date())
   const terminated = { exitCode, message, reason: exitCode === 0 ? 'Completed' : 'Error' }
   const [container] = pod.spec.containers
   await world.client.patch(Pod, {
