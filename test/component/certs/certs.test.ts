@@ -9,6 +9,7 @@ import { bundleOf, decode, encode, renewalIn, type Contents } from '../../../cer
 import { createClient, type Client } from '../../../kube/client.ts'
 import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { adminOf } from '../../connection.ts'
 import { eventually } from '../../eventually.ts'
 import { keptnPair } from '../../unit/certs/keptn.ts'
 
@@ -19,10 +20,7 @@ const log = pino({ level: 'silent' })
 
 let cluster: Cluster
 let client: Client
-const connect = () => {
-  const { ca, cert, key } = cluster.credentials
-  return createClient({ server: new URL(cluster.server), ca, cert, key })
-}
+const connect = () => createClient(adminOf(cluster))
 
 beforeAll(async () => {
   cluster = await startCluster({ name: 'certs', node: false, network: 'own' })

@@ -25,6 +25,7 @@ import { runController } from '../../../kube/controller.ts'
 import type { Transition } from '../../../kube/decision.ts'
 import { startReflector, type Reflector } from '../../../kube/reflector.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { adminOf } from '../../connection.ts'
 import { applyCrds } from '../../kinds.ts'
 
 /** A running copy of the gate's controllers. */
@@ -53,8 +54,7 @@ export const startWorld = async (name: string): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
   await applyCrds(cluster)
   await cluster.addFakeNode('node-1')
-  const { ca, cert, key } = cluster.credentials
-  const connection = { server: new URL(cluster.server), ca, cert, key }
+  const connection = adminOf(cluster)
   const client = createClient(connection)
   const running = new Set<Replica>()
   return {

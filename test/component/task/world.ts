@@ -27,6 +27,7 @@ import {
 } from '../../../lifecycle/task-definition/index.ts'
 import { taskController, taskIndexes, taskJobs, taskPods } from '../../../lifecycle/task/index.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { adminOf } from '../../connection.ts'
 import { applyCrds } from '../../kinds.ts'
 import { eventually } from '../../eventually.ts'
 
@@ -55,8 +56,7 @@ export const home = 'keptn-system'
 export const startWorld = async (name: string): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
   await applyCrds(cluster)
-  const { ca, cert, key } = cluster.credentials
-  const connection = { server: new URL(cluster.server), ca, cert, key }
+  const connection = adminOf(cluster)
   const client = createClient(connection)
   const running = new Set<() => Promise<void>>()
   return {
