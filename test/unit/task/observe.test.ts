@@ -188,6 +188,23 @@ test('a Job that another took the place of is gone', async () => {
   expect(seen?.job.kind).toBe('gone')
 })
 
+test('a Job that a task names without its UID is followed only if the task owns it', async () => {
+  const task = aTask({}, { status: 'Progressing', jobName: 'by-keptn' })
+  const own = aJob(task)
+  const foreign = aJob({ ...task, metadata: { ...task.metadata, uid: 'task-2' } })
+  const followed = await look({ task, live: { Job: own } })
+  expect(followed.decision?.status?.jobUid).toBe('job-1')
+  const gone = await look({ task, live: { Job: foreign } })
+  expect(gone.decision?.status).toMatchObject({ status: 'Failed', reason: 'JobVanished' })
+})
+
+test('a Job that a late request has made for a task that has ended is deleted', async () => {
+  const job = aJob(aTask())
+  const late = { ...job, metadata: { ...job.metadata, uid: 'job-2' } }
+  const { decision } = await look({ task: recorded({ status: 'Failed' }), job: late })
+  expect(decision?.actions).toMatchObject([{ kind: 'delete', uid: 'job-2' }])
+})
+
 test('a Secret that we may not read holds no task up', async () => {
   const spec = { deno: { inline: { code: 'x' }, secureParameters: { secret: 'token' } } }
   const { seen, decision } = await look({
