@@ -16,7 +16,8 @@ import { codeKey, createFunctionConfigMap } from '../task-definition/function-co
 import type { RemoteCode } from '../task-definition/source.ts'
 import { nextLook } from '../task-definition/unwatched.ts'
 import { secureDataKey } from './environment.ts'
-import { createJob, jobName, type Program } from './job.ts'
+import type { Program } from './job-pod.ts'
+import { createJob, jobName } from './job.ts'
 import { planOf, type CodeAt, type Plan } from './plan.ts'
 import {
   definedIn,
