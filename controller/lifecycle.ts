@@ -18,7 +18,7 @@ const leaseName = '6b866dd9.keptn.sh'
 /** Starts the parts lifecycle and gate. */
 export const startLifecycle = (process: Process): Started => {
   const { client, settings } = process
-  const { reflectors, stores } = reflectLifecycle({
+  const { reflectors, stores, gateStores } = reflectLifecycle({
     ...process,
     namespace: settings.namespace,
     eligibility: settings.eligibility,
@@ -26,12 +26,7 @@ export const startLifecycle = (process: Process): Started => {
   const runtime = runtimeOf(process, reflectors, 'lifecycle-operator')
   let term: Term | undefined
   const gate = gateControllers({
-    pods: stores.pods,
-    letGo: stores.letGoPods,
-    versions: stores.workloadVersions,
-    namespaces: stores.namespaces,
-    owners: [stores.replicaSets, stores.statefulSets, stores.daemonSets],
-    endpoints: stores.endpoints,
+    ...gateStores,
     client,
     leads: () => term?.stillLeading() === true,
     settings: { namespace: settings.namespace },

@@ -20,9 +20,11 @@ import {
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { rolloutOf } from '../checks/rollout.ts'
 import { isPassed, isTerminal } from '../checks/roll-up.ts'
+import { runChecks } from '../checks/run-checks.ts'
 import type { Parent } from '../children.ts'
+import { sayRefused } from '../held-up.ts'
 import { workloadPhases } from '../phases.ts'
-import { deprecate, runChecks, sayRefused, walkPhases, type PhaseResult } from '../progress.ts'
+import { deprecate, walkPhases, type PhaseResult } from '../progress.ts'
 import { factTransition } from '../transitions.ts'
 import {
   begin,

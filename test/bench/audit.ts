@@ -6,6 +6,7 @@
  */
 import { createReadStream, statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import type { Detail } from './result.ts'
 
 /** A call that the API server answered, whatever the answer. */
 export interface Call {
@@ -107,3 +108,27 @@ export const countCalls = (
   [...Map.groupBy(calls, ({ verb, resource }) => `${verb} ${resource}`)]
     .map(([what, { length }]) => ({ what, count: length }))
     .sort((a, b) => b.count - a.count)
+
+/** What one of some things took, such as `a task`: our calls, and the writes of others that followed from it. */
+export const callsOfEach = (
+  one: string,
+  count: number,
+  calls: readonly Call[],
+): readonly Detail[] => {
+  const rows = (by: string, some: readonly Call[]): readonly Detail[] =>
+    countCalls(some)
+      .map(({ what, count: all }) => ({ what, each: all / count }))
+      // Now and then something of the cluster's own comes by.
+      .filter(({ each }) => each >= 0.05)
+      .map(({ what, each }) => ({ what, values: { by, [one]: each } }))
+  return [
+    ...rows(
+      'gatekept',
+      calls.filter(({ isOurs }) => isOurs),
+    ),
+    ...rows(
+      'others',
+      calls.filter((call) => !call.isOurs && isWrite(call)),
+    ),
+  ]
+}

@@ -7,6 +7,7 @@ import { Namespace } from '../../api/kubernetes.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { createClient, type Client } from '../../kube/client.ts'
 import { startCluster, type Cluster } from '../cluster/cluster.ts'
+import { adminOf } from '../connection.ts'
 import type { Orders } from './metrics-process.ts'
 import { processorSeconds, residentMegabytes } from './processes.ts'
 import type { Result } from './result.ts'
@@ -203,8 +204,7 @@ export const metricsFanout = async (): Promise<Result> => {
     const lagMs = last === undefined ? undefined : at - last - intervalSeconds * 1000
     asked.push({ source, name, at, lagMs })
   })
-  const { ca, cert, key } = cluster.credentials
-  const client = createClient({ server: new URL(cluster.server), ca, cert, key })
+  const client = createClient(adminOf(cluster))
   try {
     await applyCrds(cluster)
     await createObjects(client, sources)

@@ -9,6 +9,7 @@ import { bundleOf, decode, encode, renewalIn, type Contents } from '../../../cer
 import { createClient, type Client } from '../../../kube/client.ts'
 import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { adminOf } from '../../connection.ts'
 import { eventually } from '../../eventually.ts'
 import { keptnPair } from '../../unit/certs/keptn.ts'
 import { clientAs, installRights } from '../account.ts'
@@ -26,8 +27,7 @@ const connect = () => clientAs(cluster, 'lifecycle-operator')
 
 beforeAll(async () => {
   cluster = await startCluster({ name: 'certs', node: false, network: 'own' })
-  const { ca, cert, key } = cluster.credentials
-  client = createClient({ server: new URL(cluster.server), ca, cert, key })
+  client = createClient(adminOf(cluster))
   await installRights(cluster)
   operator = await connect()
 }, 600_000)

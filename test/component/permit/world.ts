@@ -24,6 +24,7 @@ import type { Connection } from '../../../kube/connection.ts'
 import { thisMachine, type Cluster } from '../../cluster/cluster.ts'
 import { layoutOf, readRecord } from '../../cluster/record.ts'
 import { namespace, startWorld as startWebhook } from '../webhook/world.ts'
+import { adminOf } from '../../connection.ts'
 import { applyCrds } from '../../kinds.ts'
 
 export interface World {
@@ -48,9 +49,9 @@ export const startWorld = async (name: string): Promise<World> => {
   await cluster.kubectl(['apply', '--server-side', '-k', manifests])
   await cluster.addFakeNode('node-1')
   const folder = await mkdtemp(join(tmpdir(), 'permit-'))
-  const { ca, cert, key } = cluster.credentials
+  const { ca } = cluster.credentials
   const server = new URL(cluster.server)
-  const engine = startEngine({ server, ca, cert, key })
+  const engine = startEngine(adminOf(cluster))
   const token = await cluster.kubectl([
     ...['create', 'token', permitScheduler, `--namespace=${namespace}`],
   ])

@@ -9,6 +9,7 @@ import { createClient, type Client } from '../../../kube/client.ts'
 import { ApiError } from '../../../kube/errors.ts'
 import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { adminOf } from '../../connection.ts'
 import { eventually } from '../../eventually.ts'
 import { applyCrds } from '../../kinds.ts'
 
@@ -37,8 +38,7 @@ export interface World {
 export const startWorld = async (name: string): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
   await applyCrds(cluster)
-  const { ca, cert, key } = cluster.credentials
-  const client = createClient({ server: new URL(cluster.server), ca, cert, key })
+  const client = createClient(adminOf(cluster))
   return {
     cluster,
     client,

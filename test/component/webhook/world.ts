@@ -17,6 +17,7 @@ import { startWebhook } from '../../../webhook/serve.ts'
 import type { Holding } from '../../../webhook/pod.ts'
 import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { adminOf } from '../../connection.ts'
 import { eventually } from '../../eventually.ts'
 
 export const namespace = 'keptn-system'
@@ -39,8 +40,7 @@ export interface World {
 /** Starts a control plane and the webhook before it. */
 export const startWorld = async (name: string, holding: Holding = 'gate'): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
-  const { ca, cert, key } = cluster.credentials
-  const connection = { server: new URL(cluster.server), ca, cert, key }
+  const connection = adminOf(cluster)
   const client = createClient(connection)
   const reader = createClient(connection, { userAgent: 'webhook-under-test' })
   const folder = await mkdtemp(join(tmpdir(), 'webhook-'))

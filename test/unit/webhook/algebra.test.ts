@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import { expectRules, expectSense, startAsking, type Asking } from './algebra.ts'
 import { bentQuestions, expectedFor, namespaceQuestions, podQuestions } from './questions.ts'
 

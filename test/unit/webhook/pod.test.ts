@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import type { Owner } from '../../../identity/identity.ts'
 import { ask, patched, podOf, replicaSet, reviewOf, webhook } from './reviews.ts'
 
