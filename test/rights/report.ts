@@ -37,19 +37,21 @@ const areAllThere = (ran: readonly RanFile[]): boolean => {
 }
 
 /**
- * What is wrong with the rights of our service accounts, a sentence each; nothing if the run's clusters were not told to keep
- * what was asked of them. After a run of some files it says what was refused alone.
+ * What is wrong with the rights of our service accounts, a sentence each. After a run of some files, or one with failures, it
+ * tells what was refused alone; nothing, if nothing was, or if clusters were not told to keep what was asked of them.
  */
 export const reportRights = async (
   ran: readonly RanFile[],
 ): Promise<readonly string[] | undefined> => {
   const folder = process.env[rightsFolder]
-  if (folder === undefined || !existsSync(folder)) return undefined
+  if (folder === undefined) return undefined
   const compared = {
     rights: rightsOf(await renderChart()),
-    clusters: await keptRequests(folder),
+    clusters: existsSync(folder) ? await keptRequests(folder) : [],
     unused: unusedRights,
     refused: expectedRefusals,
   }
-  return [...missingRights(compared), ...(areAllThere(ran) ? surplusRights(compared) : [])]
+  const missing = missingRights(compared)
+  if (areAllThere(ran)) return [...missing, ...surplusRights(compared)]
+  return missing.length > 0 ? missing : undefined
 }
