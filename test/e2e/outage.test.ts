@@ -21,9 +21,10 @@ const patient = { timeoutMs: 60_000, everyMs: 200 }
 
 let world: Installation
 
-/** Installs, and lets a version of a workload be released. */
-const begin = async (admission: 'policy' | 'webhook'): Promise<void> => {
+/** Installs, and lets a version of a workload be released, while others begin. */
+const begin = async (admission: 'policy' | 'webhook', others: string[] = []): Promise<void> => {
   world = await install(`outage-${admission}`, { admission })
+  for (const other of others) await world.apply(other)
   await world.apply(namespaceYaml(namespace))
   await world.apply(workloadYaml({ ...web, version: '1' }))
   await eventually(async () => {
@@ -133,12 +134,12 @@ const othersAreFree = async (): Promise<void> => {
 }
 
 describe('where a policy holds', () => {
-  beforeAll(() => begin('policy'), 300_000)
+  const named = 'named'
+  const others = [yaml(managedNamespace(named)), namedByOwner(named, '1')]
+  beforeAll(() => begin('policy', others), 300_000)
   afterAll(() => world.down(), 60_000)
 
   test('released revisions restart and scale as ever, a new version waits, and nobody else is touched', async () => {
-    const named = 'named'
-    await world.apply(yaml(managedNamespace(named)) + '---\n' + namedByOwner(named, '1'))
     await areAtVersion(named, '1')
     await stopAll()
     const [lost] = await awaitRunning(namespace, 'web', 2)
