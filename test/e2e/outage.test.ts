@@ -22,7 +22,10 @@ const patient = { timeoutMs: 60_000, everyMs: 200 }
 let world: Installation
 
 /** Installs, and lets a version of a workload be released, while others begin. */
-const begin = async (admission: 'policy' | 'webhook', others: string[] = []): Promise<void> => {
+const begin = async (
+  admission: 'policy' | 'webhook',
+  others: readonly string[] = [],
+): Promise<void> => {
   world = await install(`outage-${admission}`, { admission })
   for (const other of others) await world.apply(other)
   await world.apply(namespaceYaml(namespace))
