@@ -28,10 +28,15 @@ export interface Compared {
   readonly refused: readonly Exception[]
 }
 
-const isAbout = (
-  { account, verbs, group, resources }: Exception,
-  what: Pick<Right, 'account' | 'verb' | 'group' | 'resource'>,
-): boolean =>
+type Act = Pick<Right, 'account' | 'verb' | 'group' | 'resource'>
+
+const isAbout = (one: Act, other: Act): boolean =>
+  one.account === other.account &&
+  one.verb === other.verb &&
+  one.group === other.group &&
+  one.resource === other.resource
+
+const isException = ({ account, verbs, group, resources }: Exception, what: Act): boolean =>
   (account ?? what.account) === what.account &&
   (group ?? what.group) === what.group &&
   verbs?.includes(what.verb) !== false &&
@@ -39,10 +44,7 @@ const isAbout = (
 
 const uses = (request: Request, right: Right): boolean =>
   !request.refused &&
-  request.account === right.account &&
-  request.verb === right.verb &&
-  request.group === right.group &&
-  request.resource === right.resource &&
+  isAbout(request, right) &&
   (right.namespace ?? request.namespace) === request.namespace &&
   (right.name ?? request.name) === request.name
 
@@ -63,9 +65,9 @@ const surplus = (right: Right, requests: readonly Request[]): string | undefined
  */
 export const surplusRights = ({ rights, clusters, unused }: Compared): readonly string[] => {
   const requests = clusters.flatMap((cluster) => cluster.requests)
-  const isExpected = (right: Right): boolean => unused.some((known) => isAbout(known, right))
+  const isExpected = (right: Right): boolean => unused.some((known) => isException(known, right))
   const twice = [...Map.groupBy(rights, sayRight)].filter(([, { length }]) => length > 1)
-  const idle = unused.filter((known) => !rights.some((right) => isAbout(known, right)))
+  const idle = unused.filter((known) => !rights.some((right) => isException(known, right)))
   return [
     ...rights
       .filter((right) => !isExpected(right))
@@ -84,19 +86,26 @@ const sayRefused = ({ verb, group, resource, namespace, name }: Request): string
     ...(namespace === '' ? [] : [`in namespace "${namespace}"`]),
   ].join(' ')
 
-/** Says of each request that was refused what right its account lacks. */
+const isSame = (one: Request, other: Request): boolean =>
+  one.namespace === other.namespace && one.name === other.name && isAbout(one, other)
+
+/**
+ * Says of each request that was refused what right its account lacks. What the same cluster allowed at another time lacks
+ * none: an API server that has just started knows no rights yet.
+ */
 export const missingRights = ({ clusters, refused }: Compared): readonly string[] =>
-  clusters.flatMap(({ cluster, requests }) =>
-    requests
-      .filter((request) => request.refused)
+  clusters.flatMap(({ cluster, requests }) => {
+    const allowed = requests.filter((request) => !request.refused)
+    return requests
+      .filter((request) => request.refused && !allowed.some((other) => isSame(other, request)))
       .filter(
         (request) =>
           !refused.some(
-            (known) => (known.cluster ?? cluster) === cluster && isAbout(known, request),
+            (known) => (known.cluster ?? cluster) === cluster && isException(known, request),
           ),
       )
       .map(
         (request) =>
           `"${request.account}" wanted to ${sayRefused(request)} on cluster "${cluster}" and may not: give it the right, or keep it from asking`,
-      ),
-  )
+      )
+  })

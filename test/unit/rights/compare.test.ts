@@ -83,13 +83,23 @@ describe('a request that was refused', () => {
   const refused = { ...request, refused: true }
 
   test('lacks a right', () => {
-    expect(missingRights(compared([], [request, refused]))).toEqual([
+    expect(missingRights(compared([], [refused]))).toEqual([
       '"operator" wanted to patch deployments.apps in namespace "shop" on cluster "tasks" and may not: give it the right, or keep it from asking',
     ])
     const own = { ...refused, namespace: 'keptn-system', name: 'web' }
     expect(missingRights(compared([], [own]))).toEqual([
       '"operator" wanted to patch deployments.apps "web" in namespace "keptn-system" on cluster "tasks" and may not: give it the right, or keep it from asking',
     ])
+  })
+
+  test('lacks none if the same cluster has allowed the same at another time', () => {
+    expect(missingRights(compared([], [request, refused]))).toEqual([])
+    for (const change of [{ namespace: 'other' }, { name: 'web' }, { verb: 'get' }]) {
+      expect(missingRights(compared([], [{ ...request, ...change }, refused]))).toHaveLength(1)
+    }
+    const elsewhere = { cluster: 'idle', requests: [request] }
+    const clusters = [elsewhere, { cluster: 'tasks', requests: [refused] }]
+    expect(missingRights(compared([], [], { clusters }))).toHaveLength(1)
   })
 
   test('may be so for a reason, on one cluster or on all', () => {
