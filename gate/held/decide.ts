@@ -188,4 +188,3 @@ const afterPause = ({ lastProbeTime }: PodCondition, now: Date): Date => {
 const createdAt = (pod: HeldPod): Date => new Date(pod.metadata.creationTimestamp)
 
 const later = (one: Date, other: Date): Date => (one > other ? one : other)
-
