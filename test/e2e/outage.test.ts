@@ -10,6 +10,7 @@ import { revisionOf } from '../../identity/revision.ts'
 import { eventually } from '../eventually.ts'
 import { readAudit } from './audit.ts'
 import { install, type Installation } from './installation.ts'
+import { describeWithPolicies } from './mode.ts'
 import { namespaceYaml, workloadYaml } from './workloads.ts'
 
 const system = 'keptn-system'
@@ -90,7 +91,7 @@ const othersAreFree = async (): Promise<void> => {
   await awaitRunning('default', 'free', 1)
 }
 
-describe('where a policy holds', () => {
+describeWithPolicies('where a policy holds', () => {
   beforeAll(() => begin('policy'), 300_000)
   afterAll(() => world.down(), 60_000)
 
