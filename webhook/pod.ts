@@ -8,14 +8,22 @@
  */
 import { identify, missingAnnotations, type Owner } from '../identity/identity.ts'
 import { gateName, keys, permitScheduler } from '../identity/keys.ts'
-import { revisionOf, type RevisionKey } from '../identity/revision.ts'
+import { revisionOf } from '../identity/revision.ts'
 import { carriesGate, heldOwnerOf, isForPermit, systemNamespaces } from '../identity/scope.ts'
 import { addMembers, type Operation } from './patch.ts'
 import { untouched, type AdmittedObject, type Answer, type Question } from './review.ts'
+import type { Released } from './settling.ts'
 
 /** How pods are held: by our scheduling gate, or by a scheduler that asks us (docs/permit.md). */
 export const holdings = ['gate', 'permit'] as const
 export type Holding = (typeof holdings)[number]
+
+/** Who gives pods their gate: a policy inside the API server, before we are asked, or we alone. */
+export const admissions = ['policy', 'webhook'] as const
+export type Admission = (typeof admissions)[number]
+
+/** What has to be read before a pod can be decided on. */
+export type Needed = 'owner-needed' | 'list-needed'
 
 /** What is known when a pod is asked about. */
 export interface Seen {
@@ -23,15 +31,18 @@ export interface Seen {
   /** The namespace of Gatekept itself, whose pods must start whatever happens. */
   readonly ownNamespace: string
   /** `undefined`: there is no list, or the namespace isn't known yet. */
-  readonly released: ReadonlySet<RevisionKey> | undefined
+  readonly released: Released | undefined
+  /** Whether the list is from memory, while a policy has looked at the pod by one of its own, which may be newer. */
+  readonly mayBeOld: boolean
   readonly owner: Owner | 'unread' | 'unreadable'
   readonly holding: Holding
 }
 
-/** The answer about a pod. `owner-needed`: read its owner and ask again. */
-export const admitPod = (seen: Seen): Answer | 'owner-needed' => {
+/** The answer about a pod, or what is needed for it: read that and ask again. */
+export const admitPod = (seen: Seen): Answer | Needed => {
   const pod = seen.question.object
   if (!isHeldKind(seen) || isReleased(seen)) return untouched
+  if (mayBeReleased(seen)) return 'list-needed'
 
   const owner = typeof seen.owner === 'string' ? undefined : seen.owner
   const identity = identify(pod.metadata, owner)
@@ -57,6 +68,10 @@ const isReleased = ({ question, released }: Seen): boolean => {
   const revision = revisionOf(question.object)
   return revision !== undefined && released?.has(revision.key) === true
 }
+
+// Either a policy has spared it by a newer list, or there is no such policy any more: that it has no gate tells nothing yet.
+const mayBeReleased = ({ question, mayBeOld }: Seen): boolean =>
+  mayBeOld && !carriesGate(question.object)
 
 const hold = (
   pod: AdmittedObject,
