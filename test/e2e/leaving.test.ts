@@ -15,7 +15,8 @@ import { programFolder } from '../../deploy/options.ts'
 import { keys } from '../../identity/keys.ts'
 import { eventually } from '../eventually.ts'
 import { install, type Installation } from './installation.ts'
-import { hasPolicies, testWithPolicies } from './mode.ts'
+import { hasPolicies } from './mode.ts'
+import { testWithPolicies } from './with-policies.ts'
 import { deployment, expectHeld, gatesOf, lookAt, managedNamespace, yaml } from './world.ts'
 
 const patient = { timeoutMs: 90_000, everyMs: 300 }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { describe, test } from '@jest/globals'
 
 /**
  * The chart's value `admission` on a cluster that has admission policies; `webhook-alone`: the chart decides, on a cluster that
@@ -26,21 +25,3 @@ export const hasPolicies = mode !== 'webhook-alone'
 
 /** The chart's value `admission`. */
 export const admission = mode === 'webhook-alone' ? 'auto' : mode
-
-const why = '(skipped: this API server has no admission policies)'
-
-/** A test of what admission policies alone do. */
-export const testWithPolicies = (
-  name: string,
-  run: () => Promise<void>,
-  timeoutMs: number,
-): void => {
-  if (hasPolicies) test(name, run, timeoutMs)
-  else test.skip(`${name} ${why}`, run, timeoutMs)
-}
-
-/** Tests of what admission policies alone do. */
-export const describeWithPolicies = (name: string, define: () => void): void => {
-  if (hasPolicies) describe(name, define)
-  else describe.skip(`${name} ${why}`, define)
-}

@@ -10,7 +10,7 @@ import { revisionOf } from '../../identity/revision.ts'
 import { eventually } from '../eventually.ts'
 import { readAudit } from './audit.ts'
 import { install, type Installation } from './installation.ts'
-import { describeWithPolicies } from './mode.ts'
+import { describeWithPolicies } from './with-policies.ts'
 import { namespaceYaml, workloadYaml } from './workloads.ts'
 
 const system = 'keptn-system'
