@@ -3,7 +3,8 @@
  *
  * Answers come from memory, except where a pod's identity is written on its owner: then two reads. And where a policy has
  * let a pod come without a gate, and we can't tell why: then one. All have deadlines, together below that of the API server.
- * Nothing is ever written, so a dry run is answered as any other request.
+ * An answer by news that the API server may not know yet waits a moment. Nothing is ever written, so a dry run is answered as any
+ * other request.
  *
  * @module
  */
@@ -20,7 +21,11 @@ import type { Released } from './settling.ts'
 export interface Cluster {
   /** The released list of a namespace, from memory. `undefined`: none, or not known. */
   readonly released: (namespace: string) => Released | undefined
-  /** The same, read now. `undefined`: none, or it could not be read in time. Never rejects. */
+  /** Of what is on that list: what has come so lately that the API server may not know it. */
+  readonly recent: (namespace: string) => Released
+  /** Resolves when what is recent now isn't any more. */
+  readonly settled: () => Promise<void>
+  /** The list, read now. `undefined`: none, or it could not be read in time. Never rejects. */
   readonly readReleased: (namespace: string) => Promise<Released | undefined>
   /** What the owner of a pod says, read now. `undefined`: it could not be read in time. Never rejects. */
   readonly ownerOf: (question: Question) => Promise<Owner | undefined>
@@ -37,6 +42,8 @@ export interface WebhookSettings {
   /** Serves TLS. Not given: plain HTTP, for tests. */
   readonly https?: ServerOptions
 }
+
+const nothing: Released = new Set<never>()
 
 /** Builds the admission server. */
 export const buildWebhook = (dependencies: {
@@ -72,6 +79,7 @@ export const buildWebhook = (dependencies: {
       question,
       ownNamespace: settings.namespace,
       released: cluster.released(question.namespace),
+      recent: cluster.recent(question.namespace),
       mayBeOld: settings.admission === 'policy',
       owner: 'unread',
       holding: settings.holding ?? 'gate',
@@ -80,19 +88,25 @@ export const buildWebhook = (dependencies: {
     return typeof answer === 'string' ? decideKnowing(seen, answer) : answer
   }
 
-  /** Reads what is needed and decides anew, until nothing is needed any more. */
+  /** Gets what is needed and decides anew, until nothing is needed any more. */
   const decideKnowing = async (seen: Seen, needed: Needed): Promise<Answer> => {
-    const next: Seen =
-      needed === 'owner-needed'
-        ? { ...seen, owner: (await cluster.ownerOf(seen.question)) ?? 'unreadable' }
-        : {
-            ...seen,
-            released: await cluster.readReleased(seen.question.namespace),
-            mayBeOld: false,
-          }
+    const next = { ...seen, ...(await get(seen.question, needed)) }
     const answer = admitPod(next)
     if (answer === needed) throw new Error('Cannot decide on a pod: asked twice')
     return typeof answer === 'string' ? decideKnowing(next, answer) : answer
+  }
+
+  const get = async (question: Question, needed: Needed): Promise<Partial<Seen>> => {
+    const { namespace } = question
+    switch (needed) {
+      case 'owner-needed':
+        return { owner: (await cluster.ownerOf(question)) ?? 'unreadable' }
+      case 'list-needed':
+        return { released: await cluster.readReleased(namespace), mayBeOld: false, recent: nothing }
+      case 'time-needed':
+        await cluster.settled()
+        return { released: cluster.released(namespace), recent: nothing }
+    }
   }
 
   app.post('/mutate-v1-pod', (request, to) => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { Namespace } from '../api/kubernetes.ts'
 import type { KubeObject, OwnerReference } from '../api/object.ts'
@@ -16,7 +17,7 @@ import type { Client } from '../kube/client.ts'
 import { startReflector } from '../kube/reflector.ts'
 import type { Cluster } from './app.ts'
 import type { Question } from './review.ts'
-import { begin, change, settled, type History, type Released } from './settling.ts'
+import { begin, change, recent, settleMs, type History, type Released } from './settling.ts'
 
 /** A managed namespace, as far as admission looks at it. */
 interface ManagedNamespace extends KubeObject {
@@ -64,7 +65,9 @@ export const watchCluster = (options: {
   return {
     isSynced: () => namespaces.isSynced(),
     cluster: {
-      released: (namespace) => settled(histories.get(namespace) ?? [], performance.now()),
+      released: (namespace) => namespaces.store.get(undefined, namespace)?.released,
+      recent: (namespace) => recent(histories.get(namespace) ?? [], performance.now()),
+      settled: () => pause(settleMs),
       readReleased: listReader({ client, log, timeoutMs }),
       ownerOf: ownerReader({ client, log, timeoutMs }),
     },

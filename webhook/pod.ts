@@ -22,8 +22,8 @@ export type Holding = (typeof holdings)[number]
 export const admissions = ['policy', 'webhook'] as const
 export type Admission = (typeof admissions)[number]
 
-/** What has to be read before a pod can be decided on. */
-export type Needed = 'owner-needed' | 'list-needed'
+/** What it takes before a pod can be decided on: its owner or the list, read now; or that what is recent has settled. */
+export type Needed = 'owner-needed' | 'list-needed' | 'time-needed'
 
 /** What is known when a pod is asked about. */
 export interface Seen {
@@ -32,17 +32,20 @@ export interface Seen {
   readonly ownNamespace: string
   /** `undefined`: there is no list, or the namespace isn't known yet. */
   readonly released: Released | undefined
+  /** Of what is on the list: what has come so lately that the API server may not know it. */
+  readonly recent: Released
   /** Whether the list is from memory, while a policy has looked at the pod by one of its own, which may be newer. */
   readonly mayBeOld: boolean
   readonly owner: Owner | 'unread' | 'unreadable'
   readonly holding: Holding
 }
 
-/** The answer about a pod, or what is needed for it: read that and ask again. */
+/** The answer about a pod, or what is needed for it: get that and ask again. */
 export const admitPod = (seen: Seen): Answer | Needed => {
   const pod = seen.question.object
-  if (!isHeldKind(seen) || isReleased(seen)) return untouched
-  if (mayBeReleased(seen)) return 'list-needed'
+  if (!isHeldKind(seen)) return untouched
+  const byList = admitByList(seen)
+  if (byList !== undefined) return byList
 
   const owner = typeof seen.owner === 'string' ? undefined : seen.owner
   const identity = identify(pod.metadata, owner)
@@ -64,10 +67,22 @@ const isHeldKind = ({ question, ownNamespace }: Seen): boolean =>
   !systemNamespaces.includes(question.namespace) &&
   heldOwnerOf(question.object) !== undefined
 
-const isReleased = ({ question, released }: Seen): boolean => {
-  const revision = revisionOf(question.object)
-  return revision !== undefined && released?.has(revision.key) === true
+/** `undefined`: the list does not spare the pod. */
+const admitByList = (seen: Seen): Answer | Needed | undefined => {
+  if (isOn(seen.released, seen.question.object)) {
+    return isTooEarly(seen) ? 'time-needed' : untouched
+  }
+  return mayBeReleased(seen) ? 'list-needed' : undefined
 }
+
+const isOn = (list: Released | undefined, pod: AdmittedObject): boolean => {
+  const revision = revisionOf(pod)
+  return revision !== undefined && list?.has(revision.key) === true
+}
+
+// Where a policy has spared the pod, the API server knows as much as we do.
+const isTooEarly = ({ question, recent, mayBeOld }: Seen): boolean =>
+  !mayBeOld && !carriesGate(question.object) && isOn(recent, question.object)
 
 // Either a policy has spared it by a newer list, or there is no such policy any more: that it has no gate tells nothing yet.
 const mayBeReleased = ({ question, mayBeOld }: Seen): boolean =>

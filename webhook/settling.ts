@@ -1,9 +1,9 @@
 /**
- * The released list of a namespace, as admission goes by it: what is added counts after half a second, what is taken away at once.
+ * What has come on the released list of a namespace so lately that the API server may not know it yet.
  *
- * The guard lets a pod come without a gate by the list that the API server has in its own memory, and ours may be ahead of that.
- * By an entry that has just come a pod would pass us and be refused there, so until the entry has settled such a pod is held.
- * It costs nothing: the gate of a released revision opens within milliseconds.
+ * The guard lets a pod come without a gate by the list that the API server has in its own memory, and ours may be ahead of that:
+ * a pod that passes us by an entry that has just come would be refused there. So the answer about such a pod waits until the
+ * entry has settled. To hold the pod instead would make it depend on somebody who opens its gate.
  *
  * @module
  */
@@ -21,21 +21,25 @@ interface Known {
 /** The lists that a namespace has had lately, the oldest first: the last one that has settled, and those after it. */
 export type History = readonly Known[]
 
-// The memory of a busy API server was seen to be 50 ms behind ours.
-const settleMs = 500
+/** How long it takes. The memory of a busy API server was seen to be 50 ms behind ours. */
+export const settleMs = 250
 
 /** The history of a list that was there when we came: nobody asks us before the API server knows it as well. */
 export const begin = (list: Released): History => [{ list, since: -Infinity }]
 
 /** The history after a change. */
-export const change = (history: History, list: Released, now: number): History => {
-  const settled = history.findLastIndex(({ since }) => since + settleMs <= now)
-  return [...history.slice(Math.max(settled, 0)), { list, since: now }]
+export const change = (history: History, list: Released, now: number): History => [
+  ...history.slice(Math.max(lastSettled(history, now), 0)),
+  { list, since: now },
+]
+
+/** Of the revisions that are on the list: those that have not been for long enough. */
+export const recent = (history: History, now: number): Released => {
+  const last = lastSettled(history, now)
+  return {
+    has: (revision) => last < 0 || history.slice(last).some(({ list }) => !list.has(revision)),
+  }
 }
 
-/** The revisions that are on the list and have been for a while. */
-export const settled = (history: History, now: number): Released => {
-  const last = history.findLastIndex(({ since }) => since + settleMs <= now)
-  const lists = history.slice(Math.max(last, 0))
-  return { has: (revision) => last >= 0 && lists.every(({ list }) => list.has(revision)) }
-}
+const lastSettled = (history: History, now: number): number =>
+  history.findLastIndex(({ since }) => since + settleMs <= now)

@@ -72,6 +72,7 @@ export const createAdmission = (server: ApiServer, random: Random): Admission =>
       question: questionOf('CREATE', 'Pod', pod),
       ownNamespace: home,
       released: listSeen(),
+      recent: new Set<string>(),
       mayBeOld: false,
       holding: 'gate',
     } as const

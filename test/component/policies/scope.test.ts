@@ -56,6 +56,7 @@ const decided = (pod: SomePod): 'refused' | 'held' | 'as it is' => {
     question,
     ownNamespace: home,
     released,
+    recent: new Set(),
     mayBeOld: false,
     owner: 'unreadable',
     holding: 'gate',

@@ -208,6 +208,8 @@ describe('where a policy gives pods their gate, a pod that comes', () => {
     let reads = 0
     const cluster = {
       released: () => remembered,
+      // What we don't remember at all is news, too.
+      recent: () => ({ has: () => true }),
       readReleased: () => {
         reads += 1
         return Promise.resolve(found)
@@ -254,9 +256,50 @@ describe('where a policy gives pods their gate, a pod that comes', () => {
   })
 })
 
-test('where the webhook alone gives pods their gate, no list is read', async () => {
-  const readReleased = () => Promise.reject(new Error('read'))
-  expect((await ask(webhook({ readReleased }), reviewOf(podOf()))).patch).toBeDefined()
+describe('where the webhook alone gives pods their gate', () => {
+  test('no list is read', async () => {
+    const readReleased = () => Promise.reject(new Error('read'))
+    expect((await ask(webhook({ readReleased }), reviewOf(podOf()))).patch).toBeDefined()
+  })
+
+  /** A webhook whose list has just got the revision of the pod, and is another one when that has settled. */
+  const withNews = (later: string[], settings: { admission?: 'policy' } = {}) => {
+    let waits = 0
+    const cluster = {
+      released: () => new Set(waits === 0 ? ['rs-uid'] : later),
+      recent: () => new Set(['rs-uid']),
+      settled: () => {
+        waits += 1
+        return Promise.resolve()
+      },
+    }
+    return { app: webhook(cluster, settings), waits: () => waits }
+  }
+
+  test('a pod that has just been released waits until the API server knows it', async () => {
+    const asked = withNews(['rs-uid'])
+    expect(await ask(asked.app, reviewOf(podOf()))).toEqual({ uid: 'review-uid', allowed: true })
+    expect(asked.waits()).toBe(1)
+  })
+
+  test('and is held if it is not released any more by then', async () => {
+    const pod = podOf()
+    expect(gatesOf(patched(pod, await ask(withNews([]).app, reviewOf(pod))))).toEqual([gate])
+  })
+
+  test.each([
+    [
+      'one that has a gate, with which nobody refuses it',
+      { schedulingGates: [{ name: gate }] },
+      {},
+    ],
+    ['one that a policy has spared, by what the API server knows', {}, { admission: 'policy' }],
+  ] as const)('but not %s', async (_, spec, settings) => {
+    const asked = withNews(['rs-uid'], settings)
+    const response = await ask(asked.app, reviewOf(podOf({}, { ...spec })))
+    expect(response).toEqual({ uid: 'review-uid', allowed: true })
+    expect(asked.waits()).toBe(0)
+  })
 })
 
 describe('any pod', () => {

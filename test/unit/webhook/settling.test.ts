@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { begin, change, settled, type History } from '../../../webhook/settling.ts'
+import { begin, change, recent, type History } from '../../../webhook/settling.ts'
 
 /** Lists of one letter a revision, and when each became the present one. */
 type Changes = readonly (readonly [at: number, list: string])[]
@@ -9,63 +9,61 @@ const of = (list: string): History => begin(new Set(list))
 const after = (start: History, changes: Changes): History =>
   changes.reduce((history, [at, list]) => change(history, new Set(list), at), start)
 
-const countAt = (history: History, now: number): string =>
-  ['a', 'b', 'c'].filter((revision) => settled(history, now).has(revision)).join('')
+const recentAt = (history: History, now: number): string =>
+  ['a', 'b', 'c'].filter((revision) => recent(history, now).has(revision)).join('')
 
-describe('of the lists of a namespace', () => {
-  const cases: [string, History, { changes: Changes; now: number; counts: string }][] = [
-    ['what was there when we came counts at once', of('ab'), { changes: [], now: 0, counts: 'ab' }],
-    ['nothing counts where there was none', [], { changes: [], now: 0, counts: '' }],
-    ['what is added waits', of('a'), { changes: [[0, 'ab']], now: 0, counts: 'a' }],
-    ['and waits', of('a'), { changes: [[0, 'ab']], now: 499, counts: 'a' }],
-    ['until it has settled', of('a'), { changes: [[0, 'ab']], now: 500, counts: 'ab' }],
-    ['what comes with a new namespace waits', [], { changes: [[0, 'a']], now: 100, counts: '' }],
-    ['until it has settled, too', [], { changes: [[0, 'a']], now: 500, counts: 'a' }],
-    ['what is taken away goes at once', of('ab'), { changes: [[0, 'b']], now: 0, counts: 'b' }],
+describe('of what is on the list of a namespace, recent', () => {
+  const cases: [string, History, { changes: Changes; now: number; recent: string }][] = [
+    ['what was there when we came is not', of('abc'), { changes: [], now: 0, recent: '' }],
+    ['what is added is', of('ac'), { changes: [[0, 'abc']], now: 0, recent: 'b' }],
+    ['and is for a while', of('ac'), { changes: [[0, 'abc']], now: 249, recent: 'b' }],
+    ['until it has settled', of('ac'), { changes: [[0, 'abc']], now: 250, recent: '' }],
+    ['what comes with a namespace is', [], { changes: [[0, 'abc']], now: 249, recent: 'abc' }],
+    ['until then, too', [], { changes: [[0, 'abc']], now: 250, recent: '' }],
     [
-      'each addition takes its time',
+      'each for its own time',
       of('a'),
       {
         changes: [
           [0, 'ab'],
-          [400, 'abc'],
+          [200, 'abc'],
         ],
-        now: 600,
-        counts: 'ab',
+        now: 300,
+        recent: 'c',
       },
     ],
     [
-      'an addition does not wait for those after it',
-      of(''),
-      { changes: Array.from({ length: 30 }, (_, i) => [i * 100, 'a']), now: 2_900, counts: 'a' },
-    ],
-    [
-      'what was away in between waits again',
-      of('a'),
+      'what was away in between is',
+      of('abc'),
       {
         changes: [
-          [0, ''],
-          [10, 'a'],
+          [0, 'bc'],
+          [9, 'abc'],
         ],
         now: 20,
-        counts: '',
+        recent: 'a',
       },
     ],
     [
-      'as long as before',
-      of('a'),
+      'until it has settled again',
+      of('abc'),
       {
         changes: [
-          [0, ''],
-          [10, 'a'],
+          [0, 'bc'],
+          [9, 'abc'],
         ],
-        now: 510,
-        counts: 'a',
+        now: 259,
+        recent: '',
       },
     ],
+    [
+      'what is there is not, however often others come',
+      of('a'),
+      { changes: Array.from({ length: 30 }, (_, i) => [i * 100, 'abc']), now: 2_900, recent: '' },
+    ],
   ]
-  test.each(cases)('%s', (_, start, { changes, now, counts }) => {
-    expect(countAt(after(start, changes), now)).toBe(counts)
+  test.each(cases)('%s', (_, start, { changes, now, recent: expected }) => {
+    expect(recentAt(after(start, changes), now)).toBe(expected)
   })
 
   test('no more are kept than have to be', () => {
