@@ -16,6 +16,9 @@ export default class Reporter {
     process.stdout.write(
       `${failed ? 'FAIL' : 'ok  '} ${name} (${result.numPassingTests} tests, ${seconds} s)\n`,
     )
+    for (const { fullName, status } of result.testResults) {
+      if (status === 'pending') process.stdout.write(`     left out: ${fullName}\n`)
+    }
     if (result.failureMessage) process.stdout.write(`${result.failureMessage}\n`)
   }
 

@@ -31,7 +31,7 @@ const run = (
     child.on('exit', (code) => resolve(code ?? 1))
   })
 
-/** Runs jest as an ES module program, with variables besides the usual ones; answers its exit code. */
+/** Runs jest as an ES module program, with variables besides those of this process; answers its exit code. */
 export const runJest = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> =>
   run(
     process.execPath,

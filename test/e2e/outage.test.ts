@@ -11,6 +11,7 @@ import { revisionOf } from '../../identity/revision.ts'
 import { eventually } from '../eventually.ts'
 import { readAudit } from './audit.ts'
 import { install, type Installation } from './installation.ts'
+import { describeWithPolicies } from './with-policies.ts'
 import { namespaceYaml, workloadYaml } from './workloads.ts'
 import { managedNamespace, yaml } from './world.ts'
 
@@ -136,7 +137,7 @@ const othersAreFree = async (): Promise<void> => {
   await awaitRunning('default', 'free', 1)
 }
 
-describe('where a policy holds', () => {
+describeWithPolicies('where a policy holds', () => {
   const named = 'named'
   const others = [yaml(managedNamespace(named)), namedByOwner(named, '1')]
   beforeAll(() => begin('policy', others), 300_000)

@@ -43,7 +43,7 @@ const log = pino({ level: 'silent' })
 
 /** Starts all of it. */
 export const startWorld = async (name: string): Promise<World> => {
-  const admission = await startWebhook(name, 'permit')
+  const admission = await startWebhook(name, { holding: 'permit' })
   const { cluster, client } = admission
   await applyCrds(cluster)
   await cluster.kubectl(['apply', '--server-side', '-k', manifests])

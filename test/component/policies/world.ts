@@ -21,14 +21,23 @@ const policyKinds = ['MutatingAdmission', 'ValidatingAdmission'].flatMap((kind) 
 /** Where the chart says that Gatekept is. */
 export const home = 'keptn-system'
 
+/** What the chart's policies differ in. */
+interface PolicyValues {
+  readonly admission: 'policy' | 'webhook'
+  readonly guard?: { readonly enabled?: 'never'; readonly ungatedPods?: 'warn' }
+}
+
+/** Applies the chart's policies anew, with these values; the guard's if they don't say otherwise. */
+export const applyPolicies = async (cluster: Cluster, values: PolicyValues): Promise<void> => {
+  const guard = { enabled: 'always', ...values.guard }
+  await cluster.kubectl(['apply', '-f', '-'], await chartYaml(policyKinds, { ...values, guard }))
+}
+
 export interface World {
   readonly cluster: Cluster
   readonly client: Client
-  /** Applies the chart's policies anew, with these values; the guard's always. */
-  readonly policies: (values: {
-    readonly admission: 'policy' | 'webhook'
-    readonly guard?: { readonly ungatedPods: 'warn' }
-  }) => Promise<void>
+  /** Applies the chart's policies anew, with these values. */
+  readonly policies: (values: PolicyValues) => Promise<void>
   /** Makes a namespace that has opted in by its label, and has this released list. */
   readonly managed: (name: string, released?: string) => Promise<string>
   readonly close: () => Promise<void>
@@ -42,13 +51,7 @@ export const startWorld = async (name: string): Promise<World> => {
   return {
     cluster,
     client,
-    policies: async (values) => {
-      const yaml = await chartYaml(policyKinds, {
-        ...values,
-        guard: { enabled: 'always', ...values.guard },
-      })
-      await cluster.kubectl(['apply', '--filename=-'], yaml)
-    },
+    policies: (values) => applyPolicies(cluster, values),
     managed: async (namespace, released) => {
       await client.create(Namespace, {
         apiVersion: 'v1',
