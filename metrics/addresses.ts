@@ -82,7 +82,36 @@ export const refusal = (rules: {
     const reason = [seen, ...others].map(refusedRange).find((found) => found !== undefined)
     if (reason !== undefined) return reason
     if (isListed(seen, name)) return undefined
-    return 'it is not among the sources that the administrator of the cluster allows'
+    return notAmongSources
+  }
+}
+
+const notAmongSources = 'it is not among the sources that the administrator of the cluster allows'
+
+/** Names of this process's own machine, of what clouds tell machines about themselves, and of the API server. */
+const refusedNames = [
+  /(^|\.)localhost(\.localdomain)?$/,
+  /^metadata(\.google\.internal|\.goog)?$/,
+  /^instance-data(\..*)?$/,
+  /^kubernetes(\.default(\.svc(\..*)?)?)?$/,
+]
+
+/**
+ * Decides by name, for what a proxy will look up: where it leads to, only the proxy knows. `only` is as in {@link refusal};
+ * a range in it allows no name.
+ */
+export const nameRefusal = ({
+  only = [],
+}: {
+  readonly only?: readonly string[]
+}): ((name: string) => string | undefined) => {
+  const isListed = listOf(only)
+  return (name) => {
+    const asked = plain(name)
+    if (refusedNames.some((pattern) => pattern.test(asked))) {
+      return 'names of loopback, metadata and the Kubernetes API server are refused'
+    }
+    return isListed(undefined, asked) ? undefined : notAmongSources
   }
 }
 
@@ -100,8 +129,10 @@ const namePattern = /^(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i
 export const isSourceEntry = (entry: string): boolean =>
   isRange(entry) || (namePattern.test(entry) && !/(^|\.)[\d.]+$/.test(entry))
 
-/** Tells whether an address or the name that it was found under is in a list; with an empty list, every one is. */
-const listOf = (entries: readonly string[]): ((address: string, name: string) => boolean) => {
+/** Tells whether an address, or the name that it was found under, is in a list; with an empty list, every one is. */
+const listOf = (
+  entries: readonly string[],
+): ((address: string | undefined, name: string) => boolean) => {
   if (entries.length === 0) return () => true
   const ranges = blockListOf(entries.filter(isRange))
   const names = entries.filter((entry) => !isRange(entry)).map(plain)
@@ -110,7 +141,7 @@ const listOf = (entries: readonly string[]): ((address: string, name: string) =>
     const isNamed = names.some((entry) =>
       entry.startsWith('*.') ? asked.endsWith(entry.slice(1)) : asked === entry,
     )
-    return isNamed || contains(ranges, address)
+    return isNamed || (address !== undefined && contains(ranges, address))
   }
 }
 
