@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createAuthority, issueServerCertificate } from '../../../certs/authority.ts'
 import { nameRefusal, refusal } from '../../../metrics/addresses.ts'
+import { createFetch } from '../../../metrics/fetch.ts'
 import { goesDirect, isNoProxyEntry, usualNoProxy } from '../../../metrics/proxy.ts'
 import { explain, type Outcome } from '../../../metrics/outcome.ts'
+import { eventually } from '../../eventually.ts'
 import { startProxy, type ProxyServer, type Treatment } from './proxy-server.ts'
 import { aProvider, measureOnce, startSource, type SourceServer } from './source-server.ts'
 
@@ -132,13 +134,28 @@ describe('a source behind a proxy', () => {
     const proxy = await proxyTo((place) =>
       place.startsWith('slow') ? 'silent' : { port: source.port },
     )
-    const slow = Array.from({ length: 20 }, () =>
-      measureThrough(proxy.url, 'http://slow.example.com', { timeoutMs: 1500 }),
-    )
-    expect(await measureThrough(proxy.url, 'http://prom.example.com', { timeoutMs: 1000 })).toEqual(
-      value,
-    )
-    expect((await Promise.all(slow)).map(({ kind }) => kind)).toEqual(slow.map(() => 'error'))
+    const { fetch, close } = createFetch({
+      refuse: refusal({}),
+      through: { proxy: { url: proxy.url, noProxy: [] }, refuseName: nameRefusal({}) },
+    })
+    closing.push(close)
+    const ending = new AbortController()
+    const ask = (host: string): Promise<number> =>
+      fetch(
+        {
+          url: new URL(`http://${host}.example.com`),
+          method: 'GET',
+          headers: {},
+          insecureSkipTlsVerify: false,
+          leftMs: () => 20_000,
+        },
+        ending.signal,
+      ).then(({ status }) => status)
+    const slow = Promise.allSettled(Array.from({ length: 20 }, () => ask('slow')))
+    await eventually(() => expect(proxy.asked).toHaveLength(20))
+    expect(await ask('prom')).toBe(200)
+    ending.abort()
+    expect((await slow).map(({ status }) => status)).not.toContain('fulfilled')
   })
 })
 
