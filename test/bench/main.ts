@@ -1,5 +1,5 @@
 /**
- * `npm run bench [NAME...] [--json FILE] [--workloads N,N] [--repetitions N]`: how fast and how small Gatekept is on this machine, as a table and as JSON.
+ * `npm run bench [NAME...] [--json FILE] [--workloads N,N] [--repetitions N] [--interval S]`: how fast and how small Gatekept is on this machine, as a table and as JSON.
  *
  * A limit that is missed is told, and is no failure: figures hang on the machine and on what else runs on it.
  *
@@ -32,7 +32,7 @@ type Benchmarks<Given extends readonly unknown[]> = Readonly<
 >
 
 /** Those that need no installation, at most a control plane of their own; they run first. */
-const alone: Benchmarks<[]> = {
+const alone: Benchmarks<[Sizes]> = {
   'decide-app': decideApp,
   'hostile-replies': hostileReplies,
   'analysis-parallel': analysisParallel,
@@ -125,7 +125,7 @@ const bench = async (
   const machine = await machineFacts()
   const needsCluster = asked.some((name) => name in onCluster)
   const runs = [
-    ...(await runAll(alone, asked)),
+    ...(await runAll(alone, asked, options)),
     ...(needsCluster ? await inWorld((world) => runAll(onCluster, asked, world, options)) : []),
   ]
   await mkdir(dirname(options.json), { recursive: true })
@@ -154,6 +154,12 @@ const program = new Command('bench')
     'how often discovery applies its workloads',
     parseCount,
     defaultSizes.repetitions,
+  )
+  .option(
+    '--interval <seconds>',
+    'how often metrics-fanout asks each of its metrics, with as many of them as make the same load',
+    parseCount,
+    defaultSizes.interval,
   )
   .action(bench)
 
