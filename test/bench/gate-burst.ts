@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { pino } from 'pino'
 import { KeptnApp, KeptnAppContext, KeptnWorkloadVersion } from '../../api/index.ts'
 import { Deployment, Job, Namespace, Pod } from '../../api/kubernetes.ts'
@@ -11,10 +12,9 @@ import { isPassed } from '../../gate/verdict.ts'
 import { taskLabel } from '../../lifecycle/task/job.ts'
 import { eventually } from '../eventually.ts'
 import { countCalls, endOf, isWrite, readCalls, untilQuiet, type Call } from './audit.ts'
-import { bareGate, bareLabel, type Orders } from './bare-loop.ts'
 import { completeJob, runPod } from './fake-node.ts'
 import { controllerFlags, createNamespace, taskName } from './lifecycles.ts'
-import type { Closed } from './plain-opening.ts'
+import type { Closed, Orders } from './plain-opening.ts'
 import type { Detail, Result } from './result.ts'
 import type { Sizes } from './sizes.ts'
 import { median, ratioOfMedians } from './statistics.ts'
@@ -34,6 +34,10 @@ const timeoutMs = 600_000
 const groupLabel = 'example.com/bench-group'
 /** Nobody takes it away: no pod is bound, so that all that happens when our gate goes is that it goes. */
 const foreignGate = 'example.com/bench'
+
+/** What the peer takes away. */
+const plainGate = 'example.com/plain'
+const plainLabel = 'example.com/held'
 
 const log = pino({ level: 'silent' })
 
@@ -63,7 +67,7 @@ const createDeployments = async (
         },
         labels: {
           [groupLabel]: group.name,
-          ...(gates.includes(bareGate) ? { [bareLabel]: 'true' } : {}),
+          ...(gates.includes(plainGate) ? { [plainLabel]: 'true' } : {}),
         },
         schedulingGates: [foreignGate, ...gates].map((name) => ({ name })),
       })
@@ -253,6 +257,8 @@ const startPlain = async (world: World): Promise<Plain> => {
     kind: 'Namespace',
     metadata: { name: plainNamespace },
   })
+  // The ReplicaSet controller refuses to make pods before the namespace has its service account.
+  await pause(1_000)
   const child = fork(join(import.meta.dirname, 'plain-opening.ts'))
   const ended = once(child, 'exit').then(() => {
     throw new Error('The process that opens has ended')
@@ -264,14 +270,17 @@ const startPlain = async (world: World): Promise<Plain> => {
     return message
   }
   const ready = answer()
-  child.send({ server: server.href, ca, cert, key, ...at } satisfies Orders)
+  child.send({
+    ...{ server: server.href, ca, cert, key },
+    ...{ ...at, gate: plainGate, label: plainLabel },
+  } satisfies Orders)
   await ready
   return {
     run: async (name) => {
       const group: Group = { name, workloads, podsOfWorkload }
-      const watched = await watchPods(world, { ...at, group, gate: bareGate })
+      const watched = await watchPods(world, { ...at, group, gate: plainGate })
       try {
-        await createDeployments(world, at, group, [bareGate])
+        await createDeployments(world, at, group, [plainGate])
         const pods = await watched.held(count)
         await untilQuiet(world.cluster.auditLog)
         const took = answer()
@@ -354,6 +363,15 @@ const summary = (bursts: readonly Burst[], plainMs: readonly number[], others: n
   }
 }
 
+const say = ({ openedMs, toPods }: Burst, plainMs: number): void => {
+  const texts = [
+    `${perSecond(openedMs).toFixed(0)}/s`,
+    `plain ${perSecond(plainMs).toFixed(0)}/s`,
+    `${(toPods.length / count).toFixed(2)} writes a pod`,
+  ]
+  process.stderr.write(`  ${texts.join(', ')}\n`)
+}
+
 /**
  * How fast gates open where many open at once.
  *
@@ -378,8 +396,11 @@ export const gateBurst = async (world: World, { others }: Sizes): Promise<Result
       const bursts: Burst[] = []
       const plainMs: number[] = []
       for (let round = 0; round < rounds; round++) {
-        plainMs.push(await plain.run(`round-${round}`))
-        bursts.push(await runBurst(world, verdicts, `round-${round}`))
+        const plainTook = await plain.run(`round-${round}`)
+        const burst = await runBurst(world, verdicts, `round-${round}`)
+        plainMs.push(plainTook)
+        bursts.push(burst)
+        say(burst, plainTook)
       }
       return summary(bursts, plainMs, others)
     } finally {

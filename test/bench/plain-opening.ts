@@ -9,7 +9,18 @@
  */
 import { Pod } from '../../api/kubernetes.ts'
 import { createClient } from '../../kube/client.ts'
-import { bareGate, bareLabel, type Orders } from './bare-loop.ts'
+
+/** What the process is told. */
+export interface Orders {
+  readonly server: string
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+  readonly namespace: string
+  /** What it takes away: a gate, and the label that goes with it. */
+  readonly gate: string
+  readonly label: string
+}
 
 /** A pod to open. */
 export interface Closed {
@@ -18,7 +29,7 @@ export interface Closed {
 }
 
 process.once('message', (message) => {
-  const { server, namespace, ...credentials } = message as Orders
+  const { server, namespace, gate, label, ...credentials } = message as Orders
   const client = createClient(
     { server: new URL(server), ...credentials },
     { userAgent: 'bench-plain-opening' },
@@ -29,10 +40,10 @@ process.once('message', (message) => {
       patch: {
         metadata: {
           uid,
-          labels: { [bareLabel]: null },
+          labels: { [label]: null },
           annotations: { 'example.com/gate-removed': 'true' },
         },
-        spec: { schedulingGates: [{ $patch: 'delete', name: bareGate }] },
+        spec: { schedulingGates: [{ $patch: 'delete', name: gate }] },
       },
     })
   process.on('message', (pods) => {
