@@ -6,7 +6,6 @@ import { pino } from 'pino'
 import { KeptnApp, KeptnAppContext, KeptnWorkloadVersion } from '../../api/index.ts'
 import { Deployment, Job, Namespace, Pod } from '../../api/kubernetes.ts'
 import { gateName, keys } from '../../identity/keys.ts'
-import { workloadVersionName } from '../../identity/names.ts'
 import { startReflector } from '../../kube/reflector.ts'
 import { isPassed } from '../../gate/verdict.ts'
 import { taskLabel } from '../../lifecycle/task/job.ts'
@@ -156,22 +155,20 @@ const watchPods = async (
 /** When a watch told of the first verdict of a group that lets pods go, and of the last. */
 const watchVerdicts = async ({ client, signal }: World) => {
   const passedAt = new Map<string, number>()
-  const known = new Set<string>()
   const versions = startReflector<KeptnWorkloadVersion>({
     ...{ client, log, signal, namespace, type: KeptnWorkloadVersion },
   })
   versions.store.subscribe(({ now }) => {
-    if (now === undefined) return
-    known.add(now.metadata.name)
-    if (isPassed(now) && !passedAt.has(now.metadata.name)) {
-      passedAt.set(now.metadata.name, performance.now())
-    }
+    if (now === undefined || !isPassed(now) || passedAt.has(now.metadata.name)) return
+    passedAt.set(now.metadata.name, performance.now())
   })
   await versions.synced
   const namesOf = (group: Group): readonly string[] =>
-    workloadNames(group).map((name) => workloadVersionName(name, '1.0.0'))
+    [...versions.store.all()]
+      .filter(({ spec }) => spec.app === group.name)
+      .map(({ metadata }) => metadata.name)
   return {
-    areKnown: (group: Group): boolean => namesOf(group).every((name) => known.has(name)),
+    areKnown: (group: Group): boolean => namesOf(group).length === group.workloads,
     instants: (group: Group): readonly number[] =>
       namesOf(group).map((name) => passedAt.get(name) ?? Number.NaN),
   }
