@@ -21,11 +21,11 @@ export const withoutOperator = async <T>({ cluster }: World, use: () => Promise<
   const replicas = await inSystem(
     ...['get', `deployment/${operator}`, '--output=jsonpath={.spec.replicas}'],
   )
-  await scale('0')
-  await inSystem(
-    ...['wait', 'pods', `--selector=app.kubernetes.io/name=${operator}`, '--for=delete', timeout],
-  )
   try {
+    await scale('0')
+    await inSystem(
+      ...['wait', 'pods', `--selector=app.kubernetes.io/name=${operator}`, '--for=delete', timeout],
+    )
     return await use()
   } finally {
     await kubectl(['cordon', fakeNode])
