@@ -171,8 +171,9 @@ const measure = async (world: World, creations: number): Promise<Result> => {
  *
  * From the instant just before the request that creates a pod of 6.5 KB is sent to the API server, to the instant at which its
  * answer is there; one at a time. The pod is one that a ReplicaSet would make, of a revision that is not released, and is
- * deleted at once; no lifecycle operator runs meanwhile, which would open its gate. Each way of looking at it has a namespace of its own, and they take turns pod by pod; what a way adds is
- * the difference from the pod that nobody looks at in the same round.
+ * deleted at once; no lifecycle operator runs meanwhile, which would open its gate. Each way of looking at it has a namespace
+ * of its own, and they take turns pod by pod; what a way adds is the difference from the pod that nobody looks at in the
+ * same round.
  *
  * Our webhook is asked as in the chart's mode `webhook`, without the guard. The peer only says "allowed"; a second one sends
  * our patch at once, and so shows what the API server itself needs to apply it. Our policies are those of the mode `policy` that
