@@ -100,7 +100,7 @@ const summary = (rates: readonly (readonly number[])[]): Result => {
       compared(floor, express, 'a server that decides nothing, times Express'),
     ],
     notes: [
-      'What decides nothing reads the question and sends the same patch: no server on this Node can do less.',
+      'What decides nothing parses the question and sends the same patch: a Node server that parses can hardly do less.',
     ],
     samples: { gatekept: ours, express, expressWithOurOptions: sameOptions, floor },
   }
