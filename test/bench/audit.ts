@@ -6,6 +6,7 @@
  */
 import { createReadStream, statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Detail } from './result.ts'
 
 /** A call that the API server answered, whatever the answer. */
@@ -98,6 +99,17 @@ const parse = (line: string): AuditEvent | undefined => {
     return JSON.parse(line) as AuditEvent
   } catch {
     return undefined
+  }
+}
+
+const quietMs = 1_000
+
+/** Waits until Gatekept writes nothing any more: events may lag behind. */
+export const untilQuiet = async (file: string): Promise<void> => {
+  for (;;) {
+    const from = endOf(file)
+    await pause(quietMs)
+    if (!(await readCalls(file, from)).some((call) => call.isOurs && isWrite(call))) return
   }
 }
 

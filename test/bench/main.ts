@@ -1,5 +1,5 @@
 /**
- * `npm run bench [NAME...] [--json FILE] [--workloads N,N] [--repetitions N] [--interval S]`: how fast and how small Gatekept is on this machine, as a table and as JSON.
+ * `npm run bench [NAME...] [--json FILE] [--workloads N,N] [--repetitions N] [--interval S] [--creations N] [--others N]`: how fast and how small Gatekept is on this machine, as a table and as JSON.
  *
  * A limit that is missed is told, and is no failure: figures hang on the machine and on what else runs on it.
  *
@@ -10,10 +10,13 @@ import { dirname, join } from 'node:path'
 import { Argument, Command } from 'commander'
 import { root } from '../../deploy/paths.ts'
 import { admit } from './admit.ts'
+import { admitCore } from './admit-core.ts'
+import { admitCreation } from './admit-creation.ts'
 import { analysisParallel } from './analysis-parallel.ts'
 import { decideApp } from './decide-app.ts'
 import { denoStart } from './deno-start.ts'
 import { discovery } from './discovery.ts'
+import { gateBurst } from './gate-burst.ts'
 import { gateZero } from './gate-zero.ts'
 import { hostileReplies } from './hostile-replies.ts'
 import { jobToRelease } from './job-to-release.ts'
@@ -49,10 +52,13 @@ const onCluster: Benchmarks<[World, Sizes]> = {
   'job-to-release': jobToRelease,
   'deno-start': denoStart,
   admit,
+  'admit-core': admitCore,
+  'admit-creation': admitCreation,
   'lifecycle-one': lifecycleOne,
   'tasks-burst': tasksBurst,
   discovery,
   'lifecycle-scale': lifecycleScale,
+  'gate-burst': gateBurst,
 }
 
 const allNames = [...Object.keys(alone), ...Object.keys(onCluster)]
@@ -160,6 +166,18 @@ const program = new Command('bench')
     'how often metrics-fanout asks each of its metrics, with as many of them as make the same load',
     parseCount,
     defaultSizes.interval,
+  )
+  .option(
+    '--creations <count>',
+    'how many pods admit-creation creates each way',
+    parseCount,
+    defaultSizes.creations,
+  )
+  .option(
+    '--others <count>',
+    'how many pods stay held while gate-burst lets others go',
+    parseCount,
+    defaultSizes.others,
   )
   .action(bench)
 
