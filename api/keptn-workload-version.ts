@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { actionRecords, actions } from './actions.ts'
 import { itemStatuses, phaseTraceIds, traceId } from './checks.ts'
 import { conditions } from './condition.ts'
 import { workloadSpec } from './keptn-workload.ts'
@@ -73,6 +74,7 @@ export const KeptnWorkloadVersion = defineResource({
     ),
     previousVersion,
     traceId,
+    actions,
     revisions: Type.Optional(
       strings(
         'Every revision that has carried this version: its pods are held and let go as one.',
@@ -113,6 +115,7 @@ export const KeptnWorkloadVersion = defineResource({
         },
       ),
     ),
+    actions: actionRecords,
     conditions: Type.Optional(conditions),
   }),
 })
