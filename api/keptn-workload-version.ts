@@ -108,10 +108,17 @@ export const KeptnWorkloadVersion = defineResource({
         {
           version: Type.String({ description: 'Version of the app.' }),
           revision: Type.Integer({ description: 'Revision of the app.' }),
+          retries: Type.Optional(
+            Type.Integer({
+              minimum: 0,
+              description:
+                'How often people had let that app version begin anew by an action. 0 where it is missing.',
+            }),
+          ),
         },
         {
           description:
-            'The app version that let this attempt begin. A version that has failed is tried again when the revision of its app is raised.',
+            'The app version that let this attempt begin. A version that has failed is tried again when the revision of its app is raised, or its app version is.',
         },
       ),
     ),

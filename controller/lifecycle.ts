@@ -8,12 +8,15 @@ import { gateControllers } from '../gate/index.ts'
 import type { Runtime } from '../kube/controller.ts'
 import { keyOf } from '../kube/keys.ts'
 import type { Term } from '../kube/lease.ts'
-import { lifecycleControllers } from '../lifecycle/index.ts'
+import { lifecycleControllers, type ActionsGuard } from '../lifecycle/index.ts'
 import { lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
 import { reflectLifecycle } from './reflections.ts'
 
 /** Keptn's name, so that its operator and ours never act together. */
 const leaseName = '6b866dd9.keptn.sh'
+
+/** The policy is not watched: what people ask of versions waits. */
+const guard: ActionsGuard = { state: () => 'unknown', wakes: () => [] }
 
 /** Starts the parts lifecycle and gate. */
 export const startLifecycle = (process: Process): Started => {
@@ -42,7 +45,7 @@ export const startLifecycle = (process: Process): Started => {
   })
   const leading = async (now: Term): Promise<void> => {
     term = now
-    const engine = lifecycleControllers({ stores, client, settings })
+    const engine = lifecycleControllers({ stores, client, settings, guard })
     const own: Runtime = { ...runtime, signal: now.signal, mayWrite: now.stillLeading }
     const rows = [...engine.map((controller) => ({ controller })), ...gate.leading()]
     await runRows(rows, own)
