@@ -12,20 +12,13 @@ import {
 } from '../../api/kubernetes.ts'
 import type { KubeObject } from '../../api/object.ts'
 import type { Client } from '../../kube/client.ts'
-import { wake, type Wake } from '../../kube/controller.ts'
+import { wake } from '../../kube/controller.ts'
 import { pause } from '../../kube/back-off.ts'
 import { startReflector, type Reflector, type ReflectorTiming } from '../../kube/reflector.ts'
 import { isServed } from '../../kube/served.ts'
 import { createFeed, type Feed } from '../../kube/store.ts'
+import type { ActionsGuard } from './guard.ts'
 import { policyName, policyState, type PolicyState } from './policy.ts'
-
-/** Tells of the policy. */
-export interface PolicyWatch {
-  /** `unknown`: nothing was read yet. */
-  readonly state: () => 'present' | 'absent' | 'unknown'
-  /** What wakes a controller for these keys when there may be something else to tell. */
-  readonly wakes: (keys: () => readonly string[]) => readonly Wake[]
-}
 
 /** Starts to watch, until the signal is aborted. */
 export const watchPolicy = (options: {
@@ -35,7 +28,7 @@ export const watchPolicy = (options: {
   readonly now?: () => Date
   /** For tests. */
   readonly timing?: Partial<ReflectorTiming>
-}): PolicyWatch => {
+}): ActionsGuard => {
   const { client, log, signal, now = () => new Date() } = options
   const words = createWords(log)
   let isThere: boolean | undefined
