@@ -224,10 +224,12 @@ const skipIn = <Status extends ActedStatus>(
     ...{ definitionName: check, status: 'Warning', message: words, endTime },
   }
   const done = { kind: 'done', phase: phase.name } as const
+  if (status.status !== 'Failed') {
+    return { ...done, message: place, status: withItems(status, phase, [...others, item]) }
+  }
   const failed = others.filter(hasFailed).map(({ definitionName = '' }) => `"${definitionName}"`)
-  if (status.status !== 'Failed' || failed.length > 0) {
-    const stays = `${place}; the version stays failed, since this has failed too: ${failed.join(', ')}`
-    const message = failed.length > 0 ? stays : place
+  if (failed.length > 0) {
+    const message = `${place}; the version stays failed, since this has failed too: ${failed.join(', ')}`
     return { ...done, message, status: withItems(status, phase, [...others, item]) }
   }
   // What was not run since something had failed is looked at anew.
