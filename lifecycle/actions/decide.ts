@@ -202,9 +202,12 @@ const phaseToSkip = <Status extends ActedStatus>(
     return `"${check}" has passed in ${phase.name}: there is nothing to skip`
   }
   const failed = phases.find((each) => stateIn(status, each) === 'Failed')
-  return failed === undefined || failed === phase
-    ? phase
-    : `The version has failed in ${failed.name}, before "${check}" was due: skip what has failed there, or ask for a retry`
+  if (failed === undefined || failed === phase) return phase
+  const advice =
+    failed.runs === 'deployment'
+      ? 'ask for a retry'
+      : 'skip what has failed there, or ask for a retry'
+  return `The version has failed in ${failed.name}, before "${check}" was due: ${advice}`
 }
 
 /** Records that a check is skipped; a version that has failed goes on if nothing else of the phase has. */
