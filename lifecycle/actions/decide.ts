@@ -202,9 +202,12 @@ const phaseToSkip = <Status extends ActedStatus>(
     return `"${check}" has passed in ${phase.name}: there is nothing to skip`
   }
   const failed = phases.find((each) => stateIn(status, each) === 'Failed')
-  return failed === undefined || failed === phase
-    ? phase
-    : `The version has failed in ${failed.name}, before "${check}" was due: skip what has failed there, or ask for a retry`
+  if (failed === undefined || failed === phase) return phase
+  const advice =
+    failed.runs === 'deployment'
+      ? 'ask for a retry'
+      : 'skip what has failed there, or ask for a retry'
+  return `The version has failed in ${failed.name}, before "${check}" was due: ${advice}`
 }
 
 /** Records that a check is skipped; a version that has failed goes on if nothing else of the phase has. */
@@ -224,10 +227,12 @@ const skipIn = <Status extends ActedStatus>(
     ...{ definitionName: check, status: 'Warning', message: words, endTime },
   }
   const done = { kind: 'done', phase: phase.name } as const
+  if (status.status !== 'Failed') {
+    return { ...done, message: place, status: withItems(status, phase, [...others, item]) }
+  }
   const failed = others.filter(hasFailed).map(({ definitionName = '' }) => `"${definitionName}"`)
-  if (status.status !== 'Failed' || failed.length > 0) {
-    const stays = `${place}; the version stays failed, since this has failed too: ${failed.join(', ')}`
-    const message = failed.length > 0 ? stays : place
+  if (failed.length > 0) {
+    const message = `${place}; the version stays failed, since this has failed too: ${failed.join(', ')}`
     return { ...done, message, status: withItems(status, phase, [...others, item]) }
   }
   // What was not run since something had failed is looked at anew.

@@ -92,7 +92,7 @@ const waitingForWritten = (
 /** What a version waits for whose app version a person has ended. */
 const abortedApp = ({ metadata, status }: KeptnAppVersion): Verdict => {
   const said = findCondition(status?.conditions, conditionTypes.ready)?.message ?? ''
-  const message = `KeptnAppVersion "${metadata.name}" was ended, and has to be tried again, or this version released: ${said}`
+  const message = `KeptnAppVersion "${metadata.name}" does not go on: ask it for a retry, or this version for a release (${said})`
   return { status: 'Unknown', reason: appAborted, message: cutMessage(message) }
 }
 
