@@ -104,7 +104,8 @@ const runs = (namespace: string): Promise<void> =>
 const carriedOut = (type: ActionType, by: string) => ({
   actions: [{ id: `${type}-1`, type, by, outcome: 'CarriedOut' }],
 })
-const by = 'kubernetes-admin'
+/** The administrator of the tests' clusters. */
+const by = 'admin'
 
 const scenario = (sentence: string, run: () => Promise<void>): void => {
   test(sentence, run, 180_000)
