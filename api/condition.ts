@@ -40,6 +40,8 @@ export const conditionTypes = {
   stalled: 'Stalled',
   /** `True`: the message names checks that were added when it was too late to run them. */
   checksAddedTooLate: 'ChecksAddedTooLate',
+  /** `True`: what people have asked of the version is not carried out, since nothing keeps others from asking in their name. */
+  actionsUnguarded: 'ActionsUnguarded',
   /** On a KeptnTask: `True`: what it has left as its result is none, and the message says why. */
   resultUnusable: 'ResultUnusable',
 } as const

@@ -58,6 +58,7 @@ export {
   type Operator,
   type TemplateReference,
 } from './analysis-definition.ts'
+export type { ActionRecord, ActionType, VersionAction } from './actions.ts'
 export type { ItemStatus, WorkloadReference } from './checks.ts'
 export { conditionTypes, type Condition } from './condition.ts'
 export type { Awaited, EvaluationStatusItem, ObjectiveStatus } from './keptn-evaluation.ts'

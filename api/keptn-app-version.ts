@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { actionRecords, actions } from './actions.ts'
 import {
   checkLists,
   freeMetadata,
@@ -77,6 +78,7 @@ export const KeptnAppVersion = defineResource({
     traceId,
     metadata: freeMetadata,
     spanLinks,
+    actions,
   }),
   status: Type.Object({
     preDeploymentStatus: stateFromPending("State of the app's pre-deployment tasks."),
@@ -119,6 +121,7 @@ export const KeptnAppVersion = defineResource({
           'How often the version has gone through its phases, this time included. 1 where it is missing.',
       }),
     ),
+    actions: actionRecords,
     conditions: Type.Optional(conditions),
   }),
 })

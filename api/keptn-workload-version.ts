@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { actionRecords, actions } from './actions.ts'
 import { itemStatuses, phaseTraceIds, traceId } from './checks.ts'
 import { conditions } from './condition.ts'
 import { workloadSpec } from './keptn-workload.ts'
@@ -73,6 +74,7 @@ export const KeptnWorkloadVersion = defineResource({
     ),
     previousVersion,
     traceId,
+    actions,
     revisions: Type.Optional(
       strings(
         'Every revision that has carried this version: its pods are held and let go as one.',
@@ -106,13 +108,21 @@ export const KeptnWorkloadVersion = defineResource({
         {
           version: Type.String({ description: 'Version of the app.' }),
           revision: Type.Integer({ description: 'Revision of the app.' }),
+          retries: Type.Optional(
+            Type.Integer({
+              minimum: 0,
+              description:
+                'How often people had let that app version begin anew by an action. 0 where it is missing.',
+            }),
+          ),
         },
         {
           description:
-            'The app version that let this attempt begin. A version that has failed is tried again when the revision of its app is raised.',
+            'The app version that let this attempt begin. A version that has failed is tried again when the revision of its app is raised, or its app version is.',
         },
       ),
     ),
+    actions: actionRecords,
     conditions: Type.Optional(conditions),
   }),
 })

@@ -8,7 +8,7 @@ import { gateControllers } from '../gate/index.ts'
 import type { Runtime } from '../kube/controller.ts'
 import { keyOf } from '../kube/keys.ts'
 import type { Term } from '../kube/lease.ts'
-import { lifecycleControllers } from '../lifecycle/index.ts'
+import { lifecycleControllers, watchPolicy } from '../lifecycle/index.ts'
 import { lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
 import { reflectLifecycle } from './reflections.ts'
 
@@ -24,6 +24,7 @@ export const startLifecycle = (process: Process): Started => {
     eligibility: settings.eligibility,
   })
   const runtime = runtimeOf(process, reflectors, 'lifecycle-operator')
+  const guard = watchPolicy(process)
   let term: Term | undefined
   const gate = gateControllers({
     ...gateStores,
@@ -37,7 +38,7 @@ export const startLifecycle = (process: Process): Started => {
   })
   const leading = async (now: Term): Promise<void> => {
     term = now
-    const engine = lifecycleControllers({ stores, client, settings })
+    const engine = lifecycleControllers({ stores, client, settings, guard })
     const own: Runtime = { ...runtime, signal: now.signal, mayWrite: now.stillLeading }
     const rows = [...engine.map((controller) => ({ controller })), ...gate.leading()]
     await runRows(rows, own)

@@ -5,6 +5,7 @@
  */
 import type { Client } from '../kube/client.ts'
 import type { Controller } from '../kube/controller.ts'
+import type { ActionsGuard } from './actions/guard.ts'
 import { appDiscoveryController } from './app-discovery/index.ts'
 import { appVersionController } from './app-version/index.ts'
 import { appController } from './app/index.ts'
@@ -18,6 +19,8 @@ import { taskController } from './task/index.ts'
 import { workloadController } from './workload/index.ts'
 import { workloadVersionController } from './workload-version/index.ts'
 
+export type { ActionsGuard, GuardState } from './actions/guard.ts'
+export { watchPolicy } from './actions/watch-policy.ts'
 export { lifecycleIndexes, type LifecycleStores } from './stores.ts'
 export { definitionIndexes, functionConfigMaps } from './task-definition/index.ts'
 export { enforceLabel, taskIndexes, taskJobs, taskPods } from './task/index.ts'
@@ -39,11 +42,12 @@ export const lifecycleControllers = (from: {
   readonly stores: LifecycleStores
   readonly client: Client
   readonly settings: LifecycleSettings
+  readonly guard: ActionsGuard
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- rows differ in what they see
 }): readonly Controller<any, any>[] => {
-  const { stores, client, settings } = from
+  const { stores, client, settings, guard } = from
   const { namespace, denoImage, pythonImage, promotes } = settings
-  const reader = { stores, client, namespace, promotes }
+  const reader = { stores, client, namespace, promotes, guard }
   const config = () => configOf(stores.configs.by('namespace', namespace))
   return [
     revisionController(reader),

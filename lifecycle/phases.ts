@@ -190,5 +190,12 @@ export const workloadPhases = [
   workload.postEvaluations,
 ] as const satisfies readonly Phase[]
 
+/** The phases that a deployment waits for. */
+export const beforeDeployment = <P extends Phase>(phases: readonly P[]): readonly P[] =>
+  phases.slice(
+    0,
+    phases.findIndex(({ runs }) => runs === 'deployment'),
+  )
+
 /** What `currentPhase` says once all phases are passed. */
 export const completedPhase = 'Completed'

@@ -52,12 +52,16 @@ export interface Telling {
   readonly now: Date
   /** Which attempt of the subject it is about, where it may have several: what happens again is another fact. */
   readonly attempt?: number
+  /** How many checks people have skipped in it: a phase that goes on for that may fail once more. */
+  readonly skips?: number
 }
 
-const idOf = ({ subject, attempt = 1 }: Telling, fact: string): string =>
-  attempt === 1
-    ? `${subject.metadata.uid}/${fact}`
-    : `${subject.metadata.uid}/${fact}/${String(attempt)}`
+const idOf = ({ subject, attempt = 1, skips = 0 }: Telling, fact: string): string => {
+  const place = skips === 0 ? '' : `/skips-${String(skips)}`
+  return attempt === 1
+    ? `${subject.metadata.uid}/${fact}${place}`
+    : `${subject.metadata.uid}/${fact}/${String(attempt)}${place}`
+}
 
 const message = (telling: Telling, sentence: string): string => {
   const { namespace = '', name } = telling.subject.metadata

@@ -24,7 +24,11 @@ export interface Explanation {
 type Holding = Extract<Finding, { readonly opens: false }>
 
 /** Verdicts that are open, though nothing but a person can change them. */
-const openUntilSomebodyActs: ReadonlySet<string> = new Set(['AppDeleted', 'AppFailed'])
+const openUntilSomebodyActs: ReadonlySet<string> = new Set([
+  'AppDeleted',
+  'AppFailed',
+  'AppAborted',
+])
 
 /** The pods of a version share its words, and each keeps a copy: no condition may grow with what a task has to say. */
 const longestMessage = 800

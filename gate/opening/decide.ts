@@ -126,11 +126,16 @@ export const hasNoRevision: Check = ({ pod }) =>
 export const hasPassed: Check = (seen) => {
   const passed = seen.versions.find(isPassed)
   if (passed === undefined) return undefined
-  const decidedAt = new Date(verdictOf(passed)?.lastTransitionTime ?? Number.NaN)
+  const verdict = verdictOf(passed)
+  const decidedAt = new Date(verdict?.lastTransitionTime ?? Number.NaN)
+  const version = `KeptnWorkloadVersion "${passed.metadata.name}"`
   return {
     opens: true,
     reason: 'PreDeploymentPassed',
-    message: `The pre-deployment checks of KeptnWorkloadVersion "${passed.metadata.name}" have passed`,
+    message:
+      verdict?.reason === 'ReleasedByAction'
+        ? `${version} was let go: ${verdict.message}`
+        : `The pre-deployment checks of ${version} have passed`,
     since: later(decidedAt, createdAt(seen.pod)),
   }
 }

@@ -6,19 +6,21 @@
 import type { KeptnAppVersion, State } from '../../api/index.ts'
 import { settled, type Action, type Decision } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
+import { actOn, withGuardSaid } from '../actions/decide.ts'
+import { skipsIn } from '../actions/records.ts'
 import {
   areAllStopped,
   attemptOf,
   endingOf,
   endings,
-  isReleased,
+  isReleased as isWorkloadReleased,
   isTriedAgainFor,
 } from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
-import { isTerminal, rollUp } from '../checks/roll-up.ts'
+import { isPassed, isTerminal, rollUp } from '../checks/roll-up.ts'
 import { runChecks } from '../checks/run-checks.ts'
 import { sayRefused } from '../held-up.ts'
-import { appPhases, promotionPhase } from '../phases.ts'
+import { appPhases, beforeDeployment, promotionPhase } from '../phases.ts'
 import { deprecate, walkPhases, type PhaseResult } from '../progress.ts'
 import type { Telling } from '../transitions.ts'
 import { lossOf } from './loss.ts'
@@ -51,7 +53,7 @@ const stateOf = (appVersion: KeptnAppVersion, listed: ListedWorkload): State => 
   const state = found?.status?.status ?? 'Pending'
   if (found === undefined) return state
   const isOptedOut = endingOf(found) === endings.optedOut
-  if (isOptedOut && (!isHeld || isReleased(found))) return 'Succeeded'
+  if (isOptedOut && (!isHeld || isWorkloadReleased(found))) return 'Succeeded'
   return state === 'Deprecated' || isTriedAgain(appVersion, listed) ? 'Pending' : state
 }
 
@@ -119,16 +121,24 @@ const walk = (
     telling,
   })
 
-/** A new attempt: nothing counts of the one before but what was said about it. */
+/** A new attempt: nothing counts of the one before but what was said about it, and what people asked. */
+const anew = ({ version }: AppVersionSeen, status: AppVersionStatus): AppVersionStatus => {
+  const { conditions, actions } = status
+  return {
+    ...begin,
+    attempt: attemptOf(version) + 1,
+    ...(conditions === undefined ? {} : { conditions }),
+    ...(actions === undefined ? {} : { actions }),
+  }
+}
+
 const beginAnew = (
   seen: AppVersionSeen,
   status: AppVersionStatus,
   telling: Telling,
 ): Decision<AppVersionStatus> => {
   const attempt = attemptOf(seen.version) + 1
-  const { conditions } = status
-  const fresh = { ...begin, attempt, ...(conditions === undefined ? {} : { conditions }) }
-  return walk(seen, fresh, { ...telling, attempt })
+  return walk(seen, anew(seen, status), { ...telling, attempt, skips: 0 })
 }
 
 const isWantedAgain = (seen: AppVersionSeen): boolean =>
@@ -157,7 +167,54 @@ const tellingOf = ({ version, now, config }: AppVersionSeen): Telling => ({
   eventNames: config.eventNames,
   now,
   attempt: attemptOf(version),
+  skips: skipsIn(version.status),
 })
+
+const unwantedFor = (seen: AppVersionSeen): string | undefined => {
+  if (seen.place === 'outdated') return 'the app has gone over to another version'
+  const loss = lossOf(seen)
+  if (loss !== undefined) return loss.message
+  return seen.version.status?.status === 'Deprecated'
+    ? 'it has ended, and begins anew by itself once a version of its workloads waits for it'
+    : undefined
+}
+
+const passedBefore =
+  'The checks of the app before its deployment have passed: ask it of the KeptnWorkloadVersions whose own checks hold them'
+
+const isReleased = (status: AppVersionStatus): boolean =>
+  beforeDeployment(appPhases).every(({ state }) => isPassed(status[state]))
+
+/** Does what people ask of the version, if there is anything. */
+const act = (
+  seen: AppVersionSeen,
+  status: AppVersionStatus,
+  telling: Telling,
+): Decision<AppVersionStatus> | undefined => {
+  const { version, children } = seen
+  const acted = actOn({
+    entries: version.spec.actions,
+    status,
+    phases: appPhases,
+    listed: version.spec,
+    guard: seen.actionsGuard,
+    unwanted: unwantedFor(seen),
+    released: isReleased(status) ? passedBefore : undefined,
+    areAllStopped: areAllStopped(version, children),
+    anew: () => anew(seen, status),
+    telling,
+  })
+  if (acted === undefined) return undefined
+  const isAborting = acted.status.status === 'Failed' && status.status !== 'Failed'
+  const next = isAborting ? withoutFailureTasks(acted.status) : acted.status
+  return { status: next, actions: [], transitions: acted.transitions }
+}
+
+/** Those that were begun are stopped. */
+const withoutFailureTasks = (status: AppVersionStatus): AppVersionStatus =>
+  status.onFailureStatus === undefined || isTerminal(status.onFailureStatus)
+    ? status
+    : { ...status, onFailureStatus: 'Deprecated' }
 
 /** What the version says when one of its tasks or evaluations is not taken. */
 export const refused = (
@@ -174,8 +231,11 @@ export const refused = (
 export const decide = (seen: AppVersionSeen): Decision<AppVersionStatus> => {
   const { version } = seen
   const telling = tellingOf(seen)
-  const status = version.status ?? begin
-  const decision = withFailureTasks(seen, advance(seen, status, telling), telling)
+  const stored = version.status ?? begin
+  const status = withGuardSaid(stored, seen.actionsGuard, seen.now)
+  const decided =
+    act(seen, status, telling) ?? withFailureTasks(seen, advance(seen, status, telling), telling)
+  const decision = status === stored ? decided : { ...decided, status: decided.status ?? status }
   const late = addedTooLate(version.spec, decision.status ?? status, appPhases)
   return withLateChecks(decision, { status, late, telling })
 }

@@ -9,6 +9,7 @@ import type { Namespace } from '../../api/kubernetes.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { wake, wakeOnArrival, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
+import { mindsGuard } from '../actions/decide.ts'
 import { endingOf, endings } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { hasLeft } from '../namespaces.ts'
@@ -63,6 +64,7 @@ export const appVersionController = (
       wake(stores.taskDefinitions, ofDefinition),
       wake(stores.evaluationDefinitions, ofDefinition),
       wake(stores.configs, () => [...appVersions.all()].map(keyOf)),
+      ...reader.guard.wakes(() => [...appVersions.all()].filter(mindsGuard).map(keyOf)),
     ],
     observe: observe(reader),
     decide,

@@ -8,6 +8,7 @@ import type { KubeObject } from '../../api/object.ts'
 import { workloadName, workloadVersionName } from '../../identity/names.ts'
 import type { Client } from '../../kube/client.ts'
 import { keyOf, parseKey } from '../../kube/keys.ts'
+import type { ActionsGuard } from '../actions/guard.ts'
 import { presentOf } from '../app/generation.ts'
 import { isAutomaticVersion } from '../checks/automatic-app.ts'
 import { isLeaving } from '../checks/leaving.ts'
@@ -25,12 +26,13 @@ export interface Reader {
   readonly client: Pick<Client, 'get'>
   /** Our own namespace. */
   readonly namespace: string
+  readonly guard: ActionsGuard
   readonly promotes: boolean
 }
 
 /** Everything about one app version; `undefined`: it is gone, or on its way. */
 export const observe =
-  ({ stores, client, namespace: ours, promotes }: Reader) =>
+  ({ stores, client, namespace: ours, promotes, guard }: Reader) =>
   async (key: string, now: Date): Promise<AppVersionSeen | undefined> => {
     const { namespace = '', name } = parseKey(key)
     const version = staying(stores.appVersions.get(namespace, name))
@@ -47,6 +49,7 @@ export const observe =
       definitions: definitionsFor(stores, version, ours),
       config: configOf(stores.configs.by('namespace', ours)),
       promotes,
+      actionsGuard: guard.state(),
     }
   }
 

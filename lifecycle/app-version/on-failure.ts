@@ -4,14 +4,14 @@
  * the phases, once in an attempt, though the version may have ended.
  *
  * They are made on what is stored, and not in the pass that finds the failure. Those of a version that is `Deprecated` are
- * not made any more, and are stopped like all of its tasks.
+ * not made any more, and are stopped like all of its tasks; so are those of one that a person has aborted.
  *
  * @module
  */
 import type { ItemStatus, KeptnAppVersion, State } from '../../api/index.ts'
 import type { Decision, Transition } from '../../kube/decision.ts'
 import { checkPhase, type PhaseProgress } from '../checks/check-phase.ts'
-import { attemptOf } from '../checks/ending.ts'
+import { attemptOf, isAborted } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { namesIn, type Parent } from '../children.ts'
 import { withoutStalled } from '../held-up.ts'
@@ -35,9 +35,14 @@ const phases = appPhases.filter(
   (phase) => phase.runs !== 'deployment' && phase.name !== promotionPhase.name,
 )
 
-/** Whether a check around the deployment has failed, for good or as a warning. */
+/** Whether a check around the deployment has failed, for good or as a warning. What people have skipped or released has not. */
 const hasFailedCheck = (status: AppVersionStatus): boolean =>
-  phases.some(({ state }) => status[state] === 'Failed' || status[state] === 'Warning')
+  phases.some((phase) => {
+    const state = status[phase.state]
+    const items = status[phase.items] ?? []
+    const isWarned = state === 'Warning' && items.some((item) => item.status === 'Failed')
+    return state === 'Failed' || isWarned
+  })
 
 /** The item of a definition that cannot be run as it is. */
 const heldItem = (definitionName: string, { stuck }: PhaseProgress): ItemStatus => ({
@@ -103,8 +108,10 @@ const heldFacts = (
     )
 
 /** Whether on-failure tasks have to be run, or looked after, unless the version is given up. */
-const areDue = (stored: AppVersionStatus): boolean =>
-  hasFailedCheck(stored) && stored.status !== 'Deprecated' && !isTerminal(stored.onFailureStatus)
+const areDue = (stored: AppVersionStatus, isGivenUp: boolean): boolean =>
+  (hasFailedCheck(stored) || stored.onFailureStatus !== undefined) &&
+  !isGivenUp &&
+  !isTerminal(stored.onFailureStatus)
 
 /** Those of a version that is given up are stopped, like all of its tasks. */
 const givenUp = (
@@ -127,7 +134,8 @@ export const withFailureTasks = (
   const listed = namesIn(spec.onFailure)
   if (stored === undefined || listed.length === 0) return decision
   const current = decision.status ?? stored
-  if (!areDue(stored)) return decision
+  const isGivenUp = stored.status === 'Deprecated' || isAborted(version)
+  if (!areDue(stored, isGivenUp)) return decision
   if (current.status === 'Deprecated') return givenUp(decision, stored, current)
   const recorded = stored.onFailureTaskStatus ?? []
   const progress = checkPhase({

@@ -4,6 +4,7 @@
  * @module
  */
 import type { KeptnAppVersion, KeptnWorkloadVersion, StatusOf } from '../../api/index.ts'
+import type { GuardState } from '../actions/guard.ts'
 import { isAutomaticVersion } from '../checks/automatic-app.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import type { Children, Definitions } from '../children.ts'
@@ -49,6 +50,8 @@ export interface AppVersionSeen {
   readonly config: LifecycleConfig
   /** Whether tasks are run to promote an app version that has passed everything else. */
   readonly promotes: boolean
+  /** Whether it is known who has written what people ask of the version. */
+  readonly actionsGuard: GuardState
 }
 
 /** Whether a listed workload version waits for this app version, or one like it, to let it begin. */

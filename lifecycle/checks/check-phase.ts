@@ -80,8 +80,10 @@ const resultsFor = (
   if (dependencies.length === 0) return undefined
   return Object.fromEntries(
     dependencies.flatMap((dependency) => {
-      const { child } = madeOf(seen, dependency, existing) ?? {}
-      return child?.result === undefined ? [] : [[dependency, child.result]]
+      const { child, item } = madeOf(seen, dependency, existing) ?? {}
+      // One that was skipped may have left something and failed.
+      const isGood = item?.status === 'Succeeded' && child?.result !== undefined
+      return isGood ? [[dependency, child.result]] : []
     }),
   )
 }
@@ -207,7 +209,7 @@ const sentenceOf = (phase: CheckPhase, part: Part): string => {
 }
 
 /** Whether it was found that this one will not be made. */
-const isNotRun = ({ status, name }: ItemStatus): boolean =>
+export const isNotRun = ({ status, name }: ItemStatus): boolean =>
   status === 'Deprecated' && name === undefined
 
 const wordsFor = (state: State): string => {
@@ -267,8 +269,9 @@ export const checkPhase = (seen: CheckPhaseSeen): PhaseProgress => {
     items.map((item) => item.status),
     listed.length,
   )
+  const isWarned = state === 'Failed' && !seen.blocking
   return {
-    state: state === 'Failed' && !seen.blocking ? warningOf(parts) : state,
+    state: isWarned ? warningOf(parts) : skippedOr(state, items),
     items,
     actions: kept.flatMap((part) =>
       part.kind === 'item' && part.create !== undefined ? [part.create] : [],
@@ -280,6 +283,10 @@ export const checkPhase = (seen: CheckPhaseSeen): PhaseProgress => {
     detail,
   }
 }
+
+/** Passed with checks that people have skipped, a phase shows that it is not the usual. */
+const skippedOr = (state: State, items: readonly ItemStatus[]): State =>
+  state === 'Succeeded' && items.some(({ status }) => status === 'Warning') ? 'Warning' : state
 
 /** Whether it was made, or never will be. */
 const isDecided = (part: Part): boolean =>

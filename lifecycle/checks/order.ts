@@ -4,6 +4,7 @@
  * @module
  */
 import type { State } from '../../api/index.ts'
+import { isPassed } from './roll-up.ts'
 
 /** What a person has to change before a check can be run. */
 export interface Obstacle {
@@ -77,7 +78,8 @@ export const turnsIn = (order: Order): ((definition: string) => Turn) => {
     if (failed.length > 0) {
       return { kind: 'never', message: `Depends on ${quoted(failed)}, which did not succeed` }
     }
-    const open = dependencies.filter((name) => stateOf(name) !== 'Succeeded')
+    // One that people have skipped counts as passed.
+    const open = dependencies.filter((name) => !isPassed(stateOf(name)))
     return open.length > 0
       ? { kind: 'waits', message: `Waits for ${quoted(open)}` }
       : { kind: 'now' }

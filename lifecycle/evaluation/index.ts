@@ -11,7 +11,7 @@ import {
 } from '../../api/index.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
-import { endingOf } from '../checks/ending.ts'
+import { mayAbandon } from '../checks/ending.ts'
 import { within } from '../stores.ts'
 import { decide } from './decide.ts'
 import { mayUse, observe, type Reader } from './observe.ts'
@@ -26,11 +26,9 @@ export { describeEvaluation } from './describe.ts'
 export const evaluationController = (reader: Reader): Controller<Seen, Status> => {
   const { evaluations, evaluationDefinitions, metrics, appVersions, workloadVersions } =
     reader.stores
-  /** The evaluations of a version that has ended before its time. */
+  /** The evaluations of a version that has ended before its time, or of which a person has stopped some. */
   const ofEnded = (version: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] =>
-    endingOf(version) === undefined
-      ? []
-      : evaluations.by('controller', version.metadata.uid).map(keyOf)
+    mayAbandon(version) ? evaluations.by('controller', version.metadata.uid).map(keyOf) : []
   return {
     name: 'evaluation',
     wakes: [

@@ -13,7 +13,7 @@ import { Job } from '../../api/kubernetes.ts'
 import { controllerOf, type KubeObject } from '../../api/object.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { joinKey, keyOf } from '../../kube/keys.ts'
-import { endingOf } from '../checks/ending.ts'
+import { mayAbandon } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { heirsOf } from '../task-definition/lineage.ts'
 import { decide, refused } from './decide.ts'
@@ -61,11 +61,11 @@ export const taskController = (
   subject: ({ task }) => ({ type: KeptnTask, object: task }),
 })
 
-/** The tasks of a version that has ended before its time. */
+/** The tasks of a version that has ended before its time, or of which a person has stopped some. */
 const ofEnded =
   ({ tasks }: Sources) =>
   (version: KeptnAppVersion | KeptnWorkloadVersion): readonly string[] =>
-    endingOf(version) === undefined ? [] : tasks.by('underWayOf', version.metadata.uid).map(keyOf)
+    mayAbandon(version) ? tasks.by('underWayOf', version.metadata.uid).map(keyOf) : []
 
 /** The tasks that may start by this definition: their own, or one whose code theirs runs. */
 const waitingFor =

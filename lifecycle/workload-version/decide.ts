@@ -4,9 +4,11 @@
  * @module
  */
 import { conditionTypes, type KeptnAppVersion, type KeptnWorkloadVersion } from '../../api/index.ts'
-import { findCondition, wholeSeconds } from '../../kube/conditions.ts'
+import { findCondition, wholeSeconds, withCondition } from '../../kube/conditions.ts'
 import { settled, type Action, type Decision, type Transition } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
+import { actOn, withGuardSaid } from '../actions/decide.ts'
+import { retriesOf, skipsIn } from '../actions/records.ts'
 import { haveAppChecksPassed } from '../checks/app-checks.ts'
 import { isAutomaticVersion } from '../checks/automatic-app.ts'
 import {
@@ -23,9 +25,9 @@ import { isPassed, isTerminal } from '../checks/roll-up.ts'
 import { runChecks } from '../checks/run-checks.ts'
 import type { Parent } from '../children.ts'
 import { sayRefused } from '../held-up.ts'
-import { workloadPhases } from '../phases.ts'
+import { beforeDeployment, workloadPhases } from '../phases.ts'
 import { deprecate, walkPhases, type PhaseResult } from '../progress.ts'
-import { factTransition } from '../transitions.ts'
+import { cutMessage, factTransition } from '../transitions.ts'
 import {
   begin,
   tellingOf,
@@ -34,7 +36,7 @@ import {
   type WorkloadVersionSeen,
   type WorkloadVersionStatus,
 } from './seen.ts'
-import { waitForApp, writtenAppOf } from './waiting.ts'
+import { pausedBy, waitForApp, writtenAppOf } from './waiting.ts'
 
 type WorkloadPhase = (typeof workloadPhases)[number]
 
@@ -105,10 +107,24 @@ const passed = (warned: boolean): Verdict =>
         message: 'All checks before the deployment have passed',
       }
 
+const skippedIn = ({
+  preDeploymentTaskStatus = [],
+  preDeploymentEvaluationTaskStatus = [],
+}: WorkloadVersionStatus): Verdict | undefined => {
+  const items = [...preDeploymentTaskStatus, ...preDeploymentEvaluationTaskStatus]
+  const skipped = items.filter(({ status }) => status === 'Warning')
+  if (skipped.length === 0 || items.some(({ status }) => status === 'Failed')) return undefined
+  const each = skipped.map(
+    ({ definitionName = '', message = '' }) => `"${definitionName}": ${message}`,
+  )
+  const message = `All checks before the deployment have passed but those that were skipped; ${each.join('; ')}`
+  return { status: 'True', reason: 'ChecksSkipped', message: cutMessage(message) }
+}
+
 /** The verdict that follows from where the walk has come to. */
 const verdictOf = (status: WorkloadVersionStatus): Verdict => {
   const states = [status.preDeploymentStatus, status.preDeploymentEvaluationStatus]
-  if (states.every(isPassed)) return passed(states.includes('Warning'))
+  if (states.every(isPassed)) return skippedIn(status) ?? passed(states.includes('Warning'))
   const ready = findCondition(status.conditions, conditionTypes.ready)
   const message = ready?.message ?? status.currentPhase ?? ''
   return status.status === 'Failed'
@@ -126,17 +142,35 @@ const proceed = (
     phases: workloadPhases,
     status,
     run: (phase, current) => run(seen, phase as WorkloadPhase, current),
-    telling: { ...tellingOf(seen), attempt: status.attempt ?? 1 },
+    telling: { ...tellingOf(seen), attempt: status.attempt ?? 1, skips: skipsIn(status) },
   })
   const next = decision.status ?? status
   return { ...decision, status: withVerdict(next, verdictOf(next), seen.now) }
 }
 
 /** What a version takes along from its app when it begins. */
-const contextOf = ({ spec }: KeptnAppVersion): Partial<WorkloadVersionStatus> => ({
-  begunFor: { version: spec.version, revision: spec.revision },
-  ...(spec.metadata === undefined ? {} : { appContextMetadata: spec.metadata }),
+const contextOf = (appVersion: KeptnAppVersion): Partial<WorkloadVersionStatus> => ({
+  begunFor: beginningOf(appVersion),
+  ...(appVersion.spec.metadata === undefined
+    ? {}
+    : { appContextMetadata: appVersion.spec.metadata }),
 })
+
+const beginningOf = (
+  appVersion: KeptnAppVersion,
+): NonNullable<WorkloadVersionStatus['begunFor']> => {
+  const { version, revision } = appVersion.spec
+  const retries = retriesOf(appVersion)
+  return { version, revision, ...(retries === 0 ? {} : { retries }) }
+}
+
+/** The app version that lets a version begin, if there is one. */
+const beginsWith = (seen: WorkloadVersionSeen): KeptnAppVersion | undefined => {
+  const { appVersion } = seen
+  const isBarred =
+    writtenAppOf(seen) !== undefined && appVersion !== undefined && isAutomaticVersion(appVersion)
+  return isBarred ? undefined : appVersion
+}
 
 /**
  * A version that has not begun: it waits for its app. Once a user has written that one, no automatic app will do: else to
@@ -147,21 +181,24 @@ const beginOrWait = (
   status: WorkloadVersionStatus,
 ): Decision<WorkloadVersionStatus> => {
   const writtenAppUID = writtenAppOf(seen)
-  const { appVersion: found } = seen
-  const isBarred = writtenAppUID !== undefined && found !== undefined && isAutomaticVersion(found)
-  const appVersion = isBarred ? undefined : found
+  const appVersion = beginsWith(seen)
   return appVersion !== undefined && haveAppChecksPassed(appVersion)
     ? proceed(seen, { ...status, ...contextOf(appVersion) })
     : waitForApp(seen, { status, appVersion, writtenAppUID })
 }
 
-/** What a new attempt begins with: nothing of the one before but its verdict, and who wrote its app. */
+/** What a new attempt begins with: nothing of the one before but its verdict, who wrote its app, and what people asked. */
 const anew = ({ version }: WorkloadVersionSeen): WorkloadVersionStatus => {
-  const { conditions = [], writtenAppUID } = version.status ?? {}
+  const { conditions = [], writtenAppUID, actions } = version.status ?? {}
+  const kept: readonly string[] = [
+    conditionTypes.preDeploymentPassed,
+    conditionTypes.actionsUnguarded,
+  ]
   return {
     ...begin,
     attempt: attemptOf(version) + 1,
-    conditions: conditions.filter(({ type }) => type === conditionTypes.preDeploymentPassed),
+    conditions: conditions.filter(({ type }) => kept.includes(type)),
+    ...(actions === undefined ? {} : { actions }),
     ...(writtenAppUID === undefined ? {} : { writtenAppUID }),
   }
 }
@@ -178,9 +215,7 @@ const rest = ({ version, appVersion }: WorkloadVersionSeen): Decision<WorkloadVe
   if (status === undefined || appVersion === undefined || !isLoweredFor(version, appVersion)) {
     return settled
   }
-  const { spec } = appVersion
-  const begunFor = { version: spec.version, revision: spec.revision }
-  return { status: { ...status, begunFor }, actions: [], transitions: [] }
+  return { status: { ...status, begunFor: beginningOf(appVersion) }, actions: [], transitions: [] }
 }
 
 /** A version that has ended: it stays so, unless its app asks for it again or pods of it are held once more. */
@@ -244,19 +279,80 @@ const advance = (
   if (isTerminal(status.status)) return beginAnewOrRest(seen)
   if (seen.standing === 'opted-out') return giveUp(seen, status)
   if (seen.standing === 'superseded' && !isReleased(seen.version)) return giveUp(seen, status)
-  return status.currentPhase === undefined ? beginOrWait(seen, status) : proceed(seen, status)
+  return status.currentPhase === undefined ? startOrWait(seen, status) : goOnOrWait(seen, status)
+}
+
+/** One that a person has released does not wait for its app. */
+const startOrWait = (
+  seen: WorkloadVersionSeen,
+  status: WorkloadVersionStatus,
+): Decision<WorkloadVersionStatus> => {
+  const isLetGo = beforeDeployment(workloadPhases).every(({ state }) => isPassed(status[state]))
+  if (!isLetGo) return beginOrWait(seen, status)
+  const appVersion = beginsWith(seen)
+  const context = appVersion === undefined ? {} : contextOf(appVersion)
+  return proceed(seen, { ...status, ...context })
+}
+
+/** One that is not released makes nothing more while its app version is aborted. */
+const goOnOrWait = (
+  seen: WorkloadVersionSeen,
+  status: WorkloadVersionStatus,
+): Decision<WorkloadVersionStatus> => {
+  const verdict = pausedBy(seen, beginsWith(seen))
+  if (verdict === undefined) return proceed(seen, status)
+  const ready = { ...verdict, type: conditionTypes.ready } as const
+  const conditions = withCondition(status.conditions, ready, seen.now)
+  const paused = withVerdict({ ...status, conditions }, verdict, seen.now)
+  return { status: paused, actions: [], transitions: [] }
+}
+
+const unwantedFor = ({ version, standing }: WorkloadVersionSeen): string | undefined => {
+  if (standing === 'opted-out') return 'its namespace is not managed any more'
+  if (standing === 'superseded') return 'its workload has gone over to another version'
+  return version.status?.status === 'Deprecated'
+    ? 'it has ended, and begins anew by itself once its pods are held again'
+    : undefined
+}
+
+const released = 'The pods of this version were let go before: nothing holds them'
+
+/** Does what people ask of the version, if there is anything. */
+const act = (
+  seen: WorkloadVersionSeen,
+  status: WorkloadVersionStatus,
+): Decision<WorkloadVersionStatus> | undefined => {
+  const { version, children } = seen
+  const acted = actOn({
+    entries: version.spec.actions,
+    status,
+    phases: workloadPhases,
+    listed: version.spec,
+    guard: seen.actionsGuard,
+    unwanted: unwantedFor(seen),
+    released: isReleased(version) ? released : undefined,
+    areAllStopped: areAllStopped(version, children),
+    anew: () => anew(seen),
+    telling: tellingOf(seen),
+  })
+  if (acted === undefined) return undefined
+  const { verdict, transitions } = acted
+  const next = verdict === undefined ? acted.status : withVerdict(acted.status, verdict, seen.now)
+  return { status: next, actions: [], transitions }
 }
 
 /**
  * Decides what a workload version does next.
  *
  * A version that has ended answers itself, whatever else was seen; it says at most that a check came too late. The verdict
- * `PreDeploymentPassed` becomes true here and nowhere else, from stored outcomes alone; gates open in another pass, on the
+ * `PreDeploymentPassed` becomes true here and nowhere else, from stored outcomes alone, or since a person has asked for it; gates open in another pass, on the
  * stored verdict.
  */
 export const decide = (seen: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
-  const { status = begin } = seen.version
-  const decision = advance(seen, status)
+  const { status: stored = begin } = seen.version
+  const status = withGuardSaid(stored, seen.actionsGuard, seen.now)
+  const decided = act(seen, status) ?? advance(seen, status)
+  const decision = status === stored ? decided : { ...decided, status: decided.status ?? status }
   const late = addedTooLate(seen.version.spec, decision.status ?? status, workloadPhases)
   return withLateChecks(decision, { status, late, telling: tellingOf(seen) })
 }

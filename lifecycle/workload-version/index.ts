@@ -15,11 +15,13 @@ import type { KubeObject } from '../../api/object.ts'
 import { wantsManaging } from '../../identity/scope.ts'
 import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf, parseKey } from '../../kube/keys.ts'
+import { mindsGuard } from '../actions/decide.ts'
 import { isTerminal } from '../checks/roll-up.ts'
-import { isReleased } from '../checks/ending.ts'
+import { isAborted, isReleased } from '../checks/ending.ts'
 import { replicaSetsOf, siblingsOf } from '../owners.ts'
 import { lifecycleIndexes, ownerKeys } from '../stores.ts'
 import { decide, refused } from './decide.ts'
+import { saysAppAborted } from './waiting.ts'
 import { observe, type Reader } from './observe.ts'
 import type { WorkloadVersionSeen, WorkloadVersionStatus } from './seen.ts'
 import { otherRevisionWanted } from './standing.ts'
@@ -28,6 +30,9 @@ const isUnderWay = ({ status }: KeptnWorkloadVersion): boolean => !isTerminal(st
 /** One that has begun goes its way; its app is asked again when it has failed. */
 const looksAtItsApp = ({ status }: KeptnWorkloadVersion): boolean =>
   status?.currentPhase === undefined || status.status === 'Failed'
+/** One that has begun and is not released waits while its app version is aborted. */
+const minds = (version: KeptnWorkloadVersion, isAppAborted: boolean): boolean =>
+  isUnderWay(version) && !isReleased(version) && (isAppAborted || saysAppAborted(version))
 const isDeprecated = ({ status }: KeptnWorkloadVersion): boolean => status?.status === 'Deprecated'
 
 /** Writes the status of KeptnWorkloadVersions and makes their tasks and evaluations. */
@@ -64,7 +69,9 @@ export const workloadVersionController = (
     lifecycleIndexes.appVersions.lists(appVersion).filter((key) => {
       const { namespace, name } = parseKey(key)
       const version = workloadVersions.get(namespace, name)
-      return version !== undefined && looksAtItsApp(version)
+      return (
+        version !== undefined && (looksAtItsApp(version) || minds(version, isAborted(appVersion)))
+      )
     })
   /** Its workload has another version: whether its pods are held decides whether it goes on. */
   const isLeftBehind = (version: KeptnWorkloadVersion): boolean => {
@@ -99,6 +106,7 @@ export const workloadVersionController = (
       wake(stores.taskDefinitions, ofDefinition),
       wake(stores.evaluationDefinitions, ofDefinition),
       wake(stores.configs, () => [...workloadVersions.all()].map(keyOf)),
+      ...reader.guard.wakes(() => [...workloadVersions.all()].filter(mindsGuard).map(keyOf)),
     ],
     observe: observe(reader),
     decide,

@@ -7,6 +7,7 @@ import type { KeptnWorkloadVersion } from '../../api/index.ts'
 import type { KubeObject } from '../../api/object.ts'
 import type { Client } from '../../kube/client.ts'
 import { parseKey } from '../../kube/keys.ts'
+import type { ActionsGuard } from '../actions/guard.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import type { Owner } from '../checks/rollout.ts'
 import { configOf } from '../config.ts'
@@ -23,6 +24,7 @@ export interface Reader {
   readonly client: Pick<Client, 'get'>
   /** Our own namespace. */
   readonly namespace: string
+  readonly guard: ActionsGuard
 }
 
 /** Everything about one workload version; `undefined`: it is gone, or on its way. */
@@ -44,6 +46,7 @@ export const observe =
       children: childrenOf(stores, version),
       definitions: definitionsFor(stores, version, reader.namespace),
       config: configOf(stores.configs.by('namespace', reader.namespace)),
+      actionsGuard: reader.guard.state(),
     }
   }
 

@@ -12,6 +12,8 @@ import {
   type StatusOf,
 } from '../../api/index.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
+import type { GuardState } from '../actions/guard.ts'
+import { skipsIn } from '../actions/records.ts'
 import { attemptOf } from '../checks/ending.ts'
 import type { Owner } from '../checks/rollout.ts'
 import type { Children, Definitions } from '../children.ts'
@@ -36,6 +38,8 @@ export interface WorkloadVersionSeen {
   readonly children: Children
   readonly definitions: Definitions
   readonly config: LifecycleConfig
+  /** Whether it is known who has written what people ask of the version. */
+  readonly actionsGuard: GuardState
 }
 
 /** The status of a version that nothing has happened to yet. */
@@ -70,4 +74,5 @@ export const tellingOf = ({ version, config, now }: WorkloadVersionSeen): Tellin
   eventNames: config.eventNames,
   now,
   attempt: attemptOf(version),
+  skips: skipsIn(version.status),
 })

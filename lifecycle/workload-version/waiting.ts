@@ -14,6 +14,8 @@ import { workloadName } from '../../identity/names.ts'
 import { findCondition } from '../../kube/conditions.ts'
 import { settled, type Decision, type Transition } from '../../kube/decision.ts'
 import { isAutomatic, isAutomaticVersion } from '../checks/automatic-app.ts'
+import { haveAppChecksPassed } from '../checks/app-checks.ts'
+import { isAborted, isReleased } from '../checks/ending.ts'
 import { isLeaving } from '../checks/leaving.ts'
 import { cutMessage, factTransition } from '../transitions.ts'
 import {
@@ -39,6 +41,11 @@ export const writtenAppOf = ({
 
 const appDeleted = 'AppDeleted'
 const waitingForApp = 'WaitingForApp'
+const appAborted = 'AppAborted'
+
+/** Whether it waits since its app version was aborted. */
+export const saysAppAborted = ({ status }: KeptnWorkloadVersion): boolean =>
+  findCondition(status?.conditions, conditionTypes.preDeploymentPassed)?.reason === appAborted
 
 /**
  * How long a new version waits for its app before it says so. Most wait for milliseconds, and a write in between would only
@@ -82,12 +89,36 @@ const waitingForWritten = (
     : `KeptnApp "${name}" does not list version "${spec.version}" of this workload: only a user can add it`
 }
 
+/** What a version waits for whose app version a person has ended. */
+const abortedApp = ({ metadata, status }: KeptnAppVersion): Verdict => {
+  const said = findCondition(status?.conditions, conditionTypes.ready)?.message ?? ''
+  const message = `KeptnAppVersion "${metadata.name}" does not go on: ask it for a retry, or this version for a release (${said})`
+  return { status: 'Unknown', reason: appAborted, message: cutMessage(message) }
+}
+
+/**
+ * What a version that has begun, and is not released, waits for: once its app version was aborted, for one that has passed
+ * its checks. `undefined`: for nothing.
+ */
+export const pausedBy = (
+  { version }: WorkloadVersionSeen,
+  appVersion: KeptnAppVersion | undefined,
+): Verdict | undefined => {
+  if (isReleased(version)) return undefined
+  if (appVersion !== undefined && isAborted(appVersion)) return abortedApp(appVersion)
+  if (!saysAppAborted(version)) return undefined
+  if (appVersion !== undefined && haveAppChecksPassed(appVersion)) return undefined
+  const message = 'Its app was aborted, and no version of it has passed its checks since'
+  return { status: 'Unknown', reason: appAborted, message }
+}
+
 /** What an app version still has to pass, in its own words. */
 const waitingForChecks = (appVersion: KeptnAppVersion): Verdict => {
   const status = 'Unknown'
   const app = `KeptnAppVersion "${appVersion.metadata.name}"`
   const said = findCondition(appVersion.status?.conditions, conditionTypes.ready)?.message ?? ''
   const why = said === '' ? '' : `: ${said}`
+  if (isAborted(appVersion)) return abortedApp(appVersion)
   if (appVersion.status?.status === 'Failed') {
     const message = `${app} has failed, and a new version or revision of the app is needed${why}`
     return { status, reason: 'AppFailed', message: cutMessage(message) }

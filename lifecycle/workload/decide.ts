@@ -69,7 +69,7 @@ const create = (workload: KeptnWorkload): Action => {
 }
 
 /** What a version has of its own: the rest of its spec repeats that of its workload. */
-const ownFields = ['workloadName', 'previousVersion', 'traceId', 'revisions'] as const
+const ownFields = ['workloadName', 'previousVersion', 'traceId', 'revisions', 'actions'] as const
 
 /** The same version from another revision, or with other checks listed: the version follows, what it has done stays. */
 const follow = (workload: KeptnWorkload, version: KeptnWorkloadVersion): readonly Action[] => {

@@ -17,6 +17,7 @@ import type { KubeObject, New } from '../../api/object.ts'
 import { keyOf } from '../../kube/keys.ts'
 import { mergePatch } from '../../kube/merge-patch.ts'
 import { createFeed, type Feed, type Indexes } from '../../kube/store.ts'
+import type { ActionsGuard } from '../../lifecycle/actions/guard.ts'
 import { appDiscoveryController } from '../../lifecycle/app-discovery/index.ts'
 import { appVersionController } from '../../lifecycle/app-version/index.ts'
 import { automaticLabels } from '../../lifecycle/checks/automatic-app.ts'
@@ -226,7 +227,8 @@ export const decideApp = async (): Promise<Result> => {
   addGrowingApp(feeds, growing)
   // Nothing is read but the stores.
   const client = { get: () => Promise.reject(new Error('Not to be read')) }
-  const reader = { stores, client, namespace: home, promotes: false }
+  const guard: ActionsGuard = { state: () => 'present', wakes: () => [] }
+  const reader = { stores, client, namespace: home, promotes: false, guard }
   const versions = appVersionController(reader)
   const discovery = appDiscoveryController(reader)
   const workloads = workloadVersionController(reader)

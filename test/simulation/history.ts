@@ -72,7 +72,7 @@ export const runHistory = (seed: number, trace?: (line: string) => void): Promis
   withVirtualTime(seed, async (clock) => {
     const random = createRandom(seed)
     const server = createApiServer(() => new Date())
-    const world = createWorld(server, random)
+    const world = createWorld(server, random, createRandom(seed ^ 0x5eed))
     const oracle = createOracle(server, world.intent)
     const told = new Map<string, number>()
     const history: History = {

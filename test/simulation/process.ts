@@ -13,7 +13,7 @@ import type { Client, RequestOptions } from '../../kube/client.ts'
 import { runController, type Controller, type Runtime } from '../../kube/controller.ts'
 import type { Transition } from '../../kube/decision.ts'
 import { selects } from '../../kube/selector.ts'
-import { lifecycleControllers } from '../../lifecycle/index.ts'
+import { lifecycleControllers, type ActionsGuard } from '../../lifecycle/index.ts'
 import type { ApiServer } from './api-server.ts'
 import { createWatches, type Watch } from './watch.ts'
 
@@ -51,6 +51,8 @@ export interface SimulatedProcess {
 /** Our own namespace. */
 export const home = 'keptn-system'
 
+/** The policy of a simulated cluster is people's good conduct. */
+const guard: ActionsGuard = { state: () => 'present', wakes: () => [] }
 const log = pino({ level: 'silent' })
 const workers = 3
 
@@ -118,7 +120,7 @@ export const startProcess = (
       term = now
       isWindingDown = true
       const settings = { namespace: home, denoImage: 'deno', pythonImage: 'python', promotes: true }
-      const engine = lifecycleControllers({ stores, client, settings })
+      const engine = lifecycleControllers({ stores, client, settings, guard })
       const rows = [...engine, ...gate.leading().map(({ controller }) => controller)]
       void run(rows, { signal: now.ending.signal, mayWrite: () => !now.isOver }).then(() => {
         isWindingDown = false

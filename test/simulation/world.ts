@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { withRequests } from './actions.ts'
 import { createAdmission } from './admission.ts'
 import type { ApiServer } from './api-server.ts'
 import { createFleet } from './fleet.ts'
@@ -22,13 +23,16 @@ export interface World {
   readonly machinery: () => readonly Step[]
 }
 
-/** Makes a cluster with people who are about to deploy a few workloads. */
-export const createWorld = (server: ApiServer, random: Random): World => {
+/** Makes a cluster with people who are about to deploy a few workloads. What they ask of versions has chances of its own. */
+export const createWorld = (server: ApiServer, random: Random, asking: Random): World => {
   const intent = createIntent(random)
   const admission = createAdmission(server, random)
   const fleet = createFleet(server, admission, intent)
   const rest = createMachinery(server, random, intent)
-  const script = createPeople({ server, random, admission, fleet, intent })
+  const script = withRequests(createPeople({ server, random, admission, fleet, intent }), {
+    server,
+    random: asking,
+  })
   let state = ''
   let steps: readonly Step[] = []
   const next = (): void => script.shift()?.()

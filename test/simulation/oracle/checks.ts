@@ -125,8 +125,8 @@ const nameBeside = (task: Stored, definition: string): string | undefined => {
 
 const keepsTheOrder: Invariant = {
   // A leader whose stores are behind may ask for tasks of an attempt that is over: they have an order of their own.
-  says: 'A task begins after those that it depends on have succeeded in the same attempt',
-  judge: () => {
+  says: 'A task begins after those that it depends on have succeeded in the same attempt, or were skipped',
+  judge: ({ chronicle }) => {
     const succeeded = new Set<string>()
     return (change) => {
       const { type, after } = change
@@ -136,7 +136,13 @@ const keepsTheOrder: Invariant = {
       const made = madeBy(KeptnTask.kind, change)
       const needed = dependencies[String(made?.spec?.['taskDefinition'])] ?? []
       if (made === undefined) return undefined
-      const isRight = needed.every((name) => succeeded.has(nameBeside(made, name) ?? ''))
+      const owner = controllerOf(made)?.uid ?? ''
+      const checkType = String(made.spec?.['checkType'])
+      const isRight = needed.every(
+        (name) =>
+          succeeded.has(nameBeside(made, name) ?? '') ||
+          chronicle.isSkipped(owner, `${checkType}/${name}`),
+      )
       return isRight ? undefined : named(made)
     }
   },
@@ -144,17 +150,25 @@ const keepsTheOrder: Invariant = {
 
 const runsOnFailureAlone: Invariant = {
   says: 'On-failure tasks are made once in an attempt, of app versions whose checks have failed',
-  judge:
-    ({ server, intent }) =>
-    (change) => {
+  judge: ({ server, intent }) => {
+    /** A check that has failed may be skipped later: `<UID>/<attempt>`. */
+    const failed = new Set<string>()
+    const keyOf = (version: Stored): string => `${version.metadata.uid}/${attemptOf(version)}`
+    return (change) => {
+      const { type, after } = change
+      if (type.kind === KeptnAppVersion.kind && after !== undefined && hasFailedCheck(after)) {
+        failed.add(keyOf(after))
+      }
       const made = madeBy(KeptnTask.kind, change)
       if (made?.spec?.['checkType'] !== 'on-failure' || intent.isLate) return undefined
       const owner = controllerOf(made)?.uid
       const version = server.list(KeptnAppVersion).find(({ metadata }) => metadata.uid === owner)
       if (version === undefined) return undefined
       const same = server.list(KeptnTask).filter((task) => checkOf(task) === checkOf(made))
-      return hasFailedCheck(version) && same.length <= attemptOf(version) ? undefined : named(made)
-    },
+      const isRight = failed.has(keyOf(version)) && same.length <= attemptOf(version)
+      return isRight ? undefined : named(made)
+    }
+  },
 }
 
 const tellsTheTruth: Invariant = {

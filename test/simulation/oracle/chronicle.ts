@@ -14,6 +14,7 @@ import { controllerOf } from '../../../api/object.ts'
 import type { ApiServer, Change, Stored } from '../api-server.ts'
 import { shop, type Checks, type Intent } from '../intent.ts'
 import {
+  doneFor,
   isAutomatic,
   isHeld,
   isWanted,
@@ -43,10 +44,14 @@ export interface Chronicle {
   readonly workloadOf: (revision: string) => WorkloadAt | undefined
   readonly appNameOf: (workload: string) => string
   readonly isOf: (version: Stored, of: WorkloadAt) => boolean
-  /** Whether all checks that people wanted before this revision runs have succeeded, in some version that is chosen. */
+  /** Whether all checks that people wanted before this revision runs have succeeded, in some version that is chosen, or people have let it go. */
   readonly havePassed: (revision: string, apps?: Choice, versions?: Choice) => boolean
   /** Whether the checks before the deployment that a version lists have succeeded. */
   readonly hasPassedOwn: (version: Stored) => boolean
+  /** Whether people have released a version. */
+  readonly isReleased: (version: Stored) => boolean
+  /** Whether people have skipped a check, `<pre or pre-eval …>/<definition>`, of the version with this UID. */
+  readonly isSkipped: (uid: string, check: string) => boolean
   /** Whether a revision may run: its checks have passed, or it needs none, or it ran before. */
   readonly mayRun: (revision: string) => boolean
   /** Whether the namespace was not managed for some time of the pod's life. */
@@ -61,6 +66,10 @@ export interface Chronicle {
 export const createChronicle = (server: ApiServer, intent: Intent): Chronicle => {
   /** `<UID of the version>/<pre or pre-eval>/<definition>` */
   const succeeded = new Set<string>()
+  /** What people have skipped, likewise. */
+  const skipped = new Set<string>()
+  /** UIDs of versions that people have released. */
+  const released = new Set<string>()
   const workloadVersions = new Map<string, Stored>()
   const appVersions = new Map<string, Stored>()
   /** Revisions with a pod that has run. */
@@ -77,6 +86,17 @@ export const createChronicle = (server: ApiServer, intent: Intent): Chronicle =>
     succeeded.add(`${controllerOf(check)?.uid ?? ''}/${String(checkType)}/${definition}`)
   }
 
+  const noteActions = (version: Stored): void => {
+    const { uid } = version.metadata
+    if (doneFor(version, 'release').length > 0) released.add(uid)
+    for (const { check = '', phase = '' } of doneFor(version, 'skip')) {
+      const [, when = '', kind = ''] =
+        /(Pre|Post|Promotion)(?:Deploy)?(Tasks|Evaluations)$/.exec(phase) ?? []
+      const type = `${when.toLowerCase()}${kind === 'Evaluations' ? '-eval' : ''}`
+      skipped.add(`${uid}/${type}/${check}`)
+    }
+  }
+
   const noteNamespace = ({ before, version }: Change): void => {
     if (before === undefined || !isWanted(before)) freeUntil = Number(version)
   }
@@ -84,8 +104,14 @@ export const createChronicle = (server: ApiServer, intent: Intent): Chronicle =>
   const notes: Readonly<Record<string, (after: Stored, change: Change) => void>> = {
     [KeptnTask.kind]: noteCheck,
     [KeptnEvaluation.kind]: noteCheck,
-    [KeptnAppVersion.kind]: (after) => appVersions.set(after.metadata.uid, after),
-    [KeptnWorkloadVersion.kind]: (after) => workloadVersions.set(after.metadata.uid, after),
+    [KeptnAppVersion.kind]: (after) => {
+      noteActions(after)
+      appVersions.set(after.metadata.uid, after)
+    },
+    [KeptnWorkloadVersion.kind]: (after) => {
+      noteActions(after)
+      workloadVersions.set(after.metadata.uid, after)
+    },
     [Pod.kind]: (after) => {
       if (!isHeld(after) && after.spec?.['nodeName'] !== undefined) ran.add(revisionOf(after))
     },
@@ -97,7 +123,7 @@ export const createChronicle = (server: ApiServer, intent: Intent): Chronicle =>
   const havePassedIn = ({ metadata }: Stored, { preTasks, preEvaluations }: PreChecks): boolean =>
     [...preTasks.map((name) => `pre/${name}`), ...preEvaluations.map((name) => `pre-eval/${name}`)]
       .map((check) => `${metadata.uid}/${check}`)
-      .every((check) => succeeded.has(check))
+      .every((check) => succeeded.has(check) || skipped.has(check)) || released.has(metadata.uid)
 
   /** The checks of an app are those that its version was made with: it may have been found before a person wrote it. */
   const listedIn = (version: Stored): PreChecks => ({
@@ -131,8 +157,9 @@ export const createChronicle = (server: ApiServer, intent: Intent): Chronicle =>
       apps(appVersionsOf(of).filter((app) => !isWrittenFor(version) || !isAutomatic(app)))
     return versions([...workloadVersions.values()].filter((version) => isOf(version, of))).some(
       (version) =>
-        havePassedIn(version, checks) &&
-        appsOf(version).some((app) => havePassedIn(app, listedIn(app))),
+        released.has(version.metadata.uid) ||
+        (havePassedIn(version, checks) &&
+          appsOf(version).some((app) => havePassedIn(app, listedIn(app)))),
     )
   }
 
@@ -153,6 +180,8 @@ export const createChronicle = (server: ApiServer, intent: Intent): Chronicle =>
     appNameOf,
     isOf,
     havePassed,
+    isReleased: ({ metadata }) => released.has(metadata.uid),
+    isSkipped: (uid, check) => skipped.has(`${uid}/${check}`),
     hasPassedOwn: (version) => havePassedIn(version, listedIn(version)),
     mayRun: (revision) =>
       !intent.blocking ||

@@ -3,7 +3,15 @@
  *
  * @module
  */
-import { KeptnApp, KeptnWorkload, KeptnWorkloadVersion } from '../../../api/index.ts'
+import { isDeepStrictEqual } from 'node:util'
+import {
+  KeptnApp,
+  KeptnAppVersion,
+  KeptnEvaluation,
+  KeptnTask,
+  KeptnWorkload,
+  KeptnWorkloadVersion,
+} from '../../../api/index.ts'
 import { Pod, ReplicaSet, StatefulSet } from '../../../api/kubernetes.ts'
 import { controllerOf } from '../../../api/object.ts'
 import type { Stored } from '../api-server.ts'
@@ -12,17 +20,21 @@ import {
   attemptOf,
   hasEnded,
   hasFailedCheck,
+  idsAsked,
+  isAborted,
   isApplied,
   isAutomatic,
   isHeld,
   isWanted,
   isWrittenFor,
   listOf,
+  recordsOf,
   referencesOf,
   revisionOf,
   saysReleased,
   stateOf,
   verdictOf,
+  verdictReasonOf,
 } from './reading.ts'
 
 const isManaged = ({ chronicle }: Facts): boolean => {
@@ -71,13 +83,31 @@ const releasesWhatPassed: EndInvariant = {
     const stored = (all: readonly Stored[]): readonly Stored[] =>
       all.filter(
         (version) =>
-          chronicle.isStored(version) && attemptOf(version) === 1 && stateOf(version) !== 'Failed',
+          chronicle.isStored(version) &&
+          attemptOf(version) === 1 &&
+          stateOf(version) !== 'Failed' &&
+          !isPaused(version),
       )
     return current(facts, heldPods(facts))
       .filter((pod) => isListed(facts, pod))
       .filter((pod) => chronicle.havePassed(revisionOf(pod), newestStored(facts), stored))
       .map(named)
   },
+}
+
+/** Whether it waits since people have aborted its app. */
+const isPaused = (version: Stored): boolean => verdictReasonOf(version) === 'AppAborted'
+
+/** Whether people have ended the version of a pod, or that of its app. */
+const isStoppedByPeople = ({ server, chronicle }: Facts, pod: Stored): boolean => {
+  const of = chronicle.workloadOf(revisionOf(pod))
+  const versions = server.list(KeptnWorkloadVersion)
+  return (
+    of !== undefined &&
+    versions
+      .filter((version) => chronicle.isOf(version, of))
+      .some((version) => isAborted(version) || isPaused(version))
+  )
 }
 
 const actsOnVerdicts: EndInvariant = {
@@ -99,7 +129,7 @@ const holdsNoneWithoutBlocking: EndInvariant = {
     facts.intent.blocking || lacksItsApp(facts)
       ? []
       : current(facts, heldPods(facts))
-          .filter((pod) => isListed(facts, pod))
+          .filter((pod) => isListed(facts, pod) && !isStoppedByPeople(facts, pod))
           .map(named),
 }
 
@@ -176,7 +206,7 @@ const beginsWhatIsHeld: EndInvariant = {
       )
     }
     return current(facts, heldPods(facts))
-      .filter((pod) => !hasBegun(pod))
+      .filter((pod) => !hasBegun(pod) && !isStoppedByPeople(facts, pod))
       .map(named)
   },
 }
@@ -219,7 +249,7 @@ const isOver = ({ intent }: Facts, app: Stored): boolean =>
 
 /** Whether a version that has not begun has nothing to hope for until people act. */
 const waitsForGood = (facts: Facts, version: Stored, app: Stored | undefined): boolean =>
-  version.status?.['currentPhase'] === undefined &&
+  (version.status?.['currentPhase'] === undefined || isPaused(version)) &&
   (lacksItsApp(facts) || isUnlisted(facts, version) || (app !== undefined && isOver(facts, app)))
 
 const versionOf = ({ server }: Facts, workload: Stored): Stored | undefined =>
@@ -281,7 +311,7 @@ const runsFailureTasks: EndInvariant = {
       .appVersions()
       .filter(chronicle.isStored)
       .filter((version) => listOf(version, 'onFailure').length > 0 && hasFailedCheck(version))
-      .filter((version) => stateOf(version) !== 'Deprecated')
+      .filter((version) => stateOf(version) !== 'Deprecated' && !isAborted(version))
       .filter(
         ({ status }) => !['Succeeded', 'Failed'].includes(String(status?.['onFailureStatus'])),
       )
@@ -305,6 +335,39 @@ const deprecatesOlder: EndInvariant = {
     ),
 }
 
+const versionsOf = ({ server }: Facts): readonly Stored[] => [
+  ...server.list(KeptnAppVersion),
+  ...server.list(KeptnWorkloadVersion),
+]
+
+const answersAll: EndInvariant = {
+  says: 'Everything that people have asked of a version is recorded once',
+  judge: (facts) =>
+    versionsOf(facts)
+      .filter(
+        (version) =>
+          !isDeepStrictEqual(
+            recordsOf(version).map(({ id }) => id),
+            idsAsked(version),
+          ),
+      )
+      .map(named),
+}
+
+const endsChecks: EndInvariant = {
+  says: 'No task or evaluation of a version of which people have asked something is under way for good',
+  judge: (facts) => {
+    const asked = new Set(
+      versionsOf(facts)
+        .filter((version) => idsAsked(version).length > 0)
+        .map(({ metadata }) => metadata.uid),
+    )
+    return [...facts.server.list(KeptnTask), ...facts.server.list(KeptnEvaluation)]
+      .filter((check) => asked.has(controllerOf(check)?.uid ?? '') && !hasEnded(check))
+      .map(named)
+  },
+}
+
 export const endInvariants: readonly EndInvariant[] = [
   releasesWhatPassed,
   actsOnVerdicts,
@@ -319,4 +382,6 @@ export const endInvariants: readonly EndInvariant[] = [
   endsApps,
   runsFailureTasks,
   deprecatesOlder,
+  answersAll,
+  endsChecks,
 ]

@@ -48,9 +48,34 @@ const checkStates = [
   'postDeploymentEvaluationStatus',
 ] as const
 
-/** Whether a check around the deployment has failed, or was a warning. */
+/** Whether a check around the deployment has failed, or was a warning, and not for people's sake alone. */
 export const hasFailedCheck = ({ status }: Stored): boolean =>
-  checkStates.some((field) => status?.[field] === 'Failed' || status?.[field] === 'Warning')
+  checkStates.some((field) => {
+    const items = status?.[field.replace(/Status$/, 'TaskStatus')] as
+      readonly { readonly status: string }[] | undefined
+    const hasFailed = items?.some((item) => item.status === 'Failed') === true
+    return status?.[field] === 'Failed' || (status?.[field] === 'Warning' && hasFailed)
+  })
+
+/** What a version has recorded of what people asked. */
+export interface ActionRecord {
+  readonly id: string
+  readonly type: string
+  readonly outcome: string
+  readonly attempt: number
+  readonly check?: string
+  readonly phase?: string
+}
+
+export const recordsOf = ({ status }: Stored): readonly ActionRecord[] =>
+  (status?.['actions'] ?? []) as readonly ActionRecord[]
+
+/** What was done of it. */
+export const doneFor = (version: Stored, type: string): readonly ActionRecord[] =>
+  recordsOf(version).filter((record) => record.outcome === 'CarriedOut' && record.type === type)
+
+export const idsAsked = ({ spec }: Stored): readonly string[] =>
+  ((spec?.['actions'] ?? []) as readonly { readonly id: string }[]).map(({ id }) => id)
 
 /** How often it was tried again. */
 export const attemptOf = ({ status }: Stored): number => Number(status?.['attempt'] ?? 1)
@@ -66,6 +91,13 @@ const conditionOf = ({ status }: Stored, wanted: string): Condition | undefined 
 
 export const verdictOf = (version: Stored): string | undefined =>
   conditionOf(version, 'PreDeploymentPassed')?.status
+
+export const verdictReasonOf = (version: Stored): string | undefined =>
+  conditionOf(version, 'PreDeploymentPassed')?.reason
+
+/** Whether people have ended it. */
+export const isAborted = (version: Stored): boolean =>
+  stateOf(version) === 'Failed' && readyReasonOf(version) === 'Aborted'
 
 /** Why a version is ready, or is not. */
 export const readyReasonOf = (version: Stored): string | undefined =>

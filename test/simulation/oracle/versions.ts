@@ -11,7 +11,7 @@ import {
 } from '../../../api/index.ts'
 import type { Stored } from '../api-server.ts'
 import { named, type Facts, type Invariant } from './invariant.ts'
-import { attemptOf, hasEnded, stateOf, verdictOf } from './reading.ts'
+import { attemptOf, doneFor, hasEnded, stateOf, verdictOf } from './reading.ts'
 
 const endingKinds: ReadonlySet<string> = new Set([
   KeptnTask.kind,
@@ -19,6 +19,13 @@ const endingKinds: ReadonlySet<string> = new Set([
   KeptnAppVersion.kind,
   KeptnWorkloadVersion.kind,
 ])
+
+/** Whether people have just let it go on from where it had failed. */
+const isReopened = (before: Stored, after: Stored): boolean => {
+  const done = (version: Stored): number =>
+    doneFor(version, 'skip').length + doneFor(version, 'release').length
+  return stateOf(before) === 'Failed' && done(after) === done(before) + 1
+}
 
 const isTriedAgain = (before: Stored, after: Stored): boolean =>
   attemptOf(after) === attemptOf(before) + 1 && hasEnded(before)
@@ -28,14 +35,14 @@ const isReplaced = (after: Stored): boolean =>
   after.kind === KeptnAppVersion.kind && stateOf(after) === 'Deprecated'
 
 const staysEnded: Invariant = {
-  says: 'What has ended stays as it has ended, except in a new attempt',
+  says: 'What has ended stays as it has ended, except in a new attempt, or where people let it go on',
   judge:
     () =>
     ({ type, before, after }) => {
       if (!endingKinds.has(type.kind) || before === undefined || after === undefined)
         return undefined
       const isSame = !hasEnded(before) || stateOf(before) === stateOf(after)
-      return isSame || isReplaced(after) || isTriedAgain(before, after)
+      return isSame || isReplaced(after) || isTriedAgain(before, after) || isReopened(before, after)
         ? undefined
         : `${named(after)} ended ${String(stateOf(before))}, became ${String(stateOf(after))}`
     },
@@ -62,7 +69,7 @@ const hasAppPassed = ({ chronicle }: Facts, { spec }: Stored): boolean => {
 }
 
 const earnsVerdicts: Invariant = {
-  says: 'A version passes only when its own checks and those of its app have succeeded',
+  says: 'A version passes only when its own checks and those of its app have succeeded, or people have let it go',
   judge:
     (facts) =>
     ({ type, before, after }) => {
@@ -70,7 +77,9 @@ const earnsVerdicts: Invariant = {
       const wasPassed = before !== undefined && verdictOf(before) === 'True'
       if (!facts.intent.blocking || wasPassed || verdictOf(after) !== 'True') return undefined
       // What was listed when it passed: a check that is added in the same moment comes too late.
-      const isEarned = facts.chronicle.hasPassedOwn(after) && hasAppPassed(facts, after)
+      const { chronicle } = facts
+      const isEarned =
+        chronicle.isReleased(after) || (chronicle.hasPassedOwn(after) && hasAppPassed(facts, after))
       return isEarned ? undefined : named(after)
     },
 }

@@ -5,7 +5,7 @@ import type { Namespace } from '../../../api/kubernetes.ts'
 import { observe } from '../../../lifecycle/app-version/observe.ts'
 import { lifecycleIndexes, type LifecycleStores } from '../../../lifecycle/stores.ts'
 import { filledStore } from '../filled-store.ts'
-import { appVersion, metadata, workloadVersion } from './objects.ts'
+import { guard, appVersion, metadata, workloadVersion } from './objects.ts'
 
 const failed: KeptnWorkloadVersion = workloadVersion(
   {},
@@ -58,7 +58,7 @@ const isLeftBehindBy = async (version: KeptnAppVersion, others: readonly KeptnAp
     configs: filledStore([], lifecycleIndexes.configs),
   } as unknown as LifecycleStores
   const client = { get: () => Promise.reject(new Error('Not to be read')) }
-  const look = observe({ stores, client, namespace: 'keptn-system', promotes: false })
+  const look = observe({ stores, client, namespace: 'keptn-system', promotes: false, guard })
   const seen = await look(`shop/${version.metadata.name}`, new Date())
   return seen?.workloads.map(({ isLeftBehind }) => isLeftBehind)
 }

@@ -10,7 +10,7 @@ import { appVersionController } from '../../../lifecycle/app-version/index.ts'
 import type { Reader } from '../../../lifecycle/app-version/observe.ts'
 import { lifecycleIndexes, type LifecycleStores } from '../../../lifecycle/stores.ts'
 import { filledStore } from '../filled-store.ts'
-import { appVersion, metadata, workloadVersion } from './objects.ts'
+import { appVersion, guard, metadata, workloadVersion } from './objects.ts'
 
 const pod: KubeObject = {
   apiVersion: 'v1',
@@ -57,7 +57,7 @@ const wokenByPod = (version: KeptnWorkloadVersion): readonly string[] => {
     workloadVersions: filledStore([version], lifecycleIndexes.workloadVersions),
     appVersions: filledStore<KeptnAppVersion>([appVersion()], lifecycleIndexes.appVersions),
   } as unknown as LifecycleStores
-  const { wakes } = appVersionController({ stores } as Reader)
+  const { wakes } = appVersionController({ stores, guard } as unknown as Reader)
   return wakes.filter(({ store }) => store === pods).flatMap(({ keys }) => keys(pod))
 }
 
@@ -74,7 +74,8 @@ test('a version of an app wakes the others when it comes, in whatever state, and
   const appVersions = filledStore<KeptnAppVersion>([appVersion()], lifecycleIndexes.appVersions)
   const { wakes } = appVersionController({
     stores: { appVersions } as unknown as LifecycleStores,
-  } as Reader)
+    guard,
+  } as unknown as Reader)
   const earlier = appVersion()
   const later = {
     ...earlier,

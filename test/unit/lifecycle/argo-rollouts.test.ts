@@ -7,7 +7,7 @@ import { isNewest, replicaSetOwner, replicaSetsOf } from '../../../lifecycle/own
 import { lifecycleIndexes, type LifecycleStores } from '../../../lifecycle/stores.ts'
 import { workloadVersionController } from '../../../lifecycle/workload-version/index.ts'
 import { filledStore } from '../filled-store.ts'
-import { metadata, workloadVersion } from './objects.ts'
+import { guard, metadata, workloadVersion } from './objects.ts'
 
 const storeOf = <T extends KubeObject>(objects: readonly T[]) =>
   filledStore(objects, lifecycleIndexes.replicaSets)
@@ -219,7 +219,7 @@ test('a Rollout wakes the versions that its ReplicaSets are of', () => {
     replicaSets: storeOf([replicaSet('a', 1), newest]),
     rollouts,
   } as unknown as LifecycleStores
-  const reader = { stores, client: { get: never }, namespace: 'keptn-system' }
+  const reader = { stores, client: { get: never }, namespace: 'keptn-system', guard }
   const { wakes } = workloadVersionController(reader)
   const woken = wakes
     .filter(({ store }) => store === rollouts)

@@ -13,9 +13,13 @@ import type {
   KeptnWorkloadVersion,
 } from '../../../api/index.ts'
 import type { ObjectMeta } from '../../../api/object.ts'
+import type { ActionsGuard } from '../../../lifecycle/actions/guard.ts'
 import type { Parent } from '../../../lifecycle/children.ts'
 
 const apiVersion = 'lifecycle.keptn.sh/v1'
+
+/** Nobody can ask in the name of others. */
+export const guard: ActionsGuard = { state: () => 'present', wakes: () => [] }
 
 export const metadata = (name: string, more: Partial<ObjectMeta> = {}): ObjectMeta => ({
   name,

@@ -127,6 +127,7 @@ const worlds: fc.Arbitrary<WorkloadVersionSeen> = fc
     now: new Date('2026-03-01T12:00:30Z'),
     standing,
     isHeld,
+    actionsGuard: 'present',
     version: workloadVersion(spec, withVerdict(status, verdict)),
     app: undefined,
     appVersion:
