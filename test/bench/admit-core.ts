@@ -3,6 +3,7 @@ import { processorSeconds } from './processes.ts'
 import type { Figure, Result } from './result.ts'
 import { median, ratioOfMedians } from './statistics.ts'
 import { openConnection, type Connection, type Target } from './tls-client.ts'
+import { webhookAlone } from './webhook-alone.ts'
 import { askFor, besidePort, findWebhook, processAt, startBeside } from './webhook-target.ts'
 import type { World } from './world.ts'
 
@@ -106,18 +107,7 @@ const summary = (rates: readonly (readonly number[])[]): Result => {
   }
 }
 
-/**
- * How many questions about pods the webhook answers in a second of processor time.
- *
- * The question is that of `admit`, on 25 connections that stay open (TLS 1.3), on each the next as soon as the one before is
- * answered. The time is what the process has kept processors busy with, as the system counts it, collection of garbage and
- * encryption among it; so that it hardly matters how fast the client is, and what else runs.
- *
- * Against a server of the same answers made with Express, in the same network and with the same Node and certificate: once
- * as it starts by itself, once with the options by which ours is kept small. And, to know what is possible, a Node server that
- * decides nothing. A second and a half for each, in turns.
- */
-export const admitCore = async (world: World): Promise<Result> => {
+const measure = async (world: World): Promise<Result> => {
   const webhook = await findWebhook(world)
   const pid = await processAt(world, webhook.host)
   const servers = [await connect(pid, webhook)]
@@ -139,3 +129,17 @@ export const admitCore = async (world: World): Promise<Result> => {
     for (const { stop } of servers) stop()
   }
 }
+
+/**
+ * How many questions about pods the webhook answers in a second of processor time.
+ *
+ * The question is that of `admit`, on 25 connections that stay open (TLS 1.3), on each the next as soon as the one before is
+ * answered. The time is what the process has kept processors busy with, as the system counts it, collection of garbage and
+ * encryption among it; so that it hardly matters how fast the client is, and what else runs.
+ *
+ * Against a server of the same answers made with Express, in the same network and with the same Node and certificate: once
+ * as it starts by itself, once with the options by which ours is kept small. And, to know what is possible, a Node server that
+ * decides nothing. A second and a half for each, in turns.
+ */
+export const admitCore = (world: World): Promise<Result> =>
+  webhookAlone(world, () => measure(world))

@@ -10,6 +10,7 @@ import { ordersPod } from './review.ts'
 import type { Sizes } from './sizes.ts'
 import { addedTo, mean, median, quantile, ratioOfAdded, slices } from './statistics.ts'
 import { findWebhook, startBeside } from './webhook-target.ts'
+import { webhookAlone } from './webhook-alone.ts'
 import { withoutOperator } from './without-operator.ts'
 import type { World } from './world.ts'
 
@@ -181,4 +182,4 @@ const measure = async (world: World, creations: number): Promise<Result> => {
  * line, without any condition.
  */
 export const admitCreation = (world: World, { creations }: Sizes): Promise<Result> =>
-  withoutOperator(world, () => measure(world, creations))
+  withoutOperator(world, () => webhookAlone(world, () => measure(world, creations)))

@@ -1,6 +1,7 @@
 import type { Figure, Result } from './result.ts'
 import { median, quantile, ratioOfMedians } from './statistics.ts'
 import { openConnection, type Connection, type Target } from './tls-client.ts'
+import { webhookAlone } from './webhook-alone.ts'
 import { askFor, findWebhook, startBeside } from './webhook-target.ts'
 import type { World } from './world.ts'
 
@@ -67,17 +68,7 @@ const figuresOf = (
   ]
 }
 
-/**
- * How long the webhook takes to answer about a pod, without an API server before it.
- *
- * From the instant just before a question of 6.5 KB is written to an open TLS 1.3 connection, to the instant at which the
- * last byte of the answer is there; the next question follows at once. The pod is one to be held that says itself
- * which workload it is of, so the answer comes from memory. One connection, and 25, as many as an API server keeps open.
- *
- * Against a Node HTTPS server in the same run that reads the question and replies with the same answer. It runs in the
- * network of the webhook's pod, with the same Node and certificate. Half a second for the one, half a second for the other.
- */
-export const admit = async (world: World): Promise<Result> => {
+const measure = async (world: World): Promise<Result> => {
   const webhook = await findWebhook(world)
   const first = await openConnection(webhook)
   const answer = await first.ask()
@@ -103,3 +94,15 @@ export const admit = async (world: World): Promise<Result> => {
     stop()
   }
 }
+
+/**
+ * How long the webhook takes to answer about a pod, without an API server before it.
+ *
+ * From the instant just before a question of 6.5 KB is written to an open TLS 1.3 connection, to the instant at which the
+ * last byte of the answer is there; the next question follows at once. The pod is one to be held that says itself
+ * which workload it is of, so the answer comes from memory. One connection, and 25, as many as an API server keeps open.
+ *
+ * Against a Node HTTPS server in the same run that reads the question and replies with the same answer. It runs in the
+ * network of the webhook's pod, with the same Node and certificate. Half a second for the one, half a second for the other.
+ */
+export const admit = (world: World): Promise<Result> => webhookAlone(world, () => measure(world))
