@@ -1,0 +1,70 @@
+/** Which values the chart takes: those of Keptn's, its own, and nothing that would change nothing without a word. */
+import { beforeAll, expect, test } from '@jest/globals'
+import { renderChart, type Values } from '../../../deploy/chart.ts'
+import { buildPrograms } from '../../cluster/cluster.ts'
+import { noProgress } from '../../cluster/progress.ts'
+
+beforeAll(() => buildPrograms(noProgress), 1_800_000)
+
+/** The values of a path such as `global.imageRegistry`. */
+const at = (path: string, value: unknown): Values =>
+  path.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as Values
+
+test.each<readonly [path: string, value: unknown, shows: string]>([
+  ['global.imageRegistry', 'example.com/of', 'example.com/of/gatekept'],
+  ['global.imagePullSecrets', [{ name: 'pull-secret' }], 'pull-secret'],
+  ['global.imagePullPolicy', 'Always', '"imagePullPolicy":"Always"'],
+  ['global.commonLabels', { team: 'platform-team' }, 'platform-team'],
+  ['global.commonAnnotations', { team: 'platform-team' }, 'platform-team'],
+  ['global.caInjectionAnnotations', { 'example.com/inject': 'ca-of-mine' }, 'ca-of-mine'],
+  ['lifecycleOperator.allowedNamespaces', ['only-this'], 'only-this'],
+  ['lifecycleOperator.deniedNamespaces', ['never-this'], 'never-this'],
+  ['lifecycleOperator.failurePolicy', 'Ignore', '"failurePolicy":"Ignore"'],
+  ['lifecycleOperator.env.functionRunnerImage', 'runner:of-mine', 'runner:of-mine'],
+  ['lifecycleOperator.env.pythonRunnerImage', 'python:of-mine', 'python:of-mine'],
+  ['lifecycleOperator.env.keptnDoraMetricsPort', '2345', '2345'],
+  ['lifecycleOperator.image.registry', 'example.com/lifecycle', 'example.com/lifecycle/gatekept'],
+  ['lifecycleOperator.image.repository', 'operator-of-mine', 'operator-of-mine'],
+  ['lifecycleOperator.image.tag', 'v9.9.9', 'v9.9.9'],
+  ['lifecycleOperator.replicas', 7, '"replicas":7'],
+  ['lifecycleOperator.resources', { limits: { cpu: '1234m' } }, '1234m'],
+  ['lifecycleOperator.nodeSelector', { disk: 'of-glass' }, 'of-glass'],
+  ['lifecycleOperator.tolerations', [{ key: 'of-old-age' }], 'of-old-age'],
+  ['lifecycleOperator.topologySpreadConstraints', [{ topologyKey: 'of-mine' }], 'of-mine'],
+  ['lifecycleOperator.podAnnotations', { note: 'on-the-pod' }, 'on-the-pod'],
+  ['lifecycleOperator.annotations', { note: 'on-the-rest' }, 'on-the-rest'],
+  ['lifecycleOperator.hostNetwork', true, '"hostNetwork":true'],
+  ['lifecycleOperator.livenessProbe', { periodSeconds: 4321 }, '4321'],
+  ['lifecycleOperator.readinessProbe', { periodSeconds: 4321 }, '4321'],
+  ['lifecycleOperator.containerSecurityContext', { runAsGroup: 4321 }, '4321'],
+  ['lifecycleOperator.webhookService.type', 'NodePort', '"type":"NodePort"'],
+  ['lifecycleOperator.operatorMetricsService.port', 4321, '4321'],
+])("%s is honoured, as in Keptn's chart", async (path, value, shows) => {
+  expect(JSON.stringify(await renderChart())).not.toContain(shows)
+  expect(JSON.stringify(await renderChart(at(path, value)))).toContain(shows)
+})
+
+test.each<readonly [path: string, value: unknown]>([
+  ['lifecycleOperator.config', { health: {} }],
+  ['lifecycleOperator.env.keptnAppControllerLogLevel', '0'],
+  ['metricsOperator.env.metricsControllerLogLevel', '0'],
+  ['certManager', { env: { labelSelectorKey: 'keptn.sh/inject-cert' } }],
+])('%s is taken, and changes nothing: docs/install.md says why', async (path, value) => {
+  expect(await renderChart(at(path, value))).toEqual(await renderChart())
+})
+
+test.each<readonly [path: string, value: unknown, says: string]>([
+  ['global.certManager.enabled', false, 'global.certManagerEnabled'],
+  ['certificateManager.enabled', false, 'global.certManagerEnabled'],
+  ['lifecycleOperator.lifecycleOperator.replicas', 2, 'stand under lifecycleOperator itself'],
+  ['lifecycleOperator.scheduler.enabled', true, 'leave it out'],
+  ['lifecycleOperator.replica', 2, "'replica' not allowed"],
+  ['global.imageRegstry', 'example.com', "'imageRegstry' not allowed"],
+  ['lifecycleOperator.image.repo', 'gatekept', "'repo' not allowed"],
+  ['lifecycleOperator.env.functionRunner', 'deno', "'functionRunner' not allowed"],
+  ['lifecycleOperator.webhookService.port', 8443, "'port' not allowed"],
+  ['webhook.enabled', false, "'enabled' not allowed"],
+  ['admision', 'policy', "'admision' not allowed"],
+])('%s is refused, in words that help', async (path, value, says) => {
+  await expect(renderChart(at(path, value))).rejects.toThrow(says)
+})
