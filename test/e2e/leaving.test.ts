@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Namespace } from '../../api/kubernetes.ts'
 import { connectionOf, readKubeconfig } from '../../cli/kubeconfig.ts'
 import { runReleaseAll } from '../../cli/release-all.ts'
-import { systemNamespace } from '../../deploy/chart.ts'
+import { systemNamespace, type Values } from '../../deploy/chart.ts'
 import { toContainerd } from '../../deploy/delivery.ts'
 import { deployGatekept } from '../../deploy/install.ts'
 import { programFolder } from '../../deploy/options.ts'
@@ -78,11 +78,27 @@ const namespaceIsGone = (): Promise<void> =>
     expect(await installation.client.get(Namespace, { name: systemNamespace })).toBeUndefined()
   }, patient)
 
-const installAgain = (admission: 'policy' | 'webhook'): Promise<void> =>
+/** The command, as a user runs it. */
+const releaseAll = async (): Promise<{ readonly code: number; readonly output: string }> => {
+  let output = ''
+  const code = await runReleaseAll(
+    {
+      connect: (choice) => connectionOf(readKubeconfig(choice)),
+      ownNamespace: undefined,
+      print: (line) => (output += line),
+      complain: (line) => (output += line),
+      pause: () => sleep(2_000),
+    },
+    ['--kubeconfig', installation.cluster.kubeconfig],
+  )
+  return { code, output }
+}
+
+const installAgain = (admission: 'policy' | 'webhook', values: Values = {}): Promise<void> =>
   deployGatekept({
     connection: installation.connection,
     kubeconfig: installation.cluster.kubeconfig,
-    values: { admission },
+    values: { admission, ...values },
     deliver: toContainerd(
       installation.cluster.containerdSocket ?? '',
       join(programFolder(), 'ctr'),
@@ -101,18 +117,7 @@ testWithPolicies(
       expectHeld(pods)
     }, patient)
 
-    const { kubeconfig } = installation.cluster
-    let output = ''
-    const code = await runReleaseAll(
-      {
-        connect: (choice) => connectionOf(readKubeconfig(choice)),
-        ownNamespace: undefined,
-        print: (line) => (output += line),
-        complain: (line) => (output += line),
-        pause: () => sleep(2_000),
-      },
-      ['--kubeconfig', kubeconfig],
-    )
+    const { code, output } = await releaseAll()
     expect(output).toContain('Let 2 held pods go: 2 in by-policy.')
     expect(code).toBe(0)
     await expectFree('by-policy', 3)
@@ -158,4 +163,17 @@ test('helm uninstall lets all pods go first, though everything runs and guards t
     ...['--all-namespaces', '--output=name', '-l', 'app.kubernetes.io/part-of=keptn'],
   ])
   expect(left).toBe('')
+}, 300_000)
+
+test('with leaving.releaseAll=false an uninstall lets nothing go, until release-all does', async () => {
+  await installAgain(strictest, { leaving: { releaseAll: false } })
+  await held('by-hand')
+  await installation.cluster.helm([
+    ...['uninstall', 'gatekept', `--namespace=${systemNamespace}`, '--wait'],
+  ])
+  expectHeld(await lookAt(installation.client, 'by-hand').pods())
+  const { code, output } = await releaseAll()
+  expect(output).toContain('Let 1 held pod go: 1 in by-hand.')
+  expect(code).toBe(0)
+  await expectFree('by-hand', 2)
 }, 300_000)

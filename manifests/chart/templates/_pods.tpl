@@ -57,10 +57,10 @@ securityContext:
   {{- toYaml .values.containerSecurityContext | nindent 2 }}
 {{- end -}}
 
-{{/* Small over fast: young garbage in 1 MiB instead of 16, and free memory back to the system at once. */}}
+{{/* Small over fast: young garbage in few MiB (`youngMiB`, or 1) instead of 16, and free memory back to the system at once. */}}
 {{- define "gatekept.environment" -}}
 - name: NODE_OPTIONS
-  value: --max-semi-space-size=1 --v8-pool-size=1
+  value: --max-semi-space-size={{ .youngMiB | default 1 }} --v8-pool-size=1
 - name: MALLOC_TRIM_THRESHOLD_
   value: '65536'
 - name: MALLOC_ARENA_MAX
