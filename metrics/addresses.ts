@@ -74,7 +74,8 @@ export const refusal = (rules: {
   }
   return (address, port, name = address) => {
     if (isIP(address) === 0) return `"${address}" is not an address`
-    const others = behind(address)
+    // Where nobody allowed the range it is refused as it is.
+    const others = contains(allowed, address) ? behind(address) : []
     if ([address, ...others].some((one) => isApiServer(one, port))) {
       return 'it is an address of the Kubernetes API server'
     }
