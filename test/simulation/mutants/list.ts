@@ -66,8 +66,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'pod admitted on another revision of its owner',
     file: 'webhook/pod.ts',
-    find: 'released?.has(revision.key) === true',
-    replace: '[...(released ?? [])].some((key) => key.startsWith(revision.owner.uid))',
+    find: 'list?.has(revision.key) === true',
+    replace: '[...(list ?? [])].some((key) => key.startsWith(revision.owner.uid))',
     because: 'a new version of a DaemonSet would run unchecked',
   },
   {
