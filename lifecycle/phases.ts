@@ -21,12 +21,23 @@
  *   from are gone (`WorkloadsDeleted`), or its namespace left (`OptedOut`), which ends released versions, too.
  *   `currentPhase` stays; its running tasks and evaluations are stopped.
  *
- * An ended version begins anew, as its next **attempt**, in three cases, and then with tasks and evaluations of its own:
- * a failed workload version when the revision of its app is raised, a deprecated one that was not released when pods of it
- * are held once more (after a rollback, or when the namespace has come back), and a deprecated app version when such a
- * workload version waits for it.
+ * People may change that course by an action (`actions/decide.ts` has the rules):
  *
- * A workload version gets its verdict (`PreDeploymentPassed`) when it enters `WorkloadDeploy`: that is what opens gates.
+ * - **Released**: its phases before the deployment become `Warning`, whatever they have come to, and it goes on with the
+ *   deployment.
+ * - **Skipped**: one check counts as passed, and its phase is `Warning` once it passes. A version that failed by that check
+ *   alone goes on from there, in the same attempt.
+ * - **Aborted**: it is `Failed`, reason `Aborted`, its phases that are not passed `Deprecated`. What runs of it is stopped, on-failure
+ *   tasks too. While an app version is aborted, those of its workload versions that are not released wait: those that have
+ *   not begun do not begin, the others make nothing new and get no verdict, until an app version that lists them has passed
+ *   its checks.
+ *
+ * An ended version begins anew, as its next **attempt**, in four cases, and then with tasks and evaluations of its own:
+ * a failed workload version when the revision of its app is raised or people have let its app begin anew, a failed version
+ * when people ask for a retry of it, a deprecated one that was not released when pods of it are held once more (after a
+ * rollback, or when the namespace has come back), and a deprecated app version when such a workload version waits for it.
+ *
+ * A workload version gets its verdict (`PreDeploymentPassed`) when it enters `WorkloadDeploy`, or when people release it: that is what opens gates.
  *
  * @module
  */

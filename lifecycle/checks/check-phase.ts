@@ -208,6 +208,10 @@ const sentenceOf = (phase: CheckPhase, part: Part): string => {
   return `${noun} "${item.definitionName ?? ''}" ${words}${why === '' ? '' : `: ${why}`}`
 }
 
+/** Whether people have skipped a check: what its task or evaluation may say is never told in the item. */
+export const isSkipped = ({ status, message }: ItemStatus): boolean =>
+  status === 'Warning' && message !== undefined
+
 /** Whether it was found that this one will not be made. */
 export const isNotRun = ({ status, name }: ItemStatus): boolean =>
   status === 'Deprecated' && name === undefined
@@ -286,7 +290,7 @@ export const checkPhase = (seen: CheckPhaseSeen): PhaseProgress => {
 
 /** Passed with checks that people have skipped, a phase shows that it is not the usual. */
 const skippedOr = (state: State, items: readonly ItemStatus[]): State =>
-  state === 'Succeeded' && items.some(({ status }) => status === 'Warning') ? 'Warning' : state
+  state === 'Succeeded' && items.some(isSkipped) ? 'Warning' : state
 
 /** Whether it was made, or never will be. */
 const isDecided = (part: Part): boolean =>

@@ -11,6 +11,7 @@ import { actOn, withGuardSaid } from '../actions/decide.ts'
 import { retriesOf, skipsIn } from '../actions/records.ts'
 import { haveAppChecksPassed } from '../checks/app-checks.ts'
 import { isAutomaticVersion } from '../checks/automatic-app.ts'
+import { isSkipped } from '../checks/check-phase.ts'
 import {
   areAllStopped,
   attemptOf,
@@ -110,7 +111,7 @@ const skippedIn = ({
   preDeploymentEvaluationTaskStatus = [],
 }: WorkloadVersionStatus): Verdict | undefined => {
   const items = [...preDeploymentTaskStatus, ...preDeploymentEvaluationTaskStatus]
-  const skipped = items.filter(({ status }) => status === 'Warning')
+  const skipped = items.filter(isSkipped)
   if (skipped.length === 0 || items.some(({ status }) => status === 'Failed')) return undefined
   const each = skipped.map(
     ({ definitionName = '', message = '' }) => `"${definitionName}": ${message}`,

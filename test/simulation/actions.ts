@@ -13,6 +13,25 @@ const types = ['release', 'retry', 'skip', 'abort'] as const
 const checks = [...taskNames, 'capacity'] as const
 const most = 8
 
+/** What makes sense as the version stands. */
+const sensible = ({ status }: Stored): readonly (typeof types)[number][] =>
+  status?.['status'] === 'Failed'
+    ? ['retry', 'retry', 'skip', 'release']
+    : ['abort', 'release', 'skip']
+
+/** Those that have failed, or else any. */
+const checksOf = ({ status }: Stored): readonly string[] => {
+  const items = Object.values(status ?? {})
+    .filter(Array.isArray)
+    .flat() as readonly {
+    readonly definitionName?: string
+    readonly status?: string
+  }[]
+  const failed = items.filter((item) => item.status === 'Failed')
+  const names = failed.flatMap(({ definitionName }) => definitionName ?? [])
+  return names.length > 0 ? names : checks
+}
+
 /** Adds what people ask to what they do otherwise, in a third of the histories. */
 export const withRequests = (
   script: readonly Step[],
@@ -27,10 +46,10 @@ export const withRequests = (
     if (versions.length === 0) return
     const { type, version } = random.pick(versions)
     count += 1
-    const action = random.pick(types)
+    const action = random.pick(random.chance(0.5) ? types : sensible(version))
     const entry = {
       ...{ id: `ask-${count}`, type: action, by: 'alice', reason: 'it has to be' },
-      ...(action === 'skip' ? { check: random.pick(checks) } : {}),
+      ...(action === 'skip' ? { check: random.pick(checksOf(version)) } : {}),
     }
     server.alter(type, version.metadata, (before) => withEntry(before, entry))
   }

@@ -21,6 +21,7 @@ import {
 } from '../../../lifecycle/phases.ts'
 import type { ApiServer, Change, Stored } from '../api-server.ts'
 import { dependencies } from '../intent.ts'
+import type { Chronicle } from './chronicle.ts'
 import { named, type Invariant } from './invariant.ts'
 import { attemptOf, hasEnded, hasFailedCheck, stateOf } from './reading.ts'
 
@@ -123,6 +124,13 @@ const nameBeside = (task: Stored, definition: string): string | undefined => {
   return undefined
 }
 
+const neededBy = ({ spec }: Stored): readonly string[] =>
+  dependencies[String(spec?.['taskDefinition'])] ?? []
+
+/** Whether people have skipped a definition in the phase of a task. */
+const isSkippedFor = ({ isSkipped }: Chronicle, task: Stored, definition: string): boolean =>
+  isSkipped(controllerOf(task)?.uid ?? '', `${String(task.spec?.['checkType'])}/${definition}`)
+
 const keepsTheOrder: Invariant = {
   // A leader whose stores are behind may ask for tasks of an attempt that is over: they have an order of their own.
   says: 'A task begins after those that it depends on have succeeded in the same attempt, or were skipped',
@@ -134,18 +142,24 @@ const keepsTheOrder: Invariant = {
         succeeded.add(after.metadata.name)
       }
       const made = madeBy(KeptnTask.kind, change)
-      const needed = dependencies[String(made?.spec?.['taskDefinition'])] ?? []
       if (made === undefined) return undefined
-      const owner = controllerOf(made)?.uid ?? ''
-      const checkType = String(made.spec?.['checkType'])
-      const isRight = needed.every(
-        (name) =>
-          succeeded.has(nameBeside(made, name) ?? '') ||
-          chronicle.isSkipped(owner, `${checkType}/${name}`),
-      )
-      return isRight ? undefined : named(made)
+      const mayFollow = (name: string): boolean =>
+        succeeded.has(nameBeside(made, name) ?? '') || isSkippedFor(chronicle, made, name)
+      return neededBy(made).every(mayFollow) ? undefined : named(made)
     }
   },
+}
+
+/** The app version of which a check has failed by now. */
+const failedBy = ({ type, after }: Change): Stored | undefined =>
+  type.kind === KeptnAppVersion.kind && after !== undefined && hasFailedCheck(after)
+    ? after
+    : undefined
+
+/** The app version that a task belongs to. */
+const makerOf = (server: ApiServer, task: Stored): Stored | undefined => {
+  const owner = controllerOf(task)?.uid
+  return server.list(KeptnAppVersion).find(({ metadata }) => metadata.uid === owner)
 }
 
 const runsOnFailureAlone: Invariant = {
@@ -155,17 +169,14 @@ const runsOnFailureAlone: Invariant = {
     const failed = new Set<string>()
     const keyOf = (version: Stored): string => `${version.metadata.uid}/${attemptOf(version)}`
     return (change) => {
-      const { type, after } = change
-      if (type.kind === KeptnAppVersion.kind && after !== undefined && hasFailedCheck(after)) {
-        failed.add(keyOf(after))
-      }
+      const version = failedBy(change)
+      if (version !== undefined) failed.add(keyOf(version))
       const made = madeBy(KeptnTask.kind, change)
       if (made?.spec?.['checkType'] !== 'on-failure' || intent.isLate) return undefined
-      const owner = controllerOf(made)?.uid
-      const version = server.list(KeptnAppVersion).find(({ metadata }) => metadata.uid === owner)
-      if (version === undefined) return undefined
+      const maker = makerOf(server, made)
+      if (maker === undefined) return undefined
       const same = server.list(KeptnTask).filter((task) => checkOf(task) === checkOf(made))
-      const isRight = failed.has(keyOf(version)) && same.length <= attemptOf(version)
+      const isRight = failed.has(keyOf(maker)) && same.length <= attemptOf(maker)
       return isRight ? undefined : named(made)
     }
   },
