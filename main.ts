@@ -17,6 +17,10 @@ const roles: Readonly<Record<string, () => Promise<Run>>> = {
 const commands: Readonly<Record<string, () => Promise<Run>>> = {
   convert: async () => (await import('./cli/main.ts')).convert,
   'release-all': async () => (await import('./cli/main.ts')).releaseAll,
+  release: async () => (await import('./cli/main.ts')).act('release'),
+  retry: async () => (await import('./cli/main.ts')).act('retry'),
+  skip: async () => (await import('./cli/main.ts')).act('skip'),
+  abort: async () => (await import('./cli/main.ts')).act('abort'),
 }
 
 // Keptn's converter was asked by flags of its one program, and scripts still do.

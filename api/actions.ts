@@ -28,9 +28,10 @@ const action = Type.Object(
       description:
         'What is asked: `release` lets its pods go whatever its checks before the deployment say, `skip` counts one check as passed, `retry` begins a failed version anew, `abort` ends it as failed.',
     }),
+    // That of a service account alone may have 340 characters, and those of OpenID Connect any number.
     by: Type.String({
       minLength: 1,
-      maxLength: 253,
+      maxLength: 1024,
       description: 'Who asks: the name by which the API server knows the writer of this entry.',
     }),
     reason: Type.String({

@@ -323,6 +323,55 @@ export const MutatingWebhookConfiguration = resource<MutatingWebhookConfiguratio
   namespaced: false,
 })
 
+/** Which objects an admission policy is asked about. A selector without a rule takes all. */
+export interface MatchResources {
+  readonly namespaceSelector?: Readonly<Record<string, unknown>>
+  readonly objectSelector?: Readonly<Record<string, unknown>>
+  readonly resourceRules?: readonly {
+    readonly apiGroups?: readonly string[]
+    readonly apiVersions?: readonly string[]
+    readonly operations?: readonly string[]
+    readonly resources?: readonly string[]
+    readonly resourceNames?: readonly string[]
+  }[]
+  readonly excludeResourceRules?: readonly Readonly<Record<string, unknown>>[]
+}
+
+/** https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/ */
+export interface ValidatingAdmissionPolicy extends KubeObject {
+  readonly spec?: {
+    readonly failurePolicy?: string
+    readonly paramKind?: Readonly<Record<string, unknown>>
+    readonly matchConstraints?: MatchResources
+    readonly matchConditions?: readonly Readonly<Record<string, unknown>>[]
+    readonly validations?: readonly { readonly expression: string }[]
+  }
+}
+export const ValidatingAdmissionPolicy = resource<ValidatingAdmissionPolicy>({
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  kind: 'ValidatingAdmissionPolicy',
+  plural: 'validatingadmissionpolicies',
+  namespaced: false,
+})
+
+/** Puts an admission policy in force. */
+export interface ValidatingAdmissionPolicyBinding extends KubeObject {
+  readonly spec?: {
+    readonly policyName?: string
+    readonly paramRef?: Readonly<Record<string, unknown>>
+    readonly matchResources?: MatchResources
+    readonly validationActions?: readonly string[]
+  }
+}
+export const ValidatingAdmissionPolicyBinding = resource<ValidatingAdmissionPolicyBinding>({
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  kind: 'ValidatingAdmissionPolicyBinding',
+  plural: 'validatingadmissionpolicybindings',
+  namespaced: false,
+})
+
 /** A stored template of a StatefulSet or DaemonSet; kept as long as the owner can go back to it. */
 export interface ControllerRevision extends KubeObject {
   readonly revision?: number

@@ -29,6 +29,8 @@ export interface ObjectMeta {
   readonly labels?: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>
   readonly ownerReferences?: readonly OwnerReference[]
+  /** Who has written which fields, and when. Stores that don't need it drop it. */
+  readonly managedFields?: readonly { readonly time?: string; readonly subresource?: string }[]
 }
 
 /** Any stored object. */

@@ -9,7 +9,9 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ActionType } from '../api/actions.ts'
 import { inCluster, type Connection } from '../kube/connection.ts'
+import { runAct } from './act.ts'
 import { runConvert } from './convert.ts'
 import type { Choice } from './kubeconfig.ts'
 import { runReleaseAll } from './release-all.ts'
@@ -40,6 +42,22 @@ export const releaseAll = async (args: readonly string[]): Promise<void> => {
     args,
   )
 }
+
+/** `gatekept release` and the others by which people ask a version for something. */
+export const act =
+  (type: ActionType) =>
+  async (args: readonly string[]): Promise<void> => {
+    process.exitCode = await runAct(
+      {
+        connect,
+        print: (line) => process.stdout.write(line),
+        complain: (line) => process.stderr.write(line),
+        pause: () => sleep(500),
+      },
+      type,
+      args,
+    )
+  }
 
 /** As kubectl finds it. The library that reads a kubeconfig is large: a pod, which has none, never loads it. */
 const connect = async (choice: Choice): Promise<Connection> => {

@@ -8,33 +8,26 @@ import { gateControllers } from '../gate/index.ts'
 import type { Runtime } from '../kube/controller.ts'
 import { keyOf } from '../kube/keys.ts'
 import type { Term } from '../kube/lease.ts'
-import { lifecycleControllers, type ActionsGuard } from '../lifecycle/index.ts'
+import { lifecycleControllers, watchPolicy } from '../lifecycle/index.ts'
 import { lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
 import { reflectLifecycle } from './reflections.ts'
 
 /** Keptn's name, so that its operator and ours never act together. */
 const leaseName = '6b866dd9.keptn.sh'
 
-/** The policy is not watched: what people ask of versions waits. */
-const guard: ActionsGuard = { state: () => 'unknown', wakes: () => [] }
-
 /** Starts the parts lifecycle and gate. */
 export const startLifecycle = (process: Process): Started => {
   const { client, settings } = process
-  const { reflectors, stores } = reflectLifecycle({
+  const { reflectors, stores, gateStores } = reflectLifecycle({
     ...process,
     namespace: settings.namespace,
     eligibility: settings.eligibility,
   })
   const runtime = runtimeOf(process, reflectors, 'lifecycle-operator')
+  const guard = watchPolicy(process)
   let term: Term | undefined
   const gate = gateControllers({
-    pods: stores.pods,
-    letGo: stores.letGoPods,
-    versions: stores.workloadVersions,
-    namespaces: stores.namespaces,
-    owners: [stores.replicaSets, stores.statefulSets, stores.daemonSets],
-    endpoints: stores.endpoints,
+    ...gateStores,
     client,
     leads: () => term?.stillLeading() === true,
     settings: { namespace: settings.namespace },

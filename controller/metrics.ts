@@ -6,13 +6,16 @@
  * @module
  */
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { Registry } from 'prom-client'
 import type { Runtime } from '../kube/controller.ts'
 import type { Term } from '../kube/lease.ts'
 import { startServing } from '../kube/serving.ts'
 import { analysisGauges } from '../metrics/analysis/gauges.ts'
+import type { MetricsSettings } from '../metrics/index.ts'
 import { lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
 import { reflectMetrics } from './reflections.ts'
+import type { ControllerSettings } from './settings.ts'
 
 /** Keptn's name, so that its operator and ours never act together. */
 const leaseName = '3f8532ca.keptn.sh'
@@ -53,6 +56,7 @@ const measure = async (
       allowedRanges: settings.allowedSourceRanges,
       allowedSources: settings.allowedSources,
       apiServer: apiServerAddress === undefined ? [] : [{ address: apiServerAddress }],
+      ...proxyOf(settings),
     },
     log,
     signal: term.signal,
@@ -61,6 +65,15 @@ const measure = async (
     controllers.map((controller) => ({ controller })),
     { ...runtime, signal: term.signal, mayWrite: term.stillLeading },
   )
+}
+
+/** A Secret that is mounted may change: it is read when it is needed. */
+const proxyOf = ({ sourceProxy }: ControllerSettings): Pick<MetricsSettings, 'sourceProxy'> => {
+  if (sourceProxy === undefined) return {}
+  const { url, noProxy, credentialsFile } = sourceProxy
+  const login =
+    credentialsFile === undefined ? {} : { credentials: () => readFile(credentialsFile, 'utf8') }
+  return { sourceProxy: { url, noProxy, ...login } }
 }
 
 /** Serves values to autoscalers, unless the settings say not to. */

@@ -240,7 +240,16 @@ export const reflectLifecycle = (
     taskPods: start(taskPods),
     configMaps: start(functionConfigMaps),
   }
-  return { reflectors, stores }
+  /** What the gate looks at, by its names. */
+  const gateStores = {
+    pods: stores.pods,
+    letGo: stores.letGoPods,
+    versions: stores.workloadVersions,
+    namespaces: stores.namespaces,
+    owners: [stores.replicaSets, stores.statefulSets, stores.daemonSets],
+    endpoints: stores.endpoints,
+  }
+  return { reflectors, stores, gateStores }
 }
 
 /** What the part metrics looks at. */

@@ -6,6 +6,7 @@
 import type { Eligibility } from '../identity/scope.ts'
 import { SettingsError } from '../kube/settings-error.ts'
 import { isRange, isSourceEntry } from '../metrics/addresses.ts'
+import { isNoProxyEntry, usualNoProxy } from '../metrics/proxy.ts'
 
 /** The parts that a controller process can have. */
 export const parts = ['lifecycle', 'gate', 'certs', 'metrics'] as const
@@ -35,6 +36,12 @@ export interface ControllerSettings {
   readonly allowedSourceRanges: readonly string[]
   /** The only names and ranges that metric sources may have; empty: any that is not refused. */
   readonly allowedSources: readonly string[]
+  /** Through which proxy metric sources are asked, and the file with its `user:password`. Not given: through none. */
+  readonly sourceProxy?: {
+    readonly url: URL
+    readonly noProxy: readonly string[]
+    readonly credentialsFile?: string
+  }
   /** Whether metric sources may show any certificate where their providers say so. */
   readonly allowsInsecureTls: boolean
   /** Where the custom metrics API is served, and the folder of its certificate. Not given: it is not served. */
@@ -131,6 +138,37 @@ const customMetricsFor = (read: Read): Pick<ControllerSettings, 'customMetrics'>
       }
     : {}
 
+const sourceProxyFor = (read: Read): Pick<ControllerSettings, 'sourceProxy'> => {
+  const text = read('SOURCE_PROXY', '')
+  if (text === '') return {}
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  // The text is not repeated: a password may be what is wrong with it.
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.pathname + url.search !== '/') {
+    throw new SettingsError(
+      'Cannot start: SOURCE_PROXY must be a URL such as http://proxy.example.com:3128',
+    )
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new SettingsError(
+      'Cannot start: SOURCE_PROXY holds credentials, which belong into the file that SOURCE_PROXY_CREDENTIALS_FILE names',
+    )
+  }
+  const noProxy = list(
+    read,
+    'SOURCE_NO_PROXY',
+    isNoProxyEntry,
+    'names, .names, addresses and address ranges (CIDR)',
+  )
+  const credentialsFile = read('SOURCE_PROXY_CREDENTIALS_FILE', '')
+  return {
+    sourceProxy: {
+      url,
+      noProxy: noProxy.length === 0 ? usualNoProxy : noProxy,
+      ...(credentialsFile === '' ? {} : { credentialsFile }),
+    },
+  }
+}
+
 /** Reads the settings. Throws a `SettingsError` that says what to change. */
 export const readSettings = (
   args: readonly string[],
@@ -172,6 +210,6 @@ export const readSettings = (
       'names, *.names and address ranges (CIDR)',
     ),
     allowsInsecureTls: flag(read, 'ALLOW_INSECURE_TLS'),
-    ...(chosen.has('metrics') ? customMetricsFor(read) : {}),
+    ...(chosen.has('metrics') ? { ...customMetricsFor(read), ...sourceProxyFor(read) } : {}),
   }
 }

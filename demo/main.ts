@@ -10,7 +10,7 @@ import type { Deliver } from '../deploy/delivery.ts'
 import { deployGatekept } from '../deploy/install.ts'
 import { connectionTo, readTarget } from '../deploy/kubeconfig.ts'
 import { objectsOf } from '../deploy/objects.ts'
-import { destinationIn, programFolder, withClusterOptions } from '../deploy/options.ts'
+import { destinationIn, programFolder, runProgram, withClusterOptions } from '../deploy/options.ts'
 import type { ClusterOptions } from '../deploy/options.ts'
 import type { Connection } from '../kube/connection.ts'
 import { attach, down, list, startCluster } from '../test/cluster/cluster.ts'
@@ -210,10 +210,4 @@ const program = withClusterOptions(
   ),
 ).action(demo)
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  const said = error instanceof ClusterError ? error.message : String(error)
-  process.stderr.write(`${said}\n`)
-  process.exitCode = 1
-}
+await runProgram(program)

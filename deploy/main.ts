@@ -10,7 +10,7 @@ import { ClusterError } from '../test/cluster/run.ts'
 import { deliveryTo } from './delivery.ts'
 import { deployGatekept, undeployGatekept } from './install.ts'
 import { connectionTo, readTarget } from './kubeconfig.ts'
-import { destinationIn, programFolder, withClusterOptions } from './options.ts'
+import { destinationIn, programFolder, runProgram, withClusterOptions } from './options.ts'
 import type { ClusterOptions } from './options.ts'
 
 const fileOf = ({ kubeconfig }: ClusterOptions): string => {
@@ -64,11 +64,4 @@ withClusterOptions(
 ).action(up)
 withClusterOptions(program.command('down').description('remove it, and leave nothing')).action(down)
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  // What went wrong on the machine or in the cluster is told in a sentence; anything else is a defect of ours.
-  const said = error instanceof ClusterError ? error.message : String(error)
-  process.stderr.write(`${said}\n`)
-  process.exitCode = 1
-}
+await runProgram(program)

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { thisMachine } from '../test/cluster/machine.ts'
+import { ClusterError } from '../test/cluster/run.ts'
 import type { Destination } from './delivery.ts'
 
 /** What a command line says about an existing cluster. */
@@ -39,4 +40,16 @@ export const programFolder = (): string => {
       .map((name) => join(cacheFolder, name))
       .find(isWhole) ?? ''
   )
+}
+
+/** Does what the command line says. Should it go wrong, the process says so and ends with code 1. */
+export const runProgram = async (program: Command): Promise<void> => {
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    // What went wrong on the machine or in the cluster is told in a sentence; anything else is a defect of ours.
+    const said = error instanceof ClusterError ? error.message : String(error)
+    process.stderr.write(`${said}\n`)
+    process.exitCode = 1
+  }
 }

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { actionTypes } from '../api/actions.ts'
 import { gateName, keys } from './keys.ts'
 import { releasedFormat } from './released.ts'
 import { supportedOwners, systemNamespaces } from './scope.ts'
@@ -121,4 +122,6 @@ export const names = {
   releasedAnnotation: keys.released,
   managedSinceAnnotation: keys.managedSince,
   systemNamespaces: systemNamespaces.join(' '),
+  managedBy: keys.managedBy,
+  actionVerbs: actionTypes.join(' '),
 } as const

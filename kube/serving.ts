@@ -54,6 +54,21 @@ export const startServing = async (options: {
   const { app, port, host = anyAddress(), drainMs = defaultDrainMs, log } = options
   const ending = new AbortController()
   let isDraining = false
+  let isClosing = false
+  let underWay = 0
+  // Node waits for connections that were opened and never used as for slow senders, for as long as they may idle.
+  const closeUnused = (): void => {
+    if (isClosing && underWay === 0) app.server.closeAllConnections()
+  }
+  app.addHook('onRequest', (_request, _reply, done) => {
+    underWay += 1
+    done()
+  })
+  app.addHook('onResponse', (_request, _reply, done) => {
+    underWay -= 1
+    closeUnused()
+    done()
+  })
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (isDraining) void reply.header('connection', 'close')
     done(null, payload)
@@ -90,7 +105,10 @@ export const startServing = async (options: {
     end: async ({ drains } = { drains: true }) => {
       isDraining = true
       if (drains) await pause(drainMs)
-      await app.close()
+      isClosing = true
+      const closed = app.close()
+      closeUnused()
+      await closed
       ending.abort()
     },
   }

@@ -20,6 +20,7 @@ import { workloadController } from './workload/index.ts'
 import { workloadVersionController } from './workload-version/index.ts'
 
 export type { ActionsGuard, GuardState } from './actions/guard.ts'
+export { watchPolicy } from './actions/watch-policy.ts'
 export { lifecycleIndexes, type LifecycleStores } from './stores.ts'
 export { definitionIndexes, functionConfigMaps } from './task-definition/index.ts'
 export { enforceLabel, taskIndexes, taskJobs, taskPods } from './task/index.ts'

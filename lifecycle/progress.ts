@@ -2,41 +2,30 @@
  * Walks a version through its phases: the one place where the order of phases, what a failure skips and what is told about
  * it are decided, for apps and workloads alike. The tables are in `phases.ts`.
  *
+ * | A phase                    | The version                                                |
+ * | -------------------------- | ---------------------------------------------------------- |
+ * | is passed, or switched off | goes on with the next one, in the same pass                |
+ * | has not come to an end     | waits in it, and says for what, or for whom (`held-up.ts`) |
+ * | has failed                 | ends as `Failed`, and the later phases as `Deprecated`     |
+ *
+ * A version that has passed them all ends as `Succeeded`; one that nobody wants any more, as `Deprecated`.
+ *
  * @module
  */
-import type { Condition, ItemStatus, State } from '../api/index.ts'
-import { conditionTypes, KeptnTask } from '../api/index.ts'
-import { settled, type Action, type Decision, type Transition } from '../kube/decision.ts'
-import type { ApiError } from '../kube/errors.ts'
-import { findCondition, withCondition, wholeSeconds } from '../kube/conditions.ts'
-import { checkPhase } from './checks/check-phase.ts'
+import { conditionTypes, type ItemStatus, type State } from '../api/index.ts'
+import { wholeSeconds } from '../kube/conditions.ts'
+import type { Action, Decision, Transition } from '../kube/decision.ts'
 import type { Obstacle } from './checks/order.ts'
 import { isPassed, isTerminal } from './checks/roll-up.ts'
-import type { Children, Definitions, Parent } from './children.ts'
-import type { LifecycleConfig } from './config.ts'
-import {
-  completedPhase,
-  type CheckItems,
-  type CheckList,
-  type CheckPhase,
-  type Phase,
-} from './phases.ts'
+import { toldOf, withoutStalled, withStalled, type Held } from './held-up.ts'
+import { completedPhase, type CheckItems, type Phase } from './phases.ts'
 import {
   completedTransition,
-  cutMessage,
   factTransition,
   phaseTransition,
   type Telling,
 } from './transitions.ts'
-
-/** What every version's status has, besides the states of its phases. */
-export interface VersionStatus {
-  readonly status: State
-  readonly currentPhase?: string
-  readonly startTime?: string
-  readonly endTime?: string
-  readonly conditions?: readonly Condition[]
-}
+import { setCondition, type VersionStatus } from './version-status.ts'
 
 /** What a phase has come to, and what it changes in the status besides its own state. */
 export interface PhaseResult<Status> {
@@ -76,91 +65,7 @@ interface Step<Status> {
   readonly transitions: readonly Transition[]
 }
 
-/** The API server takes 32 KiB of a condition's message; tasks that fail may have much to say. */
-const longestCondition = 4096
-
-const setCondition = <Status extends VersionStatus>(
-  status: Status,
-  condition: Omit<Condition, 'lastTransitionTime'>,
-  now: Date,
-): Status => {
-  const message = cutMessage(condition.message, longestCondition)
-  return { ...status, conditions: withCondition(status.conditions, { ...condition, message }, now) }
-}
-
-const quoted = (definition: string): string => `"${definition}"`
-
-/** What holds a phase up until a person acts. */
-type Held = Required<Pick<PhaseResult<unknown>, 'missing' | 'obstacles'>>
-
-const notFound = 'DefinitionNotFound'
-const absentWords = 'No definition'
-
-/** Says what holds a version up until a person acts. */
-const withStalled = <Status extends VersionStatus>(
-  status: Status,
-  { missing, obstacles }: Held,
-  now: Date,
-): Status => {
-  const [first] = obstacles
-  const reason = missing.length > 0 ? notFound : first?.reason
-  if (reason === undefined) return withoutStalled(status, now)
-  const absent = `${absentWords} ${missing.map(quoted).join(', ')} exists: create it in this namespace or in the namespace of Gatekept`
-  const sentences = [...(missing.length > 0 ? [absent] : []), ...obstacles.map(sentenceOf)]
-  const stalled = {
-    type: conditionTypes.stalled,
-    status: 'True',
-    message: sentences.join('; '),
-  } as const
-  return setCondition(status, { ...stalled, reason }, now)
-}
-
-const sentenceOf = ({ message }: Obstacle): string => message
-
-/** Takes back that a version is held up, if that was said: nothing holds it up, or nothing can go on any more. */
-export const withoutStalled = <Status extends VersionStatus>(status: Status, now: Date): Status => {
-  const type = conditionTypes.stalled
-  if (findCondition(status.conditions, type) === undefined) return status
-  return setCondition(status, { type, status: 'False', reason: 'Proceeding', message: '' }, now)
-}
-
-/** What was said already of what holds the version up; `''`: nothing. */
-const saidOf = (status: VersionStatus): string => {
-  const stalled = findCondition(status.conditions, conditionTypes.stalled)
-  return stalled?.status === 'True' ? stalled.message : ''
-}
-
-/** Tells of each thing that holds a version up, once. */
-const toldOf = (
-  telling: Telling,
-  phase: Phase,
-  { missing, obstacles }: Held,
-  said: string,
-): readonly Transition[] => {
-  const saidAbsent = said.split('; ').find((sentence) => sentence.startsWith(absentWords)) ?? ''
-  // What the condition says already is no news.
-  const news = [
-    ...missing
-      .filter((definition) => !saidAbsent.includes(quoted(definition)))
-      .map((definition) => ({
-        reason: notFound,
-        what: definition,
-        message: `definition "${definition}" does not exist; create it, and the version goes on`,
-      })),
-    ...obstacles
-      .filter(({ message }) => !said.includes(message))
-      .map(({ reason, message }) => ({ reason, what: message, message })),
-  ]
-  return news.map(({ reason, what, message }) =>
-    factTransition(telling, {
-      reason: `${phase.name}${reason}`,
-      what,
-      message: `${phase.longName}: ${message}`,
-      severity: 'Warning',
-    }),
-  )
-}
-
+/** The step with which a version enters a phase, unless it is in it already. */
 const enter = <Status extends VersionStatus>(
   step: Step<Status>,
   phase: Phase,
@@ -174,6 +79,7 @@ const enter = <Status extends VersionStatus>(
         transitions: [...step.transitions, phaseTransition(telling, phase, 'Started')],
       }
 
+/** Ends a version with a phase that has failed: those after it are skipped. */
 const fail = <StateField extends string, Status extends VersionStatus & Record<StateField, State>>(
   walk: Walk<StateField, Status>,
   step: Step<Status>,
@@ -209,6 +115,7 @@ const isUnderWay = (phase: Phase, before: VersionStatus, now: VersionStatus): bo
   return endedIn(now).every((name) => endedBefore.includes(name))
 }
 
+/** Stays in a phase, and says what for. */
 const wait = <StateField extends string, Status extends VersionStatus & Record<StateField, State>>(
   { telling, status: before }: Walk<StateField, Status>,
   step: Step<Status>,
@@ -226,7 +133,7 @@ const wait = <StateField extends string, Status extends VersionStatus & Record<S
     telling.now,
   )
   const held: Held = { missing: result.missing ?? [], obstacles: result.obstacles ?? [] }
-  const told = toldOf(telling, phase, held, saidOf(step.status))
+  const told = toldOf(telling, phase, held, step.status)
   return {
     status: withStalled(waiting, held, telling.now),
     actions: step.actions,
@@ -236,6 +143,7 @@ const wait = <StateField extends string, Status extends VersionStatus & Record<S
   }
 }
 
+/** Ends a version that has passed all phases. */
 const complete = <Status extends VersionStatus>(
   step: Step<Status>,
   level: 'App' | 'Workload',
@@ -303,34 +211,6 @@ export const walkPhases = <
   return complete(step, level, telling)
 }
 
-/** What a version says when the API server does not take one of its tasks or evaluations: by whose word, and once. */
-export const sayRefused = <Status extends VersionStatus>(
-  status: Status,
-  { action, error, telling }: { action: Action; error: ApiError; telling: Telling },
-): Decision<Status> => {
-  if (action.kind !== 'create') return settled
-  const { kind } = action.type
-  const { name } = action.object.metadata
-  const reason = `${kind}Refused`
-  const message = cutMessage(`${kind} "${name}" was refused: ${error.message}`)
-  const before = findCondition(status.conditions, conditionTypes.stalled)
-  const isTold = before?.status === 'True' && before.reason === reason
-  const stalled = { type: conditionTypes.stalled, status: 'True', reason, message } as const
-  const isTask = kind === KeptnTask.kind
-  const words = isTask ? 'CreateTask' : 'CreateEvaluation'
-  const fact = {
-    reason: telling.eventNames === 'keptn' ? `${words}Failed` : words,
-    what: `${reason}/${name}`,
-    message,
-    severity: 'Warning',
-  } as const
-  return {
-    status: setCondition(status, stalled, telling.now),
-    actions: [],
-    transitions: isTold ? [] : [factTransition(telling, fact)],
-  }
-}
-
 /** How a version ends that nobody wants any more. */
 export interface Deprecation<Status> {
   readonly phases: readonly Phase[]
@@ -361,35 +241,4 @@ export const deprecate = <Status extends VersionStatus>(
     actions: [],
     transitions: [factTransition(telling, { reason: 'Deprecated', what: reason, message })],
   }
-}
-
-/** What both kinds of version are looked at with when one of their check phases is run. */
-export interface ChecksSeen {
-  readonly version: { readonly spec: Readonly<Partial<Record<CheckList, readonly string[]>>> }
-  readonly children: Children
-  readonly definitions: Definitions
-  readonly config: LifecycleConfig
-}
-
-/** Runs a phase of tasks or evaluations, for apps and workloads alike. */
-export const runChecks = <Status extends Partial<Record<CheckItems, readonly ItemStatus[]>>>(
-  seen: ChecksSeen,
-  parent: Parent,
-  phase: CheckPhase,
-  status: Status,
-): PhaseResult<Status> => {
-  const { state, actions, detail, missing, stuck, items } = checkPhase({
-    parent,
-    phase,
-    listed: seen.version.spec[phase.list] ?? [],
-    recorded: status[phase.items] ?? [],
-    children: seen.children,
-    definitions: seen.definitions,
-    blocking: seen.config.blocking,
-  })
-  // Those that depend on each other have one obstacle.
-  const obstacles = [...new Map([...stuck.values()].map((each) => [each.message, each])).values()]
-  // An empty list is left out, as Keptn does.
-  const changes = items.length === 0 ? {} : ({ [phase.items]: items } as Partial<Status>)
-  return { state, actions, detail, missing, obstacles, changes }
 }

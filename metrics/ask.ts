@@ -61,9 +61,9 @@ export const createAsk = (options: AskOptions): Ask => {
       const failure = error instanceof ProviderError ? error : (deadline.reason() ?? error)
       if (!(failure instanceof ProviderError)) throw failure
       // Without its cause: that may hold the reply.
-      const { status, isUnreadable, lacksSecret } = failure
+      const { status, isUnreadable, lacksSecret, byProxy } = failure
       const message = redact(failure.message, concealed)
-      throw new ProviderError(message, { status, isUnreadable, lacksSecret })
+      throw new ProviderError(message, { status, isUnreadable, lacksSecret, byProxy })
     } finally {
       deadline.end()
     }
@@ -199,10 +199,11 @@ export const createMeasure = (options: AskOptions): Measure => {
   }
 }
 
-const failureOf = ({ message, lacksSecret }: ProviderError): Outcome => ({
+const failureOf = ({ message, lacksSecret, byProxy }: ProviderError): Outcome => ({
   kind: 'error',
   message,
   ...(lacksSecret ? { lacksSecret } : {}),
+  ...(byProxy ? { byProxy } : {}),
 })
 
 /** Older than this, what a source has is stale; nothing is where the provider sets no limit. */

@@ -1,6 +1,6 @@
 /**
  * HTTP to sources of metrics, with everything that must hold for all of them: a limit of size, addresses that are refused,
- * redirects that stay on their host, a few new tries where a source is busy or a connection breaks.
+ * redirects that stay on their host, an administrator's proxy, a few new tries where a source is busy or a connection breaks.
  *
  * @module
  */
@@ -8,6 +8,13 @@ import { lookup } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import { Agent, buildConnector, errors, request as send } from 'undici'
 import type { Refuse } from './addresses.ts'
+import {
+  createTunnels,
+  goesDirect,
+  TunnelRefused,
+  type SourceProxy,
+  type Tunnels,
+} from './proxy.ts'
 import { ProviderError } from './source.ts'
 
 /** A request to a source. */
@@ -43,8 +50,16 @@ export interface FetchOptions {
   readonly refuse: Refuse
   readonly maxBytes?: number
   readonly resolve?: Resolve
+  /** Through which proxy sources are asked; missing: through none. */
+  readonly through?: ProxyOptions
   /** How to let time pass between two tries; ends early when the signal is aborted. */
   readonly wait?: Wait
+}
+
+/** A proxy, and which names it must not be asked for. */
+export interface ProxyOptions {
+  readonly proxy: SourceProxy
+  readonly refuseName: (name: string) => string | undefined
 }
 
 /** Resolves after a while, or as soon as the signal is aborted. */
@@ -71,8 +86,9 @@ export const createFetch = (
   const { maxBytes = 1024 * 1024, wait = waitFor } = options
   const { refuse } = options
   const resolve = onceAtATime(options.resolve ?? resolveAll)
-  const strict = agentFor({ refuse, resolve }, true)
-  const insecure = agentFor({ refuse, resolve }, false)
+  const way = wayThrough(options.through)
+  const strict = agentFor({ refuse, resolve, way }, true)
+  const insecure = agentFor({ refuse, resolve, way }, false)
 
   const once = async (request: FetchRequest, signal: AbortSignal): Promise<Answer> => {
     const { statusCode, headers, body } = await send(request.url, {
@@ -133,7 +149,7 @@ export const createFetch = (
   return {
     fetch,
     close: async () => {
-      await Promise.all([strict.destroy(), insecure.destroy()])
+      await Promise.all([strict.destroy(), insecure.destroy(), way?.tunnels.close()])
     },
   }
 }
@@ -212,16 +228,50 @@ const staysOnHost = (from: URL, to: URL): boolean =>
   to.origin === from.origin ||
   (to.hostname === from.hostname && from.protocol === 'http:' && to.protocol === 'https:')
 
-/** Resolves names itself, checks every address, and connects to nothing but the addresses that were checked. */
-const agentFor = (
-  { refuse, resolve }: { readonly refuse: Refuse; readonly resolve: Resolve },
-  rejectUnauthorized: boolean,
-): Agent =>
+/** A proxy that is ready to be asked. */
+interface Way {
+  readonly origin: string
+  readonly tunnels: Tunnels
+  readonly isDirect: (host: string, port: number) => boolean
+  readonly refuseName: ProxyOptions['refuseName']
+}
+
+const wayThrough = (through: ProxyOptions | undefined): Way | undefined => {
+  if (through === undefined) return undefined
+  const { proxy, refuseName } = through
+  return {
+    origin: proxy.url.origin,
+    tunnels: createTunnels(proxy),
+    isDirect: goesDirect(proxy.noProxy),
+    refuseName,
+  }
+}
+
+/** How connections are made. */
+interface Connecting {
+  readonly refuse: Refuse
+  readonly resolve: Resolve
+  readonly way: Way | undefined
+}
+
+/**
+ * Resolves names itself, checks every address, and connects to nothing but the addresses that were checked; or has a proxy
+ * connect, which is asked for no address or name that is refused. TLS is spoken with the source itself, through the tunnel.
+ */
+const agentFor = (connecting: Connecting, rejectUnauthorized: boolean): Agent =>
   new Agent({
     connect: (target, callback) => {
-      addressesOf(target, resolve, refuse).then(
-        (addresses) => {
-          buildConnector({ rejectUnauthorized, lookup: answering(addresses) })(target, callback)
+      socketFor(target, connecting).then(
+        (found) => {
+          if ('addresses' in found) {
+            const lookup = answering(found.addresses)
+            buildConnector({ rejectUnauthorized, lookup })(target, callback)
+          } else if (target.protocol === 'https:') {
+            buildConnector({ rejectUnauthorized })(
+              { ...target, httpSocket: found.socket },
+              callback,
+            )
+          } else callback(null, found.socket)
         },
         (error: unknown) => {
           callback(error instanceof Error ? error : new Error(String(error)), null)
@@ -229,6 +279,38 @@ const agentFor = (
       )
     },
   })
+
+type Found =
+  | { readonly addresses: Awaited<ReturnType<Resolve>> }
+  | { readonly socket: Awaited<ReturnType<Tunnels['open']>> }
+
+const socketFor = async (
+  target: buildConnector.Options,
+  { refuse, resolve, way }: Connecting,
+): Promise<Found> => {
+  const { host, port } = placeOf(target)
+  if (way === undefined || way.isDirect(host, port)) {
+    return { addresses: await addressesOf({ host, port }, resolve, refuse) }
+  }
+  const reason = isIP(host) === 0 ? way.refuseName(host) : refuse(host, port, host)
+  if (reason !== undefined) throw new ProviderError(`Cannot connect to "${host}": ${reason}`)
+  try {
+    return { socket: await way.tunnels.open(host, port) }
+  } catch (cause) {
+    const why = cause instanceof TunnelRefused ? cause.message : reasonOf(cause)
+    throw new ProviderError(`Cannot connect to "${host}" through the proxy ${way.origin}: ${why}`, {
+      byProxy: true,
+      cause,
+    })
+  }
+}
+
+const placeOf = (
+  target: buildConnector.Options,
+): { readonly host: string; readonly port: number } => ({
+  host: target.hostname.replace(/^\[|\]$/g, ''),
+  port: Number(target.port) || (target.protocol === 'https:' ? 443 : 80),
+})
 
 const resolveAll: Resolve = (name) => lookup(name, { all: true })
 
@@ -248,12 +330,10 @@ const onceAtATime = (resolve: Resolve): Resolve => {
 }
 
 const addressesOf = async (
-  target: buildConnector.Options,
+  { host, port }: ReturnType<typeof placeOf>,
   resolve: Resolve,
   refuse: Refuse,
 ): Promise<Awaited<ReturnType<Resolve>>> => {
-  const host = target.hostname.replace(/^\[|\]$/g, '')
-  const port = Number(target.port) || (target.protocol === 'https:' ? 443 : 80)
   const family = isIP(host)
   const addresses = family === 0 ? await resolve(host) : [{ address: host, family }]
   for (const { address } of addresses) {
@@ -275,11 +355,16 @@ const answering =
 
 /** Whether a connection could not be made or broke, and another may fare better. */
 const isConnectionError = (error: unknown): boolean => {
+  if (error instanceof ProviderError) return error.byProxy && mayPass(error.cause)
   const { code } = error as { readonly code?: unknown }
   return (
     error instanceof errors.SocketError || (typeof code === 'string' && passingErrors.has(code))
   )
 }
+
+/** Whether a proxy that made no tunnel may make one a moment later. */
+const mayPass = (cause: unknown): boolean =>
+  cause instanceof TunnelRefused ? busyStatuses.has(cause.status) : isConnectionError(cause)
 
 const passingErrors: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
@@ -312,5 +397,6 @@ const reasons: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'its certificate has expired',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
   UND_ERR_ABORTED: 'the query was given up',
+  UND_ERR_HEADERS_TIMEOUT: 'no connection could be made within 10 s',
   UND_ERR_CONNECT_TIMEOUT: 'no connection could be made within 10 s',
 }

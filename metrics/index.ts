@@ -15,7 +15,7 @@ import type { Client } from '../kube/client.ts'
 import type { Controller } from '../kube/controller.ts'
 import type { Store } from '../kube/store.ts'
 import { analysisController, analysisIndexes } from './analysis/index.ts'
-import { refusal, type Endpoint } from './addresses.ts'
+import { nameRefusal, refusal, type Endpoint } from './addresses.ts'
 import { createMeasure, type AskOptions } from './ask.ts'
 import { createFetch } from './fetch.ts'
 import {
@@ -26,6 +26,7 @@ import {
 } from './keptn-metric/index.ts'
 import { createMeasurements } from './measurements.ts'
 import { askedOnce } from './once.ts'
+import type { SourceProxy } from './proxy.ts'
 
 export type { AwaitingEvaluation } from './keptn-metric/index.ts'
 
@@ -64,6 +65,8 @@ export interface MetricsSettings {
   readonly allowedRanges?: readonly string[]
   /** The only names and ranges that sources may have; empty: any that is not refused. */
   readonly allowedSources?: readonly string[]
+  /** Through which proxy sources are asked; missing: through none. */
+  readonly sourceProxy?: SourceProxy
   /** Where this process reaches the API server: its Service's address. */
   readonly apiServer?: readonly Endpoint[]
   /** Whether providers may take any certificate. */
@@ -83,10 +86,12 @@ export const metricsControllers = (options: {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- they differ in what they see
 }): readonly Controller<any, any>[] => {
   const { client, stores, settings, now = () => new Date(), log, signal } = options
+  const { allowedSources: only = [], sourceProxy: proxy } = settings
   const { fetch, close } = createFetch({
+    ...(proxy === undefined ? {} : { through: { proxy, refuseName: nameRefusal({ only }) } }),
     refuse: refusal({
       allowed: settings.allowedRanges ?? [],
-      only: settings.allowedSources ?? [],
+      only,
       apiServer: () => [...(settings.apiServer ?? []), ...endpointsIn(stores.apiServer)],
     }),
   })

@@ -28,6 +28,8 @@ export type Outcome =
       readonly message: string
       /** Nothing was asked: the credentials for it are missing. */
       readonly lacksSecret?: boolean
+      /** The proxy on the way to the source failed. */
+      readonly byProxy?: boolean
     }
 
 /** An outcome that is not a value. */
@@ -137,11 +139,16 @@ export const explain = (
         message: `the newest value in the query result is of ${failure.newest.toISOString()}, long before what was asked about`,
       }
     case 'error':
-      return {
-        reason: failure.lacksSecret === true ? secretUnreadable : 'QueryFailed',
-        message: failure.message,
-      }
+      return { reason: reasonOfError(failure), message: failure.message }
   }
+}
+
+const reasonOfError = ({
+  lacksSecret,
+  byProxy,
+}: Extract<Failure, { kind: 'error' }>): 'SecretUnreadable' | 'ProxyFailed' | 'QueryFailed' => {
+  if (lacksSecret === true) return secretUnreadable
+  return byProxy === true ? 'ProxyFailed' : 'QueryFailed'
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

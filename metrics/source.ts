@@ -52,6 +52,8 @@ export class ProviderError extends Error {
   readonly isUnreadable: boolean
   /** Nothing was asked: the credentials for it are missing. */
   readonly lacksSecret: boolean
+  /** Not the source failed, but the proxy on the way to it. */
+  readonly byProxy: boolean
 
   constructor(
     message: string,
@@ -59,6 +61,7 @@ export class ProviderError extends Error {
       readonly status?: number | undefined
       readonly isUnreadable?: boolean
       readonly lacksSecret?: boolean
+      readonly byProxy?: boolean
       readonly cause?: unknown
     } = {},
   ) {
@@ -66,6 +69,7 @@ export class ProviderError extends Error {
     this.status = options.status
     this.isUnreadable = options.isUnreadable ?? false
     this.lacksSecret = options.lacksSecret ?? false
+    this.byProxy = options.byProxy ?? false
   }
 }
 

@@ -31,8 +31,8 @@ const run = (
     child.on('exit', (code) => resolve(code ?? 1))
   })
 
-/** Runs jest as an ES module program; answers its exit code. */
-export const runJest = (args: readonly string[]): Promise<number> =>
+/** Runs jest as an ES module program, with variables besides those of this process; answers its exit code. */
+export const runJest = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> =>
   run(
     process.execPath,
     [
@@ -42,7 +42,7 @@ export const runJest = (args: readonly string[]): Promise<number> =>
       ...args,
     ],
     // esbuild and the cluster's programs are started by tests, too.
-    { PATH: `${bin}:${process.env['PATH'] ?? ''}` },
+    { PATH: `${bin}:${process.env['PATH'] ?? ''}`, ...env },
   )
 
 /** Everything that needs no cluster and no root: what one runs before a commit. */

@@ -1,8 +1,10 @@
 /**
  * The admission server as a function of what it depends on: no port, no clock, no environment.
  *
- * Answers come from memory, except where a pod's identity is written on its owner: then two reads, with a deadline below
- * that of the API server. Nothing is ever written, so a dry run is answered as any other request.
+ * Answers come from memory, except where a pod's identity is written on its owner: then two reads. And where a policy has
+ * let a pod come without a gate, and we can't tell why: then one. All have deadlines, together below that of the API server.
+ * An answer by news that the API server may not know yet waits a moment. Nothing is ever written, so a dry run is answered as any
+ * other request.
  *
  * @module
  */
@@ -10,15 +12,21 @@ import { fastify, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { ServerOptions } from 'node:https'
 import type { Logger } from 'pino'
 import type { Owner } from '../identity/identity.ts'
-import type { RevisionKey } from '../identity/revision.ts'
 import { admitNamespace } from './namespace.ts'
-import { admitPod, type Holding } from './pod.ts'
+import { admitPod, type Admission, type Holding, type Needed, type Seen } from './pod.ts'
 import { formatAnswer, parseReview, type Answer, type Question } from './review.ts'
+import type { Released } from './settling.ts'
 
 /** What admission reads of the cluster. */
 export interface Cluster {
   /** The released list of a namespace, from memory. `undefined`: none, or not known. */
-  readonly released: (namespace: string) => ReadonlySet<RevisionKey> | undefined
+  readonly released: (namespace: string) => Released | undefined
+  /** Of what is on that list: what has come so lately that the API server may not know it. */
+  readonly recent: (namespace: string) => Released
+  /** Resolves when what is recent now isn't any more. */
+  readonly settled: () => Promise<void>
+  /** The list, read now. `undefined`: none, or it could not be read in time. Never rejects. */
+  readonly readReleased: (namespace: string) => Promise<Released | undefined>
   /** What the owner of a pod says, read now. `undefined`: it could not be read in time. Never rejects. */
   readonly ownerOf: (question: Question) => Promise<Owner | undefined>
 }
@@ -29,9 +37,13 @@ export interface WebhookSettings {
   readonly namespace: string
   /** How pods are held; by our scheduling gate if not given. */
   readonly holding?: Holding
+  /** Who gives pods their gate; we alone if not given. */
+  readonly admission?: Admission
   /** Serves TLS. Not given: plain HTTP, for tests. */
   readonly https?: ServerOptions
 }
+
+const nothing: Released = new Set<never>()
 
 /** Builds the admission server. */
 export const buildWebhook = (dependencies: {
@@ -63,19 +75,38 @@ export const buildWebhook = (dependencies: {
     to.header('content-type', 'application/json').send(formatAnswer(question.uid, answer))
 
   const decidePod = (question: Question): Answer | Promise<Answer> => {
-    const seen = {
+    const seen: Seen = {
       question,
       ownNamespace: settings.namespace,
       released: cluster.released(question.namespace),
+      recent: cluster.recent(question.namespace),
+      mayBeOld: settings.admission === 'policy',
+      owner: 'unread',
       holding: settings.holding ?? 'gate',
     }
-    const answer = admitPod({ ...seen, owner: 'unread' })
-    if (answer !== 'owner-needed') return answer
-    return cluster.ownerOf(question).then((owner) => {
-      const second = admitPod({ ...seen, owner: owner ?? 'unreadable' })
-      if (second === 'owner-needed') throw new Error('Cannot decide on a pod: asked twice')
-      return second
-    })
+    const answer = admitPod(seen)
+    return typeof answer === 'string' ? decideKnowing(seen, answer) : answer
+  }
+
+  /** Gets what is needed and decides anew, until nothing is needed any more. */
+  const decideKnowing = async (seen: Seen, needed: Needed): Promise<Answer> => {
+    const next = { ...seen, ...(await get(seen.question, needed)) }
+    const answer = admitPod(next)
+    if (answer === needed) throw new Error('Cannot decide on a pod: asked twice')
+    return typeof answer === 'string' ? decideKnowing(next, answer) : answer
+  }
+
+  const get = async (question: Question, needed: Needed): Promise<Partial<Seen>> => {
+    const { namespace } = question
+    switch (needed) {
+      case 'owner-needed':
+        return { owner: (await cluster.ownerOf(question)) ?? 'unreadable' }
+      case 'list-needed':
+        return { released: await cluster.readReleased(namespace), mayBeOld: false, recent: nothing }
+      case 'time-needed':
+        await cluster.settled()
+        return { released: cluster.released(namespace), recent: nothing }
+    }
   }
 
   app.post('/mutate-v1-pod', (request, to) => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { Namespace } from '../api/kubernetes.ts'
 import type { KubeObject, OwnerReference } from '../api/object.ts'
@@ -16,11 +17,15 @@ import type { Client } from '../kube/client.ts'
 import { startReflector } from '../kube/reflector.ts'
 import type { Cluster } from './app.ts'
 import type { Question } from './review.ts'
+import { begin, change, recent, settleMs, type History, type Released } from './settling.ts'
 
 /** A managed namespace, as far as admission looks at it. */
 interface ManagedNamespace extends KubeObject {
-  readonly released: ReadonlySet<RevisionKey> | undefined
+  readonly released: Released
 }
+
+const releasedIn = ({ metadata }: Pick<Namespace, 'metadata'>): Released =>
+  parseReleased(metadata.annotations?.[keys.released]) ?? new Set<RevisionKey>()
 
 const projectNamespace = ({ apiVersion, kind, metadata }: Namespace): ManagedNamespace => {
   const { name, uid, resourceVersion, creationTimestamp } = metadata
@@ -28,7 +33,7 @@ const projectNamespace = ({ apiVersion, kind, metadata }: Namespace): ManagedNam
     apiVersion,
     kind,
     metadata: { name, uid, resourceVersion, creationTimestamp },
-    released: parseReleased(metadata.annotations?.[keys.released]),
+    released: releasedIn({ metadata }),
   }
 }
 
@@ -37,10 +42,10 @@ export const watchCluster = (options: {
   readonly client: Client
   readonly log: Logger
   readonly signal: AbortSignal
-  /** How long reading an owner may take; less than the API server waits for our answer. */
-  readonly ownerTimeoutMs: number
+  /** How long reading an owner or a list may take; together less than the API server waits for our answer. */
+  readonly timeoutMs: number
 }): { readonly cluster: Cluster; readonly isSynced: () => boolean } => {
-  const { client, log, signal, ownerTimeoutMs } = options
+  const { client, log, signal, timeoutMs } = options
   const namespaces = startReflector<ManagedNamespace>({
     client,
     type: Namespace,
@@ -49,12 +54,47 @@ export const watchCluster = (options: {
     log,
     signal,
   })
+  const histories = new Map<string, History>()
+  namespaces.store.subscribe(({ before, now }) => {
+    const name = (now ?? before)?.metadata.name ?? ''
+    if (now === undefined) histories.delete(name)
+    else if (namespaces.isSynced()) {
+      histories.set(name, change(histories.get(name) ?? [], now.released, performance.now()))
+    } else histories.set(name, begin(now.released))
+  })
   return {
     isSynced: () => namespaces.isSynced(),
     cluster: {
       released: (namespace) => namespaces.store.get(undefined, namespace)?.released,
-      ownerOf: ownerReader({ client, log, timeoutMs: ownerTimeoutMs }),
+      recent: (namespace) => recent(histories.get(namespace) ?? [], performance.now()),
+      settled: () => pause(settleMs),
+      readReleased: listReader({ client, log, timeoutMs }),
+      ownerOf: ownerReader({ client, log, timeoutMs }),
     },
+  }
+}
+
+/**
+ * Reads the list of a namespace as it is now. Never answers two pods with one reading: the second may have been let go by a
+ * list that is newer.
+ */
+export const listReader = (options: {
+  readonly client: Pick<Client, 'list'>
+  readonly log: Logger
+  readonly timeoutMs: number
+}): Cluster['readReleased'] => {
+  const { client, log, timeoutMs } = options
+  return async (namespace) => {
+    try {
+      const fieldSelector = `metadata.name=${namespace}`
+      const limits = { timeoutMs, signal: AbortSignal.timeout(timeoutMs) }
+      // A list of one: it takes no right besides those of the watch.
+      const { items } = await client.list(Namespace, { fieldSelector }, limits)
+      return items[0] && releasedIn(items[0])
+    } catch (error) {
+      log.warn({ err: error, namespace }, 'Released list of a namespace could not be read')
+      return undefined
+    }
   }
 }
 

@@ -1,19 +1,33 @@
 /**
- * How this process was told to hold pods, and whether the cluster lets it.
+ * How this process was told that pods are held, and whether the cluster lets it.
  *
  * @module
  */
 import { isOlder, type ServerVersion } from '../kube/server-version.ts'
 import { SettingsError } from '../kube/settings-error.ts'
-import { holdings, type Holding } from './pod.ts'
+import { admissions, holdings, type Admission, type Holding } from './pod.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
 
 /** Reads `HOLDING`. Throws a `SettingsError` that says what to change. */
-export const readHolding = (environment: Readonly<Record<string, string | undefined>>): Holding => {
-  const text = environment['HOLDING'] ?? ''
-  const found = holdings.find((holding) => holding === (text === '' ? 'gate' : text))
+export const readHolding = (environment: Environment): Holding =>
+  readOne(environment, 'HOLDING', holdings, 'gate')
+
+/** Reads `ADMISSION`. Throws a `SettingsError` that says what to change. */
+export const readAdmission = (environment: Environment): Admission =>
+  readOne(environment, 'ADMISSION', admissions, 'webhook')
+
+const readOne = <T extends string>(
+  environment: Environment,
+  name: string,
+  words: readonly T[],
+  usual: T,
+): T => {
+  const text = environment[name] ?? ''
+  const found = words.find((word) => word === (text === '' ? usual : text))
   if (found !== undefined) return found
   throw new SettingsError(
-    `Cannot start: HOLDING is "${text}", and must be one of ${holdings.join(', ')}`,
+    `Cannot start: ${name} is "${text}", and must be one of ${words.join(', ')}`,
   )
 }
 

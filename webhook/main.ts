@@ -10,7 +10,7 @@ import { inCluster, type Connection } from '../kube/connection.ts'
 import { readVersion } from '../kube/server-version.ts'
 import { anyAddress } from '../kube/serving.ts'
 import { buildProbes } from '../telemetry/probes.ts'
-import { readHolding, requireGates } from './holding.ts'
+import { readAdmission, readHolding, requireGates } from './holding.ts'
 import { startWebhook } from './serve.ts'
 
 const endMs = 20_000
@@ -24,6 +24,7 @@ export const main = async (
   if (args.length > 0) throw new Error('Usage: gatekept webhook')
   const namespace = environment['POD_NAMESPACE'] ?? 'keptn-system'
   const holding = readHolding(environment)
+  const admission = readAdmission(environment)
   const log = pino({ level: environment['LOG_LEVEL'] ?? 'info', base: { role: 'webhook' } })
   const client = createClient(connect(), { userAgent: 'gatekept-webhook' })
   // Alive, and not ready, for as long as the API server can't be asked.
@@ -37,12 +38,13 @@ export const main = async (
     settings: {
       namespace,
       holding,
+      admission,
       certificateFolder: environment['CERTIFICATE_FOLDER'] ?? '/var/run/gatekept/certificates',
       port: Number(environment['WEBHOOK_PORT'] ?? 9443),
     },
   })
   isReady = webhook.isReady
-  log.info({ namespace, holding }, 'Webhook started')
+  log.info({ namespace, holding, admission }, 'Webhook started')
 
   closeWithGrace({ delay: endMs, logger: false }, async ({ err }) => {
     if (err) log.fatal({ err }, 'Webhook failed')

@@ -8,14 +8,22 @@
  */
 import { identify, missingAnnotations, type Owner } from '../identity/identity.ts'
 import { gateName, keys, permitScheduler } from '../identity/keys.ts'
-import { revisionOf, type RevisionKey } from '../identity/revision.ts'
+import { revisionOf } from '../identity/revision.ts'
 import { carriesGate, heldOwnerOf, isForPermit, systemNamespaces } from '../identity/scope.ts'
 import { addMembers, type Operation } from './patch.ts'
 import { untouched, type AdmittedObject, type Answer, type Question } from './review.ts'
+import type { Released } from './settling.ts'
 
 /** How pods are held: by our scheduling gate, or by a scheduler that asks us (docs/permit.md). */
 export const holdings = ['gate', 'permit'] as const
 export type Holding = (typeof holdings)[number]
+
+/** Who gives pods their gate: a policy inside the API server, before we are asked, or we alone. */
+export const admissions = ['policy', 'webhook'] as const
+export type Admission = (typeof admissions)[number]
+
+/** What it takes before a pod can be decided on: its owner or the list, read now; or that what is recent has settled. */
+export type Needed = 'owner-needed' | 'list-needed' | 'time-needed'
 
 /** What is known when a pod is asked about. */
 export interface Seen {
@@ -23,15 +31,21 @@ export interface Seen {
   /** The namespace of Gatekept itself, whose pods must start whatever happens. */
   readonly ownNamespace: string
   /** `undefined`: there is no list, or the namespace isn't known yet. */
-  readonly released: ReadonlySet<RevisionKey> | undefined
+  readonly released: Released | undefined
+  /** Of what is on the list: what has come so lately that the API server may not know it. */
+  readonly recent: Released
+  /** Whether the list is from memory, while a policy has looked at the pod by one of its own, which may be newer. */
+  readonly mayBeOld: boolean
   readonly owner: Owner | 'unread' | 'unreadable'
   readonly holding: Holding
 }
 
-/** The answer about a pod. `owner-needed`: read its owner and ask again. */
-export const admitPod = (seen: Seen): Answer | 'owner-needed' => {
+/** The answer about a pod, or what is needed for it: get that and ask again. */
+export const admitPod = (seen: Seen): Answer | Needed => {
   const pod = seen.question.object
-  if (!isHeldKind(seen) || isReleased(seen)) return untouched
+  if (!isHeldKind(seen)) return untouched
+  const byList = admitByList(seen)
+  if (byList !== undefined) return byList
 
   const owner = typeof seen.owner === 'string' ? undefined : seen.owner
   const identity = identify(pod.metadata, owner)
@@ -53,10 +67,26 @@ const isHeldKind = ({ question, ownNamespace }: Seen): boolean =>
   !systemNamespaces.includes(question.namespace) &&
   heldOwnerOf(question.object) !== undefined
 
-const isReleased = ({ question, released }: Seen): boolean => {
-  const revision = revisionOf(question.object)
-  return revision !== undefined && released?.has(revision.key) === true
+/** `undefined`: the list does not spare the pod. */
+const admitByList = (seen: Seen): Answer | Needed | undefined => {
+  if (isOn(seen.released, seen.question.object)) {
+    return isTooEarly(seen) ? 'time-needed' : untouched
+  }
+  return mayBeReleased(seen) ? 'list-needed' : undefined
 }
+
+const isOn = (list: Released | undefined, pod: AdmittedObject): boolean => {
+  const revision = revisionOf(pod)
+  return revision !== undefined && list?.has(revision.key) === true
+}
+
+// Where a policy has spared the pod, the API server knows as much as we do.
+const isTooEarly = ({ question, recent, mayBeOld }: Seen): boolean =>
+  !mayBeOld && !carriesGate(question.object) && isOn(recent, question.object)
+
+// Either a policy has spared it by a newer list, or there is no such policy any more: that it has no gate tells nothing yet.
+const mayBeReleased = ({ question, mayBeOld }: Seen): boolean =>
+  mayBeOld && !carriesGate(question.object)
 
 const hold = (
   pod: AdmittedObject,

@@ -7,18 +7,19 @@ import type { Logger } from 'pino'
 import type { Client } from '../kube/client.ts'
 import { startServing, tls } from '../kube/serving.ts'
 import { buildWebhook } from './app.ts'
-import type { Holding } from './pod.ts'
+import type { Admission, Holding } from './pod.ts'
 import { watchCluster } from './cluster.ts'
 import { watchTrust } from './trust.ts'
 
-// Below the two seconds that the API server waits, with time left to answer.
-const ownerTimeoutMs = 800
+// Twice that is below the two seconds that the API server waits, with time left to answer.
+const timeoutMs = 800
 
 /** Where and as what the webhook serves. */
 export interface WebhookServing {
   /** The namespace that Gatekept runs in. */
   readonly namespace: string
   readonly holding: Holding
+  readonly admission: Admission
   /** Holds `tls.crt` and `tls.key`, or will. */
   readonly certificateFolder: string
   /** Not given: every address. */
@@ -50,14 +51,14 @@ export const startWebhook = async (options: {
   readonly settings: WebhookServing
 }): Promise<Webhook> => {
   const { client, log, settings } = options
-  const { namespace, holding, certificateFolder, ...where } = settings
+  const { namespace, holding, admission, certificateFolder, ...where } = settings
   const stopping = new AbortController()
   const { signal } = stopping
-  const { cluster, isSynced } = watchCluster({ client, log, signal, ownerTimeoutMs })
+  const { cluster, isSynced } = watchCluster({ client, log, signal, timeoutMs })
   let reconsider = (): void => undefined
   const trust = watchTrust({ client, log, signal, onChange: () => reconsider() })
   const serving = await startServing({
-    app: buildWebhook({ cluster, log, settings: { namespace, holding, https: tls } }),
+    app: buildWebhook({ cluster, log, settings: { namespace, holding, admission, https: tls } }),
     certificate: { folder: certificateFolder, isBelieved: trust.believes },
     ...where,
     log,

@@ -84,7 +84,7 @@ const changeOfHeld = (seen: Omit<Seen, 'turnAt'>): Change | undefined => {
       lastTransitionTime: pod.metadata.creationTimestamp,
     },
     dueAt: said === undefined ? saysFrom(seen) : afterPause(said, now),
-    transitions: said?.reason === why.reason ? [] : [tell(pod, why, now)],
+    transitions: said?.reason === why.reason ? [] : [tell(pod, why, { said, at: now })],
   }
 }
 
@@ -156,10 +156,16 @@ const write = (pod: HeldPod, condition: PodCondition): Action => {
   }
 }
 
-const tell = (pod: HeldPod, why: Explanation, at: Date): Transition => {
+const tell = (
+  pod: HeldPod,
+  why: Explanation,
+  { said, at }: { readonly said: PodCondition | undefined; readonly at: Date },
+): Transition => {
   const { name, namespace, uid } = pod.metadata
+  // What held the pod before may hold it once more: that is news, and known by what it takes the place of.
+  const before = said === undefined ? '' : `/${said.lastProbeTime ?? ''}`
   return {
-    id: `${uid}/Held/${why.reason}`,
+    id: `${uid}/Held/${why.reason}${before}`,
     subject: {
       apiVersion: 'v1',
       kind: 'Pod',
@@ -182,5 +188,3 @@ const afterPause = ({ lastProbeTime }: PodCondition, now: Date): Date => {
 const createdAt = (pod: HeldPod): Date => new Date(pod.metadata.creationTimestamp)
 
 const later = (one: Date, other: Date): Date => (one > other ? one : other)
-
-/** Kubernetes keeps whole seconds in times like these. */

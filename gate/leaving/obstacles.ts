@@ -33,6 +33,8 @@ const validating = [
   'gatekept-ungated',
   'gatekept-notes',
   'gatekept-verdicts',
+  'gatekept-records',
+  'gatekept-actions',
 ]
 
 const kinds: readonly (readonly [ResourceType<KubeObject>, readonly string[]])[] = [

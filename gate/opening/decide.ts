@@ -29,6 +29,8 @@ export interface Seen {
   readonly leads: boolean
   /** How many pods of the namespace are held; 0 for the leader, who does not mind. */
   readonly crowd: number
+  /** When another replica last opened a gate, as far as was seen; `undefined`: none has. */
+  readonly othersOpenedAt?: Date | undefined
   readonly pod: HeldPod
   readonly namespace: Namespace | undefined
   /** Those of the pod's namespace that list its revision. */
@@ -238,11 +240,21 @@ const spreadMs = ({ crowd, pod }: Pick<Seen, 'crowd' | 'pod'>): number => {
   return Number.isNaN(share) ? 0 : Math.floor(share * Math.min(crowd, 1_000))
 }
 
+/** How long the others leave it all to a replica that opens gates, after each that they see it open. */
+const busyMs = 1_000
+/** For so long at most: it may be stuck with one pod while it opens those of others. */
+const longestPatienceMs = 4_000
+
 /** When this replica acts on what has been so since then; its own clock is only compared with stored times. */
-export const turnAt = (seen: Omit<Seen, 'owner'>, since: Date): Date =>
-  seen.leads || Number.isNaN(since.getTime())
-    ? seen.now
-    : new Date(since.getTime() + precisionMs + patienceMs + spreadMs(seen))
+export const turnAt = (seen: Omit<Seen, 'owner'>, since: Date): Date => {
+  const { leads, now, othersOpenedAt } = seen
+  if (leads || Number.isNaN(since.getTime())) return now
+  const due = new Date(since.getTime() + precisionMs + patienceMs + spreadMs(seen))
+  if (othersOpenedAt === undefined) return due
+  const idleAt = new Date(othersOpenedAt.getTime() + busyMs)
+  const last = new Date(since.getTime() + precisionMs + longestPatienceMs)
+  return later(due, idleAt < last ? idleAt : last)
+}
 
 /** Opens the gate, or leaves it alone; a pod that stays behind it without its label gets that back, to be watched again. */
 export const decide = (seen: Seen): Decision<never> => {

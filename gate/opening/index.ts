@@ -15,12 +15,15 @@ import { isPassed, revisionsOf } from '../verdict.ts'
 import { decide, type Seen } from './decide.ts'
 import { observe, type Sources } from './observe.ts'
 import type { UnmanagedRevisions } from '../unmanaged.ts'
+import { watchOthers } from './others.ts'
 import { ownerReader } from './owner.ts'
 import { watchForStrays } from './strays.ts'
 
 /** The controller that opens gates. */
 export const openingController = (
-  from: Omit<Sources, 'readOwner' | 'strays'> & { readonly unmanaged: UnmanagedRevisions },
+  from: Omit<Sources, 'readOwner' | 'strays' | 'others'> & {
+    readonly unmanaged: UnmanagedRevisions
+  },
 ): Controller<Seen, never> => {
   const strays = watchForStrays(from.pods, from.leads)
   return {
@@ -38,6 +41,7 @@ export const openingController = (
       ...from,
       readOwner: ownerReader(from.client, from.unmanaged),
       strays,
+      others: watchOthers(from.pods),
     }),
     decide,
     applied: ({ pod }, actions) => {

@@ -6,7 +6,8 @@ import { parseKey } from '../../kube/keys.ts'
 import type { Store } from '../../kube/store.ts'
 import { projectHeldPod, revisionIndexKey, type HeldPod } from '../held-pods.ts'
 import { lacksLabel } from '../scheduling-gate.ts'
-import { hasOptedOut, needsOwner, turnAt, type OwnerFinding, type Seen } from './decide.ts'
+import { hasOptedOut, judge, needsOwner, turnAt, type OwnerFinding, type Seen } from './decide.ts'
+import type { Others } from './others.ts'
 import type { Strays } from './strays.ts'
 
 /** Where the opening of gates looks. */
@@ -18,6 +19,7 @@ export interface Sources {
   readonly readOwner: (pod: HeldPod) => Promise<OwnerFinding>
   readonly leads: () => boolean
   readonly strays: Strays
+  readonly others: Others
 }
 
 /**
@@ -36,7 +38,9 @@ export const observe =
     // A stray stays one until what was decided about it is done: the request may fail.
     if (held !== undefined || pod === undefined) from.strays.forget(key)
     if (pod === undefined) return undefined
-    return lookAt(from, pod, now)
+    const seen = await lookAt(from, pod, now)
+    if (!seen.leads && isAboutToOpen(seen)) from.others.expect(key)
+    return seen
   }
 
 /** A pod that left the store may be there all the same, behind its gate and without the label: it is read, once. */
@@ -47,6 +51,12 @@ const findStray = async (from: Sources, key: string): Promise<HeldPod | undefine
   return pod !== undefined && lacksLabel(pod) ? projectHeldPod(pod) : undefined
 }
 
+/** Whether `decide` will open the gate now. */
+const isAboutToOpen = (seen: Seen): boolean => {
+  const finding = judge(seen)
+  return finding.opens && turnAt(seen, finding.since) <= seen.now
+}
+
 const lookAt = async (from: Sources, pod: HeldPod, now: Date): Promise<Seen> => {
   const { namespace = '', creationTimestamp } = pod.metadata
   const leads = from.leads()
@@ -54,6 +64,7 @@ const lookAt = async (from: Sources, pod: HeldPod, now: Date): Promise<Seen> => 
     now,
     leads,
     crowd: leads ? 0 : from.pods.by('namespace', namespace).length,
+    othersOpenedAt: from.others.openedAt(),
     pod,
     namespace: from.namespaces.get(undefined, namespace),
     versions: versionsOf(from.versions, pod),

@@ -43,7 +43,8 @@ import {
   type CheckPhase,
   type Phase,
 } from '../phases.ts'
-import { withoutStalled, type VersionStatus } from '../progress.ts'
+import { withoutStalled } from '../held-up.ts'
+import type { VersionStatus } from '../version-status.ts'
 import { factTransition, type Telling } from '../transitions.ts'
 import type { GuardState } from './guard.ts'
 import type { Recorded } from './records.ts'

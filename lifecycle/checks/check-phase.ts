@@ -208,10 +208,6 @@ const sentenceOf = (phase: CheckPhase, part: Part): string => {
   return `${noun} "${item.definitionName ?? ''}" ${words}${why === '' ? '' : `: ${why}`}`
 }
 
-/** Whether people have skipped a check: what its task or evaluation may say is never told in the item. */
-export const isSkipped = ({ status, message }: ItemStatus): boolean =>
-  status === 'Warning' && message !== undefined
-
 /** Whether it was found that this one will not be made. */
 export const isNotRun = ({ status, name }: ItemStatus): boolean =>
   status === 'Deprecated' && name === undefined
@@ -275,7 +271,7 @@ export const checkPhase = (seen: CheckPhaseSeen): PhaseProgress => {
   )
   const isWarned = state === 'Failed' && !seen.blocking
   return {
-    state: isWarned ? warningOf(parts) : skippedOr(state, items),
+    state: isWarned ? warningOf(parts) : skippedOr(state, seen.recorded),
     items,
     actions: kept.flatMap((part) =>
       part.kind === 'item' && part.create !== undefined ? [part.create] : [],
@@ -288,9 +284,9 @@ export const checkPhase = (seen: CheckPhaseSeen): PhaseProgress => {
   }
 }
 
-/** Passed with checks that people have skipped, a phase shows that it is not the usual. */
-const skippedOr = (state: State, items: readonly ItemStatus[]): State =>
-  state === 'Succeeded' && items.some(isSkipped) ? 'Warning' : state
+/** Passed with checks that people have skipped, a phase shows that it is not the usual: their items were recorded so. */
+const skippedOr = (state: State, recorded: readonly ItemStatus[]): State =>
+  state === 'Succeeded' && recorded.some(({ status }) => status === 'Warning') ? 'Warning' : state
 
 /** Whether it was made, or never will be. */
 const isDecided = (part: Part): boolean =>

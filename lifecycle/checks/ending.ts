@@ -26,7 +26,7 @@ import {
   type CheckPhase,
   type Phase,
 } from '../phases.ts'
-import type { VersionStatus } from '../progress.ts'
+import type { VersionStatus } from '../version-status.ts'
 import { isTerminal } from './roll-up.ts'
 
 /** Reasons of versions that ended `Deprecated`, as the condition `Ready` has them. */

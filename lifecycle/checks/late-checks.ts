@@ -8,7 +8,7 @@ import { findCondition, withCondition } from '../../kube/conditions.ts'
 import type { Decision } from '../../kube/decision.ts'
 import { namesIn } from '../children.ts'
 import type { CheckItems, CheckList, CheckPhase, CheckState, Phase } from '../phases.ts'
-import type { VersionStatus } from '../progress.ts'
+import type { VersionStatus } from '../version-status.ts'
 import { cutMessage, factTransition, type Telling } from '../transitions.ts'
 import { isPassed } from './roll-up.ts'
 

@@ -13,8 +13,9 @@ import { wake, type Controller } from '../../kube/controller.ts'
 import { keyOf } from '../../kube/keys.ts'
 import { mayAbandon } from '../checks/ending.ts'
 import { within } from '../stores.ts'
-import { decide, type Seen, type Status } from './decide.ts'
+import { decide } from './decide.ts'
 import { mayUse, observe, type Reader } from './observe.ts'
+import type { Seen, Status } from './seen.ts'
 
 export { describeEvaluation } from './describe.ts'
 

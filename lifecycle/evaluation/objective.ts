@@ -6,7 +6,13 @@
  *
  * @module
  */
-import type { KeptnMetric, Objective, ObjectiveStatus } from '../../api/index.ts'
+import type {
+  KeptnEvaluation,
+  KeptnEvaluationDefinition,
+  KeptnMetric,
+  Objective,
+  ObjectiveStatus,
+} from '../../api/index.ts'
 import { doubtOf, type Moment } from './freshness.ts'
 import { meets, parseTarget, problemOf, readNumber } from './target.ts'
 
@@ -14,6 +20,32 @@ import { meets, parseTarget, problemOf, readNumber } from './target.ts'
 export interface Placed {
   readonly objective: Objective
   readonly namespaces: readonly string[]
+}
+
+/** The namespaces in which the metric of an objective may be: where it says, else that of the evaluation, else ours. */
+export const placesOf = (
+  { objectives }: KeptnEvaluationDefinition['spec'],
+  evaluation: KeptnEvaluation,
+  ourNamespace: string,
+): readonly Placed[] =>
+  objectives.map((objective) => {
+    const { namespace = '' } = objective.keptnMetricRef
+    const own = [evaluation.metadata.namespace ?? '', ourNamespace]
+    return { objective, namespaces: namespace === '' ? [...new Set(own)] : [namespace] }
+  })
+
+/** The outcome of an earlier attempt, if the objective was met in it and is still the same. */
+export const metBefore = (
+  { status }: KeptnEvaluation,
+  { objective, namespaces }: Placed,
+  index: number,
+): ObjectiveStatus | undefined => {
+  const before = status?.objectives?.[index]
+  const isSame =
+    before?.name === objective.keptnMetricRef.name &&
+    before.target === objective.evaluationTarget &&
+    namespaces.includes(before.namespace)
+  return isSame && before.status === 'Succeeded' ? before : undefined
 }
 
 /** The state of an objective at this instant. */

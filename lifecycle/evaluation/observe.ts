@@ -7,7 +7,8 @@ import { abandonmentOf } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { configOf } from '../config.ts'
 import { parentOf, type LifecycleStores } from '../stores.ts'
-import { placesOf, type Seen } from './decide.ts'
+import { placesOf } from './objective.ts'
+import type { Seen } from './seen.ts'
 
 /** Where an evaluation, and what it is about, are read from. */
 export interface Reader {

@@ -16,13 +16,15 @@ import { joinKey, keyOf } from '../../kube/keys.ts'
 import { mayAbandon } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { heirsOf } from '../task-definition/lineage.ts'
-import { decide, refused, type Seen, type Status } from './decide.ts'
-import { observe, type MadeJobs, type Sources } from './observe.ts'
+import { decide, refused } from './decide.ts'
+import { observe, type MadeJobs } from './observe.ts'
+import type { Seen, Status } from './seen.ts'
+import type { Sources } from './sources.ts'
 
-export type { Settings } from './decide.ts'
 export { taskJobs, type FollowedJob } from './job.ts'
 export { enforceLabel } from './pod-security.ts'
 export { taskPods, type TaskPod } from './pods.ts'
+export type { Settings } from './seen.ts'
 
 /** Indexes for the store of tasks: those without a Job, by the name of their definition, and those under way, by their owner. */
 export const taskIndexes = {

@@ -10,6 +10,8 @@ import { newestFirst } from '../checks/history.ts'
 import { isLeaving, isOnItsWayOut } from '../checks/leaving.ts'
 import type { LifecycleStores } from '../stores.ts'
 
+const generationOf = ({ spec }: KeptnAppVersion): number => spec.generation ?? 0
+
 /** The app version that this workload version belongs to: the newest one that is not deprecated. */
 export const appVersionOf = (
   { appVersions, apps }: Pick<LifecycleStores, 'appVersions' | 'apps'>,
@@ -19,9 +21,11 @@ export const appVersionOf = (
   /** Its app was made again, or it is being deleted: what it comes to says nothing about the app that is there now. */
   const isGoing = (candidate: KeptnAppVersion): boolean =>
     app === undefined ? isLeaving(candidate) : isOnItsWayOut(candidate, app)
-  // Times are whole seconds: of two that were made in one, the app knows which is its own now.
+  // Times are whole seconds: of two that were made in one, the app knows which is its own now, and which was before.
   const presentFirst = (one: KeptnAppVersion, other: KeptnAppVersion): number =>
-    newestFirst(one, other) || Number(isPresent(other)) - Number(isPresent(one))
+    newestFirst(one, other) ||
+    Number(isPresent(other)) - Number(isPresent(one)) ||
+    generationOf(other) - generationOf(one)
   const isPresent = (candidate: KeptnAppVersion): boolean =>
     app !== undefined && isOfPresent(app, candidate)
   return appVersions

@@ -11,7 +11,6 @@ import { actOn, withGuardSaid } from '../actions/decide.ts'
 import { retriesOf, skipsIn } from '../actions/records.ts'
 import { haveAppChecksPassed } from '../checks/app-checks.ts'
 import { isAutomaticVersion } from '../checks/automatic-app.ts'
-import { isSkipped } from '../checks/check-phase.ts'
 import {
   areAllStopped,
   attemptOf,
@@ -23,9 +22,11 @@ import {
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { rolloutOf } from '../checks/rollout.ts'
 import { isPassed, isTerminal } from '../checks/roll-up.ts'
+import { runChecks } from '../checks/run-checks.ts'
 import type { Parent } from '../children.ts'
+import { sayRefused } from '../held-up.ts'
 import { beforeDeployment, workloadPhases } from '../phases.ts'
-import { deprecate, runChecks, sayRefused, walkPhases, type PhaseResult } from '../progress.ts'
+import { deprecate, walkPhases, type PhaseResult } from '../progress.ts'
 import { cutMessage, factTransition } from '../transitions.ts'
 import {
   begin,
@@ -111,7 +112,7 @@ const skippedIn = ({
   preDeploymentEvaluationTaskStatus = [],
 }: WorkloadVersionStatus): Verdict | undefined => {
   const items = [...preDeploymentTaskStatus, ...preDeploymentEvaluationTaskStatus]
-  const skipped = items.filter(isSkipped)
+  const skipped = items.filter(({ status }) => status === 'Warning')
   if (skipped.length === 0 || items.some(({ status }) => status === 'Failed')) return undefined
   const each = skipped.map(
     ({ definitionName = '', message = '' }) => `"${definitionName}": ${message}`,

@@ -142,11 +142,23 @@ const records = Type.Array(Type.Unknown())
 const progress = Type.Object({
   state: Type.Optional(Type.String()),
   requestToken: Type.Optional(Type.String()),
-  result: Type.Optional(Type.Union([Type.Object({ records }), Type.Null()])),
+  result: Type.Optional(
+    Type.Union([Type.Object({ records, metadata: Type.Optional(Type.Unknown()) }), Type.Null()]),
+  ),
 })
 const isProgress = shape(progress)
 type Progress = Static<typeof progress>
 type Records = Static<typeof records>
+const notified = Type.Object({
+  grail: Type.Object({ notifications: Type.Array(Type.Unknown()) }),
+})
+const isNotified = shape(notified)
+const notification = Type.Object({
+  severity: Type.Optional(Type.String()),
+  notificationType: Type.Optional(Type.String()),
+  message: Type.Optional(Type.String()),
+})
+const isNotification = shape(notification)
 const failure = Type.Object({ error: Type.Object({ message: Type.String({ minLength: 1 }) }) })
 const isFailure = shape(failure)
 
@@ -183,12 +195,36 @@ const recordsOf = async (
     await wait(ms, signal)
     now = await ask(poll, { method: 'GET', headers: json })
   }
-  if (now.state === 'SUCCEEDED') return now.result?.records ?? []
-  throw new ProviderError(
-    isUnderWay(now)
-      ? 'The query did not end in time'
-      : `The query ended as ${quote(now.state ?? '')}`,
+  return recordsIn(now, quote)
+}
+
+const recordsIn = (last: Progress, quote: SourceAccess['quote']): Records => {
+  if (isUnderWay(last)) throw new ProviderError('The query did not end in time')
+  const { state = '', result } = last
+  if (state !== 'SUCCEEDED') throw new ProviderError(`The query ended as ${quote(state)}`)
+  const cut = whatCut(result?.metadata)
+  if (cut !== undefined) throw new ProviderError(`The source answered in part: ${quote(cut)}`)
+  return result?.records ?? []
+}
+
+/** Types such as `SCAN_LIMIT_GBYTES`, `RESULT_LIMIT_RECORDS`, `FETCH_TIMEOUT`; others are about how the query is written. */
+const cutTypes = /LIMIT|TIMEOUT|INCOMPLETE|PARTIAL|TRUNCAT/i
+/** What those say that have no type. */
+const cutMessages = /limit|time-?out|timed out|incomplete|partial|truncat|stopped|aborted/i
+
+/** What Grail says of a result that is not all of it: a number that is made of a part is none. Pure. */
+const whatCut = (metadata: unknown): string | undefined => {
+  if (!isNotified(metadata)) return undefined
+  const said = metadata.grail.notifications.filter((one) => isNotification(one))
+  const cut = said.find(({ severity = '', notificationType = '', message = '' }) =>
+    severity.toUpperCase() === 'INFO'
+      ? false
+      : notificationType === ''
+        ? cutMessages.test(message)
+        : cutTypes.test(notificationType),
   )
+  if (cut === undefined) return undefined
+  return [cut.notificationType, cut.message].filter((part) => (part ?? '') !== '').join(': ')
 }
 
 const isUnderWay = ({ state }: Progress): boolean =>

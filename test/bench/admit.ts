@@ -1,97 +1,14 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import { Pod, Secret } from '../../api/kubernetes.ts'
-import { processesOf } from './processes.ts'
-import type { Orders } from './reply-server.ts'
 import type { Figure, Result } from './result.ts'
-import { podReview } from './review.ts'
 import { median, quantile, ratioOfMedians } from './statistics.ts'
 import { openConnection, type Connection, type Target } from './tls-client.ts'
+import { webhookAlone } from './webhook-alone.ts'
+import { askFor, findWebhook, startBeside } from './webhook-target.ts'
 import type { World } from './world.ts'
 
 const sliceCount = 14
 const sliceMs = 500
 const warmUpMs = 3_000
 const manyConnections = 25
-
-const ownNamespace = 'keptn-system'
-const replyPort = 9_555
-
-/** Where the first replica of the webhook is, and how to trust it. */
-const findWebhook = async ({ client, namespace }: World): Promise<Target> => {
-  const { items } = await client.list(Pod, {
-    namespace: ownNamespace,
-    labelSelector: 'app.kubernetes.io/name=lifecycle-webhook',
-  })
-  const host = (items[0]?.status as { readonly podIP?: string } | undefined)?.podIP
-  if (host === undefined) throw new Error('Cannot find a pod of the webhook')
-  return {
-    host,
-    port: 9_443,
-    ca: await secretText(client, 'ca.crt'),
-    servername: `lifecycle-webhook-service.${ownNamespace}.svc`,
-    path: '/mutate-v1-pod?timeout=2s',
-    body: podReview(namespace),
-  }
-}
-
-const secretText = async (client: World['client'], file: string): Promise<string> => {
-  const secret = await client.get(Secret, { namespace: ownNamespace, name: 'keptn-certs' })
-  const text = secret?.data?.[file]
-  if (text === undefined) throw new Error(`Cannot find "${file}" in Secret "keptn-certs"`)
-  return Buffer.from(text, 'base64').toString('utf8')
-}
-
-/** The process whose network has this address. */
-const processAt = async ({ cluster }: World, host: string): Promise<number> => {
-  const { readFileSync } = await import('node:fs')
-  const pids = await processesOf(cluster, 'lifecycle-webhook')
-  const found = pids.find((pid) => readFileSync(`/proc/${pid}/net/fib_trie`, 'utf8').includes(host))
-  if (found === undefined) throw new Error(`Cannot find the webhook's process at ${host}`)
-  return found
-}
-
-/** Starts a server that only replies, in the very network of the webhook, so that the way to both is the same. */
-const startReplying = async (
-  world: World,
-  webhook: Target,
-  answer: string,
-): Promise<{ readonly target: Target; readonly stop: () => void }> => {
-  const pid = await processAt(world, webhook.host)
-  const program = join(import.meta.dirname, 'reply-server.ts')
-  const child = spawn('nsenter', [`--net=/proc/${pid}/ns/net`, process.execPath, program], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  })
-  const ready = Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(() => Promise.reject(new Error('The server that replies has ended'))),
-  ])
-  child.send({
-    port: replyPort,
-    cert: await secretText(world.client, 'tls.crt'),
-    key: await secretText(world.client, 'tls.key'),
-    answer,
-  } satisfies Orders)
-  await ready
-  return { target: { ...webhook, port: replyPort }, stop: () => child.disconnect() }
-}
-
-/** Asks on all connections at once, each again as soon as it was answered; gives the time that each answer took. */
-const askFor = async (connections: readonly Connection[], ms: number): Promise<number[]> => {
-  const took: number[] = []
-  const end = performance.now() + ms
-  const loop = async (connection: Connection): Promise<void> => {
-    for (let start = performance.now(); start < end;) {
-      await connection.ask()
-      const now = performance.now()
-      took.push(now - start)
-      start = now
-    }
-  }
-  await Promise.all(connections.map(loop))
-  return took
-}
 
 interface Compared {
   readonly ours: readonly number[][]
@@ -151,23 +68,15 @@ const figuresOf = (
   ]
 }
 
-/**
- * How long the webhook takes to answer about a pod, without an API server before it.
- *
- * From the instant just before a question of 6.5 KB is written to an open TLS 1.3 connection, to the instant at which the
- * last byte of the answer is there; the next question follows at once. The pod is one to be held that says itself
- * which workload it is of, so the answer comes from memory. One connection, and 25, as many as an API server keeps open.
- *
- * Against a Node HTTPS server in the same run that reads the question and replies with the same answer. It runs in the
- * network of the webhook's pod, with the same Node and certificate. Half a second for the one, half a second for the other.
- */
-export const admit = async (world: World): Promise<Result> => {
+const measure = async (world: World): Promise<Result> => {
   const webhook = await findWebhook(world)
   const first = await openConnection(webhook)
   const answer = await first.ask()
   first.close()
   if (!answer.includes('"patch"')) throw new Error(`The webhook does not hold the pod: ${answer}`)
-  const { target, stop } = await startReplying(world, webhook, answer)
+  const { target, stop } = await startBeside(world, webhook, 'reply-server.ts', {
+    orders: { answer },
+  })
   try {
     const one = await compare(webhook, target, 1)
     const many = await compare(webhook, target, manyConnections)
@@ -185,3 +94,15 @@ export const admit = async (world: World): Promise<Result> => {
     stop()
   }
 }
+
+/**
+ * How long the webhook takes to answer about a pod, without an API server before it.
+ *
+ * From the instant just before a question of 6.5 KB is written to an open TLS 1.3 connection, to the instant at which the
+ * last byte of the answer is there; the next question follows at once. The pod is one to be held that says itself
+ * which workload it is of, so the answer comes from memory. One connection, and 25, as many as an API server keeps open.
+ *
+ * Against a Node HTTPS server in the same run that reads the question and replies with the same answer. It runs in the
+ * network of the webhook's pod, with the same Node and certificate. Half a second for the one, half a second for the other.
+ */
+export const admit = (world: World): Promise<Result> => webhookAlone(world, () => measure(world))

@@ -6,6 +6,8 @@
  */
 import { createReadStream, statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Detail } from './result.ts'
 
 /** A call that the API server answered, whatever the answer. */
 export interface Call {
@@ -100,6 +102,17 @@ const parse = (line: string): AuditEvent | undefined => {
   }
 }
 
+const quietMs = 1_000
+
+/** Waits until Gatekept writes nothing any more: events may lag behind. */
+export const untilQuiet = async (file: string): Promise<void> => {
+  for (;;) {
+    const from = endOf(file)
+    await pause(quietMs)
+    if (!(await readCalls(file, from)).some((call) => call.isOurs && isWrite(call))) return
+  }
+}
+
 /** How many calls there are of each verb and resource, most first. */
 export const countCalls = (
   calls: readonly Call[],
@@ -107,3 +120,27 @@ export const countCalls = (
   [...Map.groupBy(calls, ({ verb, resource }) => `${verb} ${resource}`)]
     .map(([what, { length }]) => ({ what, count: length }))
     .sort((a, b) => b.count - a.count)
+
+/** What one of some things took, such as `a task`: our calls, and the writes of others that followed from it. */
+export const callsOfEach = (
+  one: string,
+  count: number,
+  calls: readonly Call[],
+): readonly Detail[] => {
+  const rows = (by: string, some: readonly Call[]): readonly Detail[] =>
+    countCalls(some)
+      .map(({ what, count: all }) => ({ what, each: all / count }))
+      // Now and then something of the cluster's own comes by.
+      .filter(({ each }) => each >= 0.05)
+      .map(({ what, each }) => ({ what, values: { by, [one]: each } }))
+  return [
+    ...rows(
+      'gatekept',
+      calls.filter(({ isOurs }) => isOurs),
+    ),
+    ...rows(
+      'others',
+      calls.filter((call) => !call.isOurs && isWrite(call)),
+    ),
+  ]
+}

@@ -71,17 +71,24 @@ const endWell = async (client: Client, pod: Pod): Promise<void> => {
   })
 }
 
-/** Ends the pods of Jobs as soon as they are bound to the node. Resolves never; a pod that cannot be ended is told. */
-export const endJobPods = (
+type Kubelet = (
   client: Client,
   pods: Reflector<Pod>['store'],
   options: { readonly signal: AbortSignal; readonly onError: (error: unknown) => void },
-): void => {
-  pods.subscribe(({ now, before }) => {
-    if (now?.spec.nodeName !== name || before?.spec.nodeName === name) return
-    endWell(client, now).catch(options.onError)
-  }, options)
-}
+) => void
+
+/** Does something with each pod as soon as it is bound to the node. Where that fails, it is told. */
+const onceBound =
+  (act: (client: Client, pod: Pod) => Promise<void>): Kubelet =>
+  (client, pods, options) => {
+    pods.subscribe(({ now, before }) => {
+      if (now?.spec.nodeName !== name || before?.spec.nodeName === name) return
+      act(client, now).catch(options.onError)
+    }, options)
+  }
+
+/** Ends the pods of Jobs as soon as they are bound to the node; a pod that cannot be ended is told. */
+export const endJobPods = onceBound(endWell)
 
 /** Tells that a pod runs and is ready, as a kubelet does. */
 const startWell = async (client: Client, { metadata }: Pod): Promise<void> => {
@@ -100,16 +107,7 @@ const startWell = async (client: Client, { metadata }: Pod): Promise<void> => {
 }
 
 /** Starts pods as soon as they are bound to the node. */
-export const startPods = (
-  client: Client,
-  pods: Reflector<Pod>['store'],
-  options: { readonly signal: AbortSignal; readonly onError: (error: unknown) => void },
-): void => {
-  pods.subscribe(({ now, before }) => {
-    if (now?.spec.nodeName !== name || before?.spec.nodeName === name) return
-    startWell(client, now).catch(options.onError)
-  }, options)
-}
+export const startPods = onceBound(startWell)
 
 /** Tells that a Job is complete, in the one write that the Job controller ends with. */
 export const completeJob = async (client: Client, { metadata }: Job): Promise<void> => {

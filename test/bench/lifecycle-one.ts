@@ -2,7 +2,16 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Deployment, Job, Pod } from '../../api/kubernetes.ts'
 import { keys } from '../../identity/keys.ts'
 import { eventually } from '../eventually.ts'
-import { countCalls, endOf, isEvent, isRead, isWrite, readCalls, type Call } from './audit.ts'
+import {
+  callsOfEach,
+  countCalls,
+  endOf,
+  isEvent,
+  isRead,
+  isWrite,
+  readCalls,
+  type Call,
+} from './audit.ts'
 import { defineEvaluation, evaluationName, startPrometheus } from './evaluations.ts'
 import {
   checkedDeployment,
@@ -12,7 +21,7 @@ import {
   withLifecycles,
   type Completion,
 } from './lifecycles.ts'
-import type { Detail, Figure, Result } from './result.ts'
+import type { Figure, Result } from './result.ts'
 import { median, quantile } from './statistics.ts'
 import type { World } from './world.ts'
 
@@ -79,24 +88,6 @@ const callsWhileWaiting = async (world: World): Promise<readonly Call[]> => {
 /** What a lifecycle's records and pods are, and the released list of their namespace. */
 const isOfLifecycle = (call: Call): boolean =>
   call.namespace === namespace || (call.resource === 'namespaces' && call.name === namespace)
-
-const detailsOf = (calls: readonly Call[]): readonly Detail[] => {
-  const rows = (by: string, some: readonly Call[]): readonly Detail[] =>
-    countCalls(some)
-      .map(({ what, count: all }) => ({ what, values: { by, 'a lifecycle': all / count } }))
-      // Now and then something of the cluster's own comes by.
-      .filter(({ values }) => values['a lifecycle'] >= 0.05)
-  return [
-    ...rows(
-      'gatekept',
-      calls.filter(({ isOurs }) => isOurs),
-    ),
-    ...rows(
-      'others',
-      calls.filter((call) => !call.isOurs && isWrite(call)),
-    ),
-  ]
-}
 
 const figuresOf = (
   took: readonly number[],
@@ -168,7 +159,7 @@ export const lifecycleOne = (world: World): Promise<Result> =>
           `${count} Deployments.`,
           ...countCalls(waiting).map(({ what, count: all }) => `While waiting: ${all} ${what}.`),
         ],
-        details: detailsOf(calls),
+        details: callsOfEach('a lifecycle', count, calls),
         samples: { gatekept: took },
       }
     } finally {

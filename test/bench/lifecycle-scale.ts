@@ -1,8 +1,16 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { KeptnApp } from '../../api/index.ts'
 import { Deployment } from '../../api/kubernetes.ts'
 import { keys } from '../../identity/keys.ts'
-import { countCalls, endOf, isEvent, isRead, isWrite, readCalls, type Call } from './audit.ts'
+import {
+  countCalls,
+  endOf,
+  isEvent,
+  isRead,
+  isWrite,
+  readCalls,
+  untilQuiet,
+  type Call,
+} from './audit.ts'
 import {
   checkedDeployment,
   createNamespace,
@@ -22,7 +30,6 @@ const workloadsOfApp = 20
 const appsOfSlice = 10
 const workloadsOfSlice = workloadsOfApp * appsOfSlice
 const timeoutMs = 300_000
-const quietMs = 1_000
 
 const containers = ['lifecycle-operator', 'lifecycle-webhook', 'metrics-operator'] as const
 
@@ -89,16 +96,6 @@ const runApps = async (
   }
 }
 
-/** Waits until nothing is written any more: events may lag behind. */
-const untilQuiet = async ({ cluster }: World): Promise<void> => {
-  for (;;) {
-    const from = endOf(cluster.auditLog)
-    await pause(quietMs)
-    if (!(await readCalls(cluster.auditLog, from)).some((call) => call.isOurs && isWrite(call)))
-      return
-  }
-}
-
 const ourProcesses = async ({ cluster }: World): Promise<readonly number[]> =>
   (await Promise.all(containers.map((container) => processesOf(cluster, container)))).flat()
 
@@ -124,7 +121,7 @@ const runSlice = async (
 ): Promise<Slice> => {
   const { auditLog } = world.cluster
   await createNamespace(world, namespace)
-  await untilQuiet(world)
+  await untilQuiet(auditLog)
   const rateBefore = await patches.measure()
   const from = endOf(auditLog)
   const processorBefore = await processorMsOf(world)
@@ -133,7 +130,7 @@ const runSlice = async (
   await runApps(world, lifecycles, { namespace, apps })
   const wallMs = performance.now() - startedAtMs
   const endedAt = Date.now()
-  await untilQuiet(world)
+  await untilQuiet(auditLog)
   lifecycles.check()
   const processorMs = (await processorMsOf(world)) - processorBefore
   const calls = await readCalls(auditLog, from)

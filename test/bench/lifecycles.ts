@@ -26,7 +26,7 @@ export const waitingNamespace = 'bench-waiting'
 export const burstNamespace = 'bench-burst'
 
 /** The Job controller off; and of the others, enough workers that none of them holds up what comes after it. */
-const controllerFlags = [
+export const controllerFlags = [
   '--controllers=*,-job-controller',
   '--concurrent-deployment-syncs=50',
   '--concurrent-replicaset-syncs=50',

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [NAME...] [--json FILE] [--workloads N,N] [--repetitions N]`: how fast and how small Gatekept is on this machine, as a table and as JSON.
+ * `npm run bench [NAME...] [--json FILE] [--workloads N,N] [--repetitions N] [--interval S] [--creations N] [--others N]`: how fast and how small Gatekept is on this machine, as a table and as JSON.
  *
  * A limit that is missed is told, and is no failure: figures hang on the machine and on what else runs on it.
  *
@@ -10,10 +10,13 @@ import { dirname, join } from 'node:path'
 import { Argument, Command } from 'commander'
 import { root } from '../../deploy/paths.ts'
 import { admit } from './admit.ts'
+import { admitCore } from './admit-core.ts'
+import { admitCreation } from './admit-creation.ts'
 import { analysisParallel } from './analysis-parallel.ts'
 import { decideApp } from './decide-app.ts'
 import { denoStart } from './deno-start.ts'
 import { discovery } from './discovery.ts'
+import { gateBurst } from './gate-burst.ts'
 import { gateZero } from './gate-zero.ts'
 import { hostileReplies } from './hostile-replies.ts'
 import { jobToRelease } from './job-to-release.ts'
@@ -32,7 +35,7 @@ type Benchmarks<Given extends readonly unknown[]> = Readonly<
 >
 
 /** Those that need no installation, at most a control plane of their own; they run first. */
-const alone: Benchmarks<[]> = {
+const alone: Benchmarks<[Sizes]> = {
   'decide-app': decideApp,
   'hostile-replies': hostileReplies,
   'analysis-parallel': analysisParallel,
@@ -49,10 +52,13 @@ const onCluster: Benchmarks<[World, Sizes]> = {
   'job-to-release': jobToRelease,
   'deno-start': denoStart,
   admit,
+  'admit-core': admitCore,
+  'admit-creation': admitCreation,
   'lifecycle-one': lifecycleOne,
   'tasks-burst': tasksBurst,
   discovery,
   'lifecycle-scale': lifecycleScale,
+  'gate-burst': gateBurst,
 }
 
 const allNames = [...Object.keys(alone), ...Object.keys(onCluster)]
@@ -125,7 +131,7 @@ const bench = async (
   const machine = await machineFacts()
   const needsCluster = asked.some((name) => name in onCluster)
   const runs = [
-    ...(await runAll(alone, asked)),
+    ...(await runAll(alone, asked, options)),
     ...(needsCluster ? await inWorld((world) => runAll(onCluster, asked, world, options)) : []),
   ]
   await mkdir(dirname(options.json), { recursive: true })
@@ -154,6 +160,24 @@ const program = new Command('bench')
     'how often discovery applies its workloads',
     parseCount,
     defaultSizes.repetitions,
+  )
+  .option(
+    '--interval <seconds>',
+    'how often metrics-fanout asks each of its metrics, with as many of them as make the same load',
+    parseCount,
+    defaultSizes.interval,
+  )
+  .option(
+    '--creations <count>',
+    'how many pods admit-creation creates each way',
+    parseCount,
+    defaultSizes.creations,
+  )
+  .option(
+    '--others <count>',
+    'how many pods stay held while gate-burst lets others go',
+    parseCount,
+    defaultSizes.others,
   )
   .action(bench)
 

@@ -7,35 +7,50 @@ import { Namespace } from '../../api/kubernetes.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { createClient, type Client } from '../../kube/client.ts'
 import { startCluster, type Cluster } from '../cluster/cluster.ts'
+import { adminOf } from '../connection.ts'
 import type { Orders } from './metrics-process.ts'
 import { processorSeconds, residentMegabytes } from './processes.ts'
 import type { Result } from './result.ts'
-import { startStandInSources, type StandInSources } from './stand-in-sources.ts'
+import type { Sizes } from './sizes.ts'
+import type { Orders as SourceOrders, Report } from './source-process.ts'
+import type { Manner } from './stand-in-sources.ts'
 import { median, quantile, ratioOfMedians } from './statistics.ts'
 import { applyCrds } from '../kinds.ts'
 
 const sourceCount = 20
-const metricCount = 1_000
-const intervalSeconds = 30
-/** Of twenty, one each. */
-const hangingSource = 0
-const endlessSource = 1
+/** Of twenty, one each, and in a process of their own. */
+const badSources: readonly Manner[] = ['hanging', 'endless']
 
-/** Each metric is due twice in a turn. */
-const turnMs = 2 * intervalSeconds * 1000
+const metricsPerSecond = 1_000 / 30
 const pairsOfTurns = 4
-/** So long that every metric is overdue. */
-const awayMs = (intervalSeconds + 5) * 1000
 const namespace = 'bench'
+
+/** How many metrics there are, and how long things take, in milliseconds. */
+interface Pace {
+  readonly intervalMs: number
+  readonly metricCount: number
+  /** Each metric is due twice in a turn. */
+  readonly turnMs: number
+  /** So long that every metric is overdue. */
+  readonly awayMs: number
+  /** So long that a process that begins has the lease, and has asked what was overdue. */
+  readonly beginningMs: number
+}
+
+const paceOf = ({ interval }: Sizes): Pace => ({
+  intervalMs: interval * 1000,
+  metricCount: Math.round(interval * metricsPerSecond),
+  turnMs: 2 * interval * 1000,
+  awayMs: (interval + 5) * 1000,
+  beginningMs: Math.max(2 * interval, 30) * 1000,
+})
 
 /** A query that came to a source. */
 interface Asked {
-  readonly source: number
+  readonly isHealthy: boolean
   readonly name: string
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, by the clock of the source's process. */
   readonly at: number
-  /** After the instant it was due; `undefined`: the metric had no value yet. */
-  readonly lagMs: number | undefined
 }
 
 const flags = ['--optimize-for-size', '--heap-growing-percent=40', '--max-semi-space-size=1']
@@ -52,12 +67,41 @@ const startProcess = async (cluster: Cluster, holder: string): Promise<ChildProc
   return child
 }
 
-/** When each metric was last asked, by what its status says. */
-const followStatuses = async (
-  client: Client,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, number>> => {
-  const lastUpdated = new Map<string, number>()
+/** Sources in a process of their own. */
+interface Sources {
+  readonly urls: readonly string[]
+  readonly set: (source: number, manner: Manner) => void
+  readonly close: () => void
+}
+
+const startSources = async (
+  count: number,
+  asked: (query: Pick<Asked, 'name' | 'at'>) => void,
+): Promise<Sources> => {
+  const child = fork(join(import.meta.dirname, 'source-process.ts'))
+  const order = (orders: SourceOrders): void => {
+    child.send(orders)
+  }
+  const started = new Promise<readonly string[]>((resolve) => {
+    child.on('message', (message) => {
+      const report = message as Report
+      if (report.kind === 'started') resolve(report.urls)
+      else asked({ name: report.query, at: report.at })
+    })
+  })
+  order({ kind: 'start', count })
+  return {
+    urls: await started,
+    set: (source, manner) => order({ kind: 'set', source, manner }),
+    close: () => child.disconnect(),
+  }
+}
+
+/** When each metric was asked, by what its status said, in order. */
+type Updates = ReadonlyMap<string, readonly number[]>
+
+const followStatuses = async (client: Client, signal: AbortSignal): Promise<Updates> => {
+  const updates = new Map<string, number[]>()
   const { resourceVersion } = await client.list(KeptnMetric, { namespace })
   const follow = async (): Promise<void> => {
     const query = { namespace, resourceVersion, timeoutSeconds: 3_600 }
@@ -65,16 +109,22 @@ const followStatuses = async (
       if (event.type !== 'MODIFIED' && event.type !== 'ADDED') continue
       const { metadata, status } = event.object
       if (status?.lastUpdated !== undefined) {
-        lastUpdated.set(metadata.name, Date.parse(status.lastUpdated))
+        const instants = updates.get(metadata.name) ?? []
+        updates.set(metadata.name, instants)
+        instants.push(Date.parse(status.lastUpdated))
       }
     }
   }
   // It ends with the benchmark.
   follow().catch(() => undefined)
-  return lastUpdated
+  return updates
 }
 
-const createObjects = async (client: Client, { urls }: StandInSources): Promise<void> => {
+const createObjects = async (
+  client: Client,
+  urls: readonly string[],
+  { metricCount, intervalMs }: Pace,
+): Promise<void> => {
   for (const name of [namespace, 'keptn-system']) {
     await client.create(Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
   }
@@ -92,7 +142,7 @@ const createObjects = async (client: Client, { urls }: StandInSources): Promise<
     const spec = {
       provider: { name: `source-${index % sourceCount}` },
       query: name,
-      fetchIntervalSeconds: intervalSeconds,
+      fetchIntervalSeconds: intervalMs / 1000,
     }
     await client.create<KubeObject>(
       KeptnMetric,
@@ -117,32 +167,42 @@ interface Turn {
   readonly processor: number
 }
 
-const isHealthy = ({ source }: Asked): boolean =>
-  source !== hangingSource && source !== endlessSource
-
-const healthyLags = (asked: readonly Asked[]): readonly number[] =>
-  asked.filter(isHealthy).flatMap(({ lagMs }) => (lagMs === undefined ? [] : [lagMs]))
+/**
+ * How long after the instant at which they were due queries came to healthy sources. What a status said before is what was
+ * said half of an interval ago: two queries are never closer to each other.
+ */
+const healthyLags = (
+  asked: readonly Asked[],
+  updates: Updates,
+  { intervalMs }: Pace,
+): readonly number[] =>
+  asked.flatMap(({ isHealthy, name, at }) => {
+    const last = updates.get(name)?.findLast((instant) => instant <= at - intervalMs / 2)
+    return isHealthy && last !== undefined ? [at - last - intervalMs] : []
+  })
 
 /** What is measured with. */
 interface Setting {
+  readonly pace: Pace
   readonly cluster: Cluster
-  readonly sources: StandInSources
+  /** Those that are bad at times. */
+  readonly bad: Sources
   /** Every query that came, in order. */
   readonly asked: readonly Asked[]
+  readonly updates: Updates
 }
 
 const takeTurn = async (
-  { sources, asked }: Setting,
+  { pace, bad, asked, updates }: Setting,
   child: ChildProcess,
   areBad: boolean,
 ): Promise<Turn> => {
-  sources.set(hangingSource, areBad ? 'hanging' : 'well')
-  sources.set(endlessSource, areBad ? 'endless' : 'well')
+  for (const [source, manner] of badSources.entries()) bad.set(source, areBad ? manner : 'well')
   const [before, from, begun] = [processorSeconds(child.pid ?? 0), asked.length, performance.now()]
-  await pause(turnMs)
+  await pause(pace.turnMs)
   const busy = processorSeconds(child.pid ?? 0) - before
   return {
-    lags: healthyLags(asked.slice(from)),
+    lags: healthyLags(asked.slice(from), updates, pace),
     processor: (100_000 * busy) / (performance.now() - begun),
   }
 }
@@ -156,16 +216,16 @@ interface Beginning {
 
 /** Ends the process, waits until all is overdue, starts another one, and tells what it asks at first. */
 const restart = async (
-  { cluster, asked }: Setting,
+  { pace, cluster, asked }: Setting,
   child: ChildProcess,
 ): Promise<{ readonly child: ChildProcess; readonly beginning: Beginning }> => {
   const ended = once(child, 'exit')
   child.disconnect()
   await ended
-  await pause(awayMs)
+  await pause(pace.awayMs)
   const from = asked.length
   const another = await startProcess(cluster, 'bench-1')
-  await pause(turnMs)
+  await pause(pace.beginningMs)
   const firsts = [
     ...new Map(
       asked
@@ -188,30 +248,29 @@ const restart = async (
  *
  * From the instant at which a metric is due, which is its interval after the `lastUpdated` in its status, to the instant at
  * which the query has come to its source. 1,000 metrics, each every 30 s, over 20 sources on this machine, of which one in
- * every other turn hangs for 20 s and one sends 10 MB; counted are the metrics of the other 18. The part metrics is a process
- * of its own, whose processor time and memory are told. It is one that has found all metrics overdue when it began, and what
+ * every other turn hangs for 20 s and one sends 10 MB; counted are the metrics of the other 18, which are in another process
+ * than these two. The part metrics is a process of its own, whose processor time and memory are told. It is one that has found all metrics overdue when it began, and what
  * it asked then is told, too. The peer is itself, in the turns in which all sources answer.
  */
-export const metricsFanout = async (): Promise<Result> => {
+export const metricsFanout = async (sizes: Sizes): Promise<Result> => {
+  const pace = paceOf(sizes)
   const asked: Asked[] = []
   const ending = new AbortController()
   const cluster = await startCluster({ name: 'bench-fanout', node: false, network: 'own' })
-  let lastUpdated: ReadonlyMap<string, number> = new Map()
-  const sources = await startStandInSources(sourceCount, (source, name) => {
-    const at = Date.now()
-    const last = lastUpdated.get(name)
-    const lagMs = last === undefined ? undefined : at - last - intervalSeconds * 1000
-    asked.push({ source, name, at, lagMs })
+  const bad = await startSources(badSources.length, (query) => {
+    asked.push({ ...query, isHealthy: false })
   })
-  const { ca, cert, key } = cluster.credentials
-  const client = createClient({ server: new URL(cluster.server), ca, cert, key })
+  const healthy = await startSources(sourceCount - badSources.length, (query) => {
+    asked.push({ ...query, isHealthy: true })
+  })
+  const client = createClient(adminOf(cluster))
   try {
     await applyCrds(cluster)
-    await createObjects(client, sources)
-    lastUpdated = await followStatuses(client, ending.signal)
-    const setting: Setting = { cluster, sources, asked }
+    await createObjects(client, [...bad.urls, ...healthy.urls], pace)
+    const updates = await followStatuses(client, ending.signal)
+    const setting: Setting = { pace, cluster, bad, asked, updates }
     const first = await startProcess(cluster, 'bench-0')
-    await pause(turnMs)
+    await pause(pace.beginningMs)
     const { child, beginning } = await restart(setting, first)
     const from = asked.length
     const [well, badly]: [Turn[], Turn[]] = [[], []]
@@ -222,13 +281,15 @@ export const metricsFanout = async (): Promise<Result> => {
     const memory = residentMegabytes(child.pid ?? 0)
     child.disconnect()
     return resultOf(well, badly, {
+      pace,
       megabytes: memory.all,
       beginning,
       busiest: busiestSecond(asked.slice(from)),
     })
   } finally {
     ending.abort()
-    sources.close()
+    bad.close()
+    healthy.close()
     await client.close()
     await cluster.down()
   }
@@ -237,10 +298,15 @@ export const metricsFanout = async (): Promise<Result> => {
 const resultOf = (
   well: readonly Turn[],
   badly: readonly Turn[],
-  also: { readonly megabytes: number; readonly beginning: Beginning; readonly busiest: number },
+  also: {
+    readonly pace: Pace
+    readonly megabytes: number
+    readonly beginning: Beginning
+    readonly busiest: number
+  },
 ): Result => {
   const lags = (turns: readonly Turn[]) => turns.flatMap((turn) => turn.lags)
-  const { megabytes, beginning, busiest } = also
+  const { pace, megabytes, beginning, busiest } = also
   const [good, bad] = [lags(well), lags(badly)]
   const p99 = { good: quantile(good, 0.99), bad: quantile(bad, 0.99) }
   const lists = (turns: readonly Turn[]) => turns.map((turn) => turn.lags)
@@ -288,7 +354,7 @@ const resultOf = (
       { metric: 'from then on: queries in the busiest second', value: busiest, unit: 'calls' },
     ],
     notes: [
-      `${metricCount} metrics every ${intervalSeconds} s, ${sourceCount} sources; ${bad.length} queries to healthy ones beside bad ones, ${good.length} without; ${beginning.count} metrics after the restart.`,
+      `${pace.metricCount} metrics every ${pace.intervalMs / 1000} s, ${sourceCount} sources; ${bad.length} queries to healthy ones beside bad ones, ${good.length} without; ${beginning.count} metrics after the restart.`,
     ],
     samples: { lagsBesideBad: bad, lagsWithout: good },
   }

@@ -1,5 +1,5 @@
 /**
- * A question about a pod, as large as those of real clusters: 6.5 KB.
+ * A pod, and a question about it, as large as those of real clusters: 6.5 KB.
  *
  * @module
  */
@@ -63,7 +63,8 @@ const fieldsOfContainer = {
   'f:readinessProbe': { '.': {}, ...metaFields(['failureThreshold', 'httpGet', 'periodSeconds']) },
 }
 
-const pod = (namespace: string): object => ({
+/** A pod as the ReplicaSet controller makes it and the API server has filled it in. */
+export const ordersPod = (namespace: string) => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: {
@@ -173,7 +174,7 @@ export const podReview = (namespace: string): string =>
           'system:authenticated',
         ],
       },
-      object: pod(namespace),
+      object: ordersPod(namespace),
       oldObject: null,
       dryRun: false,
       options: { kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1' },

@@ -11,12 +11,11 @@ import { text } from 'node:stream/consumers'
 /** How a source answers. */
 export type Manner = 'well' | 'hanging' | 'endless'
 
-/** Sources that run in this process. */
+/** Sources that run in this process, until it ends. */
 export interface StandInSources {
   readonly urls: readonly string[]
   /** From here on, the source answers like this. What hangs then is answered. */
   readonly set: (source: number, manner: Manner) => void
-  readonly close: () => void
 }
 
 const hangMs = 20_000
@@ -35,10 +34,10 @@ const sendValue = (response: ServerResponse): void => {
   response.end(JSON.stringify({ status: 'success', data }))
 }
 
-/** Starts sources that answer well. `asked` is told each query when it comes. */
+/** Starts sources that answer well. `asked` is told each query, and the instant at which its request began to come. */
 export const startStandInSources = async (
   count: number,
-  asked: (source: number, query: string) => void,
+  asked: (source: number, query: string, at: number) => void,
 ): Promise<StandInSources> => {
   const manners: Manner[] = Array.from({ length: count }, () => 'well')
   const hanging = new Map<ServerResponse, NodeJS.Timeout>()
@@ -52,8 +51,9 @@ export const startStandInSources = async (
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> => {
+    const at = Date.now()
     const query = new URLSearchParams(await text(request)).get('query') ?? ''
-    asked(source, query)
+    asked(source, query, at)
     const manner = manners[source]
     if (manner === 'hanging') {
       hanging.set(
@@ -83,12 +83,6 @@ export const startStandInSources = async (
     set: (source, manner) => {
       manners[source] = manner
       if (manner !== 'hanging') for (const response of hanging.keys()) release(response)
-    },
-    close: () => {
-      for (const server of servers) {
-        server.closeAllConnections()
-        server.close()
-      }
     },
   }
 }

@@ -29,7 +29,8 @@ export const slices = <T>(values: readonly T[], count: number): readonly (readon
   )
 }
 
-const mean = (values: readonly number[]): number =>
+/** The arithmetic mean. */
+export const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length
 
 /** Student's t for 95 %, two-sided: its expansion around the normal distribution, good to 1 % from five degrees on. */
@@ -58,4 +59,30 @@ export const ratioOfMedians = (
     logarithms.reduce((sum, value) => sum + (value - center) ** 2, 0) / (logarithms.length - 1)
   const half = studentsT(logarithms.length - 1) * Math.sqrt(variance / logarithms.length)
   return { value: Math.exp(center), low: Math.exp(center - half), high: Math.exp(center + half) }
+}
+
+/** What each of some measurements has more than the one that was taken beside it. */
+export const addedTo = (base: readonly number[], values: readonly number[]): readonly number[] =>
+  values.map((value, index) => value - (base[index] ?? Number.NaN))
+
+/**
+ * How many times as much one thing adds as another, by the medians of what each adds. A single measurement says little of
+ * something so small, and may well be below zero; so the interval comes from leaving out one slice after the other (jackknife).
+ */
+export const ratioOfAdded = (
+  ours: readonly (readonly number[])[],
+  peers: readonly (readonly number[])[],
+): Ratio => {
+  const without = (slice: number): number => {
+    const rest = (all: readonly (readonly number[])[]): number =>
+      median(all.filter((_, index) => index !== slice).flat())
+    return rest(ours) / rest(peers)
+  }
+  const count = ours.length
+  const whole = without(-1)
+  const pseudo = ours.map((_, slice) => count * whole - (count - 1) * without(slice))
+  const center = mean(pseudo)
+  const variance = pseudo.reduce((sum, value) => sum + (value - center) ** 2, 0) / (count - 1)
+  const half = studentsT(count - 1) * Math.sqrt(variance / count)
+  return { value: whole, low: whole - half, high: whole + half }
 }

@@ -4,7 +4,7 @@ import { KeptnTask } from '../../api/index.ts'
 import { Job } from '../../api/kubernetes.ts'
 import { keys } from '../../identity/keys.ts'
 import { startReflector } from '../../kube/reflector.ts'
-import { countCalls, endOf, isWrite, readCalls, type Call } from './audit.ts'
+import { callsOfEach, endOf, isWrite, readCalls, type Call } from './audit.ts'
 import { completeJob, runPod } from './fake-node.ts'
 import { createInstants, type Instants } from './instants.ts'
 import {
@@ -15,7 +15,7 @@ import {
   type Lifecycles,
 } from './lifecycles.ts'
 import { startPatchRate } from './patch-rate.ts'
-import type { Detail, Result } from './result.ts'
+import type { Result } from './result.ts'
 import { median, quantile } from './statistics.ts'
 import type { World } from './world.ts'
 
@@ -120,28 +120,6 @@ const runBurst = async (
   }
 }
 
-const detailsOf = (bursts: readonly Burst[]): readonly Detail[] => {
-  const calls = bursts.flatMap((burst) => burst.calls)
-  const rows = (by: string, some: readonly Call[]): readonly Detail[] =>
-    countCalls(some)
-      .map(({ what, count: all }) => ({
-        what,
-        values: { by, 'a task': all / bursts.length / count },
-      }))
-      // Now and then something of the cluster's own comes by.
-      .filter(({ values }) => values['a task'] >= 0.05)
-  return [
-    ...rows(
-      'gatekept',
-      calls.filter(({ isOurs }) => isOurs),
-    ),
-    ...rows(
-      'others',
-      calls.filter(({ isOurs }) => !isOurs),
-    ),
-  ]
-}
-
 const resultOf = (bursts: readonly Burst[], rates: readonly number[]): Result => {
   const each = bursts.flatMap((burst) => burst.each)
   const endedMs = bursts.map((burst) => burst.endedMs)
@@ -163,7 +141,11 @@ const resultOf = (bursts: readonly Burst[], rates: readonly number[]): Result =>
       `${rounds} times ${count} tasks.`,
       `The API server takes ${median(rates).toFixed(0)} plain patches a second.`,
     ],
-    details: detailsOf(bursts),
+    details: callsOfEach(
+      'a task',
+      bursts.length * count,
+      bursts.flatMap(({ calls }) => calls),
+    ),
     samples: { gatekept: each, endedMs, recordedMs, patchRate: rates },
   }
 }

@@ -3,6 +3,7 @@
  * A real Kubernetes on this machine, for tests, benchmarks and the demo: start one, use it, end it.
  */
 import { join } from 'node:path'
+import { keepRequests, rightsFolder } from '../rights/requests.ts'
 import { apiOf } from './api.ts'
 import { ensureBinaries } from './binaries.ts'
 import { readCredentials } from './certificates.ts'
@@ -69,6 +70,8 @@ export interface ClusterOptions {
   readonly name: string
   /** True for a cluster that runs pods; false for the control plane alone, which starts sooner. */
   readonly node: boolean
+  /** False for an API server that knows no admission policies, as one before Kubernetes 1.30. */
+  readonly policies?: boolean
   /** A network of its own if not said. */
   readonly network?: NetworkKind
   /** Audit policy (YAML) instead of one that records all calls, and pods in full. */
@@ -206,12 +209,13 @@ const clusterOf = (machine: Machine, record: ClusterRecord): Cluster => {
   const { folder, name, network, node } = layout
   const credentials = readCredentials(join(folder, 'pki'), 'admin')
   const server = serverOf(network)
+  const auditLog = join(folder, 'audit.log')
   return {
     name,
     server,
     kubeconfig: join(folder, 'kubeconfig'),
     credentials,
-    auditLog: join(folder, 'audit.log'),
+    auditLog,
     logs: join(folder, 'log'),
     ...(node ? { containerdSocket: containerdSocket(folder), nodeName } : {}),
     ...(network.namespace === undefined ? {} : { netns: network.namespace }),
@@ -243,7 +247,12 @@ const clusterOf = (machine: Machine, record: ClusterRecord): Cluster => {
     },
     ...faultsOf(machine, layout),
     down: async () => {
-      await removeCluster(machine, name)
+      const rights = process.env[rightsFolder]
+      try {
+        if (rights !== undefined) await keepRequests(rights, name, auditLog)
+      } finally {
+        await removeCluster(machine, name)
+      }
     },
   }
 }
@@ -286,6 +295,17 @@ const prepare = async (options: ClusterOptions, machine: Machine): Promise<strin
   }
 }
 
+/** The record with which a start begins. */
+const draftOf = (
+  { name, network = 'own', node, policies = true }: ClusterOptions,
+  binaries: string,
+): ClusterRecord => ({
+  ...{ name, network, node, policies, binaries },
+  ...{ createdAt: new Date().toISOString(), ready: false },
+  // Until it is ready every cluster is ours, so that a start which is broken off is cleared away.
+  owner: identify(process.pid),
+})
+
 const progressOf = ({ log, progress }: ClusterOptions): Progress | undefined =>
   progress ?? (log === undefined ? undefined : lineProgress(log))
 
@@ -296,7 +316,7 @@ const progressOf = ({ log, progress }: ClusterOptions): Progress | undefined =>
  * start removes it. Throws a `ClusterError` that says what to do; nothing of the cluster is left then.
  */
 export const startCluster = async (options: ClusterOptions): Promise<Cluster> => {
-  const { machine = thisMachine(), name, node, network = 'own', owned = true } = options
+  const { machine = thisMachine(), name, owned = true } = options
   const asked = progressOf(options)
   const progress = asked ?? noProgress
   const binaries = await prepare({ ...options, ...(asked && { progress: asked }) }, machine)
@@ -304,11 +324,7 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
     for (const orphan of await sweepOrphans(machine)) {
       progress.note(`Removed cluster "${orphan}", whose owner had ended without doing so`)
     }
-    const draft: ClusterRecord = {
-      ...{ name, network, node, binaries, createdAt: new Date().toISOString(), ready: false },
-      // Until it is ready every cluster is ours, so that a start which is broken off is cleared away.
-      owner: identify(process.pid),
-    }
+    const draft = draftOf(options, binaries)
     // From here on there is something to remove; what went wrong before has left nothing.
     const record = await establish(machine, draft).catch(async (error: unknown) => {
       if (readRecord(machine, name)?.createdAt === draft.createdAt)

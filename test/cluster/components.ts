@@ -30,6 +30,7 @@ export interface Layout {
   readonly binaries: string
   readonly network: Network
   readonly node: boolean
+  readonly policies: boolean
 }
 
 /** How a component says that it works: by a URL's 200, or by accepting on a socket. */
@@ -99,6 +100,19 @@ const etcd: Make = (layout) => {
   }
 }
 
+const policyKinds = ['MutatingAdmissionPolicy', 'ValidatingAdmissionPolicy'] as const
+const policyResources = policyKinds
+  .map((kind) => kind.toLowerCase())
+  .flatMap((kind) => [`${kind.slice(0, -1)}ies`, `${kind}bindings`])
+
+/** What takes admission policies from an API server: their plugins, and the resources that they are written to. */
+const withoutPolicies = {
+  'disable-admission-plugins': policyKinds.join(','),
+  'runtime-config': policyResources
+    .map((resource) => `admissionregistration.k8s.io/v1/${resource}=false`)
+    .join(','),
+}
+
 const apiserver: Make = (layout) => {
   const { folder, network } = layout
   return {
@@ -137,6 +151,7 @@ const apiserver: Make = (layout) => {
         'audit-log-path': join(folder, 'audit.log'),
         // One file, so that a test finds all there was; the folder goes with the cluster.
         'audit-log-maxsize': 4096,
+        ...(layout.policies ? {} : withoutPolicies),
       }),
     ],
     health: { kind: 'url', url: `${serverOf(network)}/readyz` },
@@ -160,6 +175,14 @@ const clientFlags = (layout: Layout, user: string): Record<string, string | numb
   }
 }
 
+/** The controllers that run, as the controller manager wants it said. */
+const controllersOf = ({ node, policies }: Layout): readonly string[] => [
+  '*',
+  // Nobody renews the lease of a node that is only an object; its pods would be evicted.
+  ...(node ? [] : ['-node-lifecycle-controller']),
+  ...(policies ? [] : ['-validatingadmissionpolicy-status-controller']),
+]
+
 const controllerManager: Make = (layout) => ({
   command: [
     join(layout.binaries, 'kube-controller-manager'),
@@ -172,8 +195,7 @@ const controllerManager: Make = (layout) => ({
       'cluster-signing-key-file': pki(layout, 'ca.key'),
       // Tests wait for it. Without an autoscaler in the cluster it does nothing.
       'horizontal-pod-autoscaler-sync-period': '1s',
-      // Nobody renews the lease of a node that is only an object; its pods would be evicted.
-      ...(layout.node ? {} : { controllers: '*,-node-lifecycle-controller' }),
+      controllers: controllersOf(layout).join(','),
     }),
   ],
   health: { kind: 'url', url: `https://${layout.network.nodeAddress}:10257/healthz` },

@@ -14,13 +14,15 @@ interface UpOptions {
   readonly name: string
   readonly controlPlane?: boolean
   readonly hostNetwork?: boolean
+  readonly policies: boolean
 }
 
-const up = async ({ name, controlPlane, hostNetwork }: UpOptions): Promise<void> => {
+const up = async ({ name, controlPlane, hostNetwork, policies }: UpOptions): Promise<void> => {
   const startedAt = Date.now()
   const cluster = await startCluster({
     name,
     node: controlPlane !== true,
+    policies,
     network: hostNetwork === true ? 'host' : 'own',
     owned: false,
     progress: progressOn(process.stderr),
@@ -72,6 +74,10 @@ program
   .option(...nameOption)
   .option('--control-plane', 'only etcd, API server, controller manager and scheduler')
   .option('--host-network', "in the machine's own network instead of a network namespace")
+  .option(
+    '--no-policies',
+    'an API server that knows no admission policies, as before Kubernetes 1.30',
+  )
   .action(up)
 program
   .command('down')

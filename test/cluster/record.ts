@@ -28,6 +28,7 @@ export interface ClusterRecord {
   readonly name: string
   readonly network: NetworkKind
   readonly node: boolean
+  readonly policies: boolean
   readonly binaries: string
   readonly createdAt: string
   /** The process that must end the cluster; a cluster without one stays until someone ends it. */
@@ -95,12 +96,12 @@ export const claimName = (machine: Machine, record: ClusterRecord): void => {
 
 /** What the cluster's components are made from. Throws if its network is not made yet. */
 export const layoutOf = (machine: Machine, record: ClusterRecord): Layout => {
-  const { binaries, name, node, slot } = record
+  const { binaries, name, node, policies, slot } = record
   if (slot === undefined) {
     throw new ClusterError(`Cannot use cluster "${name}": its network is not made yet`)
   }
   const network = networkOf(slot, namespaceOf(record))
-  return { name, folder: folderOf(machine, name), binaries, network, node }
+  return { name, folder: folderOf(machine, name), binaries, network, node, policies }
 }
 
 const processFile = (folder: string, component: string): string =>

@@ -160,6 +160,26 @@ describe('a control plane', () => {
     )
   })
 
+  it('knows no admission policies if they are not wanted, also after a restart', async () => {
+    const resources = async (cluster: Cluster): Promise<string> =>
+      cluster.kubectl([
+        ...['api-resources', '--api-group=admissionregistration.k8s.io', '--output=name'],
+        '--cached=false',
+      ])
+    const cluster = await startCluster({
+      ...{ name: `${prefix}-policies`, node: false, machine },
+      policies: false,
+    })
+    for (const component of ['apiserver', 'controller-manager'] as const) {
+      expect(await resources(cluster)).toContain('mutatingwebhookconfigurations')
+      expect(await resources(cluster)).not.toMatch(/polic/)
+      await attach(cluster.name, machine).restart(component)
+    }
+    expect(readFileSync(join(cluster.logs, 'controller-manager.log'), 'utf8')).not.toContain(
+      'AdmissionPolicy',
+    )
+  })
+
   it('reaches a server of this process on the host address', async () => {
     const cluster = await start('host', false)
     const server = createServer((socket) => socket.end('hello')).listen(0, cluster.hostAddress)

@@ -16,6 +16,7 @@ import type { Objects } from '../../deploy/objects.ts'
 import { root } from '../../deploy/paths.ts'
 import { startCluster } from '../cluster/cluster.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { adminOf } from '../connection.ts'
 import { applyCrds } from '../kinds.ts'
 
 const example = join(root, 'manifests', 'examples', 'simplenode-dev')
@@ -25,8 +26,7 @@ describe('on an API server', () => {
   let objects: Objects
   beforeAll(async () => {
     cluster = await startCluster({ name: 'examples', node: false, network: 'own' })
-    const { ca, cert, key } = cluster.credentials
-    objects = objectsOf({ server: new URL(cluster.server), ca, cert, key })
+    objects = objectsOf(adminOf(cluster))
     await applyCrds(cluster)
   })
   afterAll(async () => {

@@ -3,7 +3,7 @@
  * text. None may become a value that it does not hold, end a query with anything but an outcome, or show itself or a Secret.
  */
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../fast-check.ts'
 import { createMeasure } from '../../metrics/ask.ts'
 import type { Outcome } from '../../metrics/outcome.ts'
 import type { Reply } from '../../metrics/fetch.ts'

@@ -126,6 +126,12 @@ const outcomes: Readonly<Record<string, Readonly<Record<string, Outcome>>>> = {
     'bad-query': refused('PARSE_ERROR'),
     running: error('The query did not end in time'),
     failed: error('The query ended as FAILED'),
+    // Not all of it was looked at: a mean of the rest would be a number about something else.
+    cut: error(
+      'The source answered in part: SCAN_LIMIT_GBYTES: The scan was stopped after 500 gigabytes',
+    ),
+    'cut-untyped': error('The source answered in part: Your result is incomplete'),
+    notified: value('12.187500'),
     401: refused('Authentication failed'),
     403: refused('NOT_AUTHORIZED_FOR_TABLE'),
     429: refused('Too many concurrent queries'),

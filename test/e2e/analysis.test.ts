@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Analysis } from '../../api/index.ts'
+import { systemNamespace } from '../../deploy/chart.ts'
 import { eventually } from '../eventually.ts'
 import { install, type Installation } from './installation.ts'
 import { startPrometheus, startTarget, type Prometheus, type Target } from './stand-ins.ts'
@@ -10,10 +11,10 @@ let installation: Installation
 let target: Target
 let prometheus: Prometheus
 
-const metrics = (kind: string, name: string, spec: object): object => ({
+const metrics = (kind: string, name: string, spec: object, at = namespace): object => ({
   apiVersion: 'metrics.keptn.sh/v1',
   kind,
-  metadata: { name, namespace },
+  metadata: { name, namespace: at },
   spec,
 })
 const template = (name: string): object =>
@@ -32,15 +33,30 @@ beforeAll(async () => {
   await apply(
     yaml(
       managedNamespace(namespace),
+      {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'prometheus', namespace },
+        stringData: { user: 'reader', password: 'of metrics' },
+      },
       metrics('KeptnMetricsProvider', 'prometheus', {
         type: 'prometheus',
         targetServer: prometheus.url,
+        secretKeyRef: { name: 'prometheus', key: 'password' },
       }),
-      metrics('KeptnMetric', 'load', {
-        provider: { name: 'prometheus' },
-        query: 'load',
-        fetchIntervalSeconds: 1,
-      }),
+      // What serves all namespaces stands in ours.
+      metrics(
+        'KeptnMetricsProvider',
+        'prometheus',
+        { type: 'prometheus', targetServer: prometheus.url },
+        systemNamespace,
+      ),
+      metrics(
+        'KeptnMetric',
+        'load',
+        { provider: { name: 'prometheus' }, query: 'load', fetchIntervalSeconds: 1 },
+        systemNamespace,
+      ),
       template('latency'),
       template('errors'),
       metrics('AnalysisDefinition', 'release', {
@@ -57,7 +73,7 @@ beforeAll(async () => {
       {
         apiVersion: 'lifecycle.keptn.sh/v1',
         kind: 'KeptnEvaluationDefinition',
-        metadata: { name: 'calm', namespace },
+        metadata: { name: 'calm', namespace: systemNamespace },
         spec: {
           retries: 100,
           retryInterval: '1s',
@@ -141,7 +157,7 @@ test('an analysis passes, one fails and says why, and a backtest has a row of ea
     { name: 'calm', ...calm },
     { name: 'busy', ...busy },
   ]
-  const { status } = await analyse('past', { windows })
+  const { status } = await analyse('past', { windows, ttlSecondsAfterFinished: 5 })
   expect(status?.windows).toMatchObject([
     { name: 'calm', verdict: 'pass', score: 100, objectives: [{ value: '5' }, { value: '0' }] },
     { name: 'busy', verdict: 'fail', score: 50, objectives: [{ value: '50' }, { value: '0' }] },
@@ -176,3 +192,13 @@ test('an evaluation holds its pod while the metric has no value, and no longer',
   )
   expect(await gauges()).toMatch(/^load 1$/m)
 }, 90_000)
+
+test('an analysis whose time to live is over goes, and no other', async () => {
+  await eventually(
+    async () => {
+      const { items } = await installation.client.list(Analysis, { namespace })
+      expect(items.map(({ metadata }) => metadata.name)).toEqual(['busy', 'calm', 'missing'])
+    },
+    { timeoutMs: 30_000 },
+  )
+}, 60_000)

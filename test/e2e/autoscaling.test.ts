@@ -1,5 +1,9 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { request } from 'node:https'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { Deployment } from '../../api/kubernetes.ts'
+import { Deployment, Secret } from '../../api/kubernetes.ts'
+import { systemNamespace } from '../../deploy/chart.ts'
 import { eventually } from '../eventually.ts'
 import { install, type Installation } from './installation.ts'
 import { startPrometheus, startTarget, type Prometheus, type Target } from './stand-ins.ts'
@@ -125,6 +129,35 @@ test('who has no rights to values is refused', async () => {
   await eventually(() => raw(`--as=system:serviceaccount:${namespace}:default`), {
     timeoutMs: 20_000,
   })
+}, 60_000)
+
+/** Asks our server itself, past the API server, as whoever can reach its Service may. */
+const askDirectly = async (token: string): Promise<number | undefined> => {
+  const { client, cluster } = installation
+  const name = 'metrics-operator-service'
+  const address = await cluster.kubectl([
+    ...['get', 'service', name, '-n', systemNamespace, '-o', 'jsonpath={.spec.clusterIP}'],
+  ])
+  const secret = await client.get(Secret, { namespace: systemNamespace, name: 'keptn-certs' })
+  const ca = Buffer.from(secret?.data?.['ca.crt'] ?? '', 'base64')
+  const asking = request({
+    ...{ host: address, path, ca, agent: false },
+    servername: `${name}.${systemNamespace}.svc`,
+    headers: { authorization: `Bearer ${token}` },
+  }).end()
+  const [response] = (await once(asking, 'response')) as [IncomingMessage]
+  response.resume()
+  return response.statusCode
+}
+
+test('a token that is shown to our server itself counts for what its account may do', async () => {
+  const { kubectl } = installation.cluster
+  await kubectl(['create', 'serviceaccount', 'stranger', '-n', namespace])
+  const tokenOf = async (account: string): Promise<string> =>
+    (await kubectl(['create', 'token', account, '-n', namespace])).trim()
+  expect(await askDirectly(await tokenOf('default'))).toBe(200)
+  expect(await askDirectly(await tokenOf('stranger'))).toBe(403)
+  expect(await askDirectly('made.up.token')).toBe(401)
 }, 60_000)
 
 test('values come back with their server', async () => {

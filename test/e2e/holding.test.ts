@@ -22,6 +22,9 @@ let installation: Installation
 
 beforeAll(async () => {
   installation = await install('holding')
+  // As some clusters do it asks whoever names an owner for a right to it, and its log does not tell.
+  const plugin = 'OwnerReferencesPermissionEnforcement'
+  await installation.cluster.restart('apiserver', [`--enable-admission-plugins=${plugin}`])
 }, 300_000)
 
 afterAll(async () => {

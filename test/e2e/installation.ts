@@ -13,6 +13,7 @@ import type { Values } from '../../deploy/chart.ts'
 import { deployGatekept } from '../../deploy/install.ts'
 import { programFolder } from '../../deploy/options.ts'
 import { startCluster, type Cluster } from '../cluster/cluster.ts'
+import { admission, hasPolicies } from './mode.ts'
 
 /** A cluster with Gatekept on it. */
 export interface Installation {
@@ -27,15 +28,12 @@ export interface Installation {
   readonly down: () => Promise<void>
 }
 
-/**
- * Starts a cluster with a node and installs Gatekept; takes half a minute. The variable GATEKEPT_ADMISSION says by what pods
- * are held (the chart's value `admission`): every test is to pass with each.
- */
+/** Starts a cluster with a node and installs Gatekept, as the mode of this run says if the values don't; takes half a minute. */
 export const install = async (
   name: string,
-  values: Values = { admission: process.env['GATEKEPT_ADMISSION'] ?? 'auto' },
+  values: Values = { admission },
 ): Promise<Installation> => {
-  const cluster = await startCluster({ name, node: true })
+  const cluster = await startCluster({ name, node: true, policies: hasPolicies })
   try {
     const { ca, cert, key } = cluster.credentials
     const connection: Connection = { server: new URL(cluster.server), ca, cert, key }

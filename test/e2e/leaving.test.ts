@@ -15,14 +15,19 @@ import { programFolder } from '../../deploy/options.ts'
 import { keys } from '../../identity/keys.ts'
 import { eventually } from '../eventually.ts'
 import { install, type Installation } from './installation.ts'
+import { hasPolicies } from './mode.ts'
+import { testWithPolicies } from './with-policies.ts'
 import { deployment, expectHeld, gatesOf, lookAt, managedNamespace, yaml } from './world.ts'
 
 const patient = { timeoutMs: 90_000, everyMs: 300 }
 
+/** What leaves most behind. */
+const strictest = hasPolicies ? 'policy' : 'webhook'
+
 let installation: Installation
 
 beforeAll(async () => {
-  installation = await install('leaving', { admission: 'policy' })
+  installation = await install('leaving', { admission: strictest })
 }, 300_000)
 afterAll(() => installation.down(), 60_000)
 
@@ -84,33 +89,37 @@ const installAgain = (admission: 'policy' | 'webhook'): Promise<void> =>
     ),
   })
 
-test('under policies, a deleted namespace of ours holds pods for ever, until release-all', async () => {
-  await held('by-policy')
-  await deleteNamespace()
-  await scale('by-policy', 2)
-  await eventually(async () => {
-    const pods = await lookAt(installation.client, 'by-policy').pods()
-    expect(pods).toHaveLength(2)
-    expectHeld(pods)
-  }, patient)
+testWithPolicies(
+  'under policies, a deleted namespace of ours holds pods for ever, until release-all',
+  async () => {
+    await held('by-policy')
+    await deleteNamespace()
+    await scale('by-policy', 2)
+    await eventually(async () => {
+      const pods = await lookAt(installation.client, 'by-policy').pods()
+      expect(pods).toHaveLength(2)
+      expectHeld(pods)
+    }, patient)
 
-  const { kubeconfig } = installation.cluster
-  let output = ''
-  const code = await runReleaseAll(
-    {
-      connect: (choice) => connectionOf(readKubeconfig(choice)),
-      ownNamespace: undefined,
-      print: (line) => (output += line),
-      complain: (line) => (output += line),
-      pause: () => sleep(2_000),
-    },
-    ['--kubeconfig', kubeconfig],
-  )
-  expect(output).toContain('Let 2 held pods go: 2 in by-policy.')
-  expect(code).toBe(0)
-  await expectFree('by-policy', 3)
-  await namespaceIsGone()
-}, 300_000)
+    const { kubeconfig } = installation.cluster
+    let output = ''
+    const code = await runReleaseAll(
+      {
+        connect: (choice) => connectionOf(readKubeconfig(choice)),
+        ownNamespace: undefined,
+        print: (line) => (output += line),
+        complain: (line) => (output += line),
+        pause: () => sleep(2_000),
+      },
+      ['--kubeconfig', kubeconfig],
+    )
+    expect(output).toContain('Let 2 held pods go: 2 in by-policy.')
+    expect(code).toBe(0)
+    await expectFree('by-policy', 3)
+    await namespaceIsGone()
+  },
+  300_000,
+)
 
 test('under the webhook it refuses pods, until the commands of the docs are run', async () => {
   await installAgain('webhook')
@@ -138,7 +147,7 @@ test('under the webhook it refuses pods, until the commands of the docs are run'
 }, 300_000)
 
 test('helm uninstall lets all pods go first, though everything runs and guards them', async () => {
-  await installAgain('policy')
+  await installAgain(strictest)
   await held('by-helm')
   const { helm, kubectl } = installation.cluster
   await helm(['uninstall', 'gatekept', `--namespace=${systemNamespace}`, '--wait'])

@@ -3,6 +3,7 @@
  * carried a gate is read from the API server's audit log.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { KeptnWorkloadVersion } from '../../api/index.ts'
 import { Namespace, Pod, ReplicaSet } from '../../api/kubernetes.ts'
 import { gateName, keys } from '../../identity/keys.ts'
 import { parseReleased } from '../../identity/released.ts'
@@ -10,7 +11,9 @@ import { revisionOf } from '../../identity/revision.ts'
 import { eventually } from '../eventually.ts'
 import { readAudit } from './audit.ts'
 import { install, type Installation } from './installation.ts'
+import { describeWithPolicies } from './with-policies.ts'
 import { namespaceYaml, workloadYaml } from './workloads.ts'
+import { managedNamespace, yaml } from './world.ts'
 
 const system = 'keptn-system'
 const namespace = 'outage'
@@ -19,9 +22,13 @@ const patient = { timeoutMs: 60_000, everyMs: 200 }
 
 let world: Installation
 
-/** Installs, and lets a version of a workload be released. */
-const begin = async (admission: 'policy' | 'webhook'): Promise<void> => {
+/** Installs, and lets a version of a workload be released, while others begin. */
+const begin = async (
+  admission: 'policy' | 'webhook',
+  others: readonly string[] = [],
+): Promise<void> => {
   world = await install(`outage-${admission}`, { admission })
+  for (const other of others) await world.apply(other)
   await world.apply(namespaceYaml(namespace))
   await world.apply(workloadYaml({ ...web, version: '1' }))
   await eventually(async () => {
@@ -66,6 +73,46 @@ const gatesAtCreation = (): readonly boolean[] => {
     .map((pod) => isHeld(pod) || pod.metadata.labels?.[keys.gated] !== undefined)
 }
 
+/** Of each kind that pods belong to, one whose own annotations name it: its pods don't say who they are. */
+const namedByOwner = (of: string, version: string): string =>
+  yaml(
+    ...['Deployment', 'StatefulSet', 'DaemonSet'].map((kind) => ({
+      apiVersion: 'apps/v1',
+      kind,
+      metadata: {
+        ...{ name: kind.toLowerCase(), namespace: of },
+        annotations: { [keys.workload]: kind.toLowerCase(), [keys.version]: version },
+      },
+      spec: {
+        ...(kind === 'StatefulSet' ? { serviceName: 'none' } : {}),
+        selector: { matchLabels: { app: 'named', kind } },
+        template: {
+          metadata: { labels: { app: 'named', kind, revision: version } },
+          spec: {
+            terminationGracePeriodSeconds: 0,
+            containers: [{ name: 'main', image: 'localhost/pause:1', imagePullPolicy: 'Never' }],
+          },
+        },
+      },
+    })),
+  )
+
+/** Waits until of these pods each is of this version, and one of each kind runs. */
+const areAtVersion = (of: string, version: string): Promise<void> =>
+  eventually(async () => {
+    const pods = await awaitRunning(of, 'named', 3)
+    expect(pods.map(({ metadata }) => metadata.labels?.['revision'])).toEqual(
+      Array.from(pods, () => version),
+    )
+    const { items } = await world.client.list(KeptnWorkloadVersion, { namespace: of })
+    const there = items.filter(({ spec }) => spec.version === version)
+    expect(there.map(({ spec }) => spec.workloadName).sort()).toEqual([
+      'daemonset-daemonset',
+      'deployment-deployment',
+      'statefulset-statefulset',
+    ])
+  }, patient)
+
 const scale = (what: string, of: string, replicas: number): Promise<string> =>
   world.cluster.kubectl(['scale', what, `--replicas=${replicas}`, `--namespace=${of}`])
 
@@ -90,11 +137,14 @@ const othersAreFree = async (): Promise<void> => {
   await awaitRunning('default', 'free', 1)
 }
 
-describe('where a policy holds', () => {
-  beforeAll(() => begin('policy'), 300_000)
+describeWithPolicies('where a policy holds', () => {
+  const named = 'named'
+  const others = [yaml(managedNamespace(named)), namedByOwner(named, '1')]
+  beforeAll(() => begin('policy', others), 300_000)
   afterAll(() => world.down(), 60_000)
 
   test('released revisions restart and scale as ever, a new version waits, and nobody else is touched', async () => {
+    await areAtVersion(named, '1')
     await stopAll()
     const [lost] = await awaitRunning(namespace, 'web', 2)
     await kill(lost)
@@ -109,8 +159,16 @@ describe('where a policy holds', () => {
 
     const rollout = { maxUnavailable: 0 }
     await world.apply(workloadYaml({ ...web, replicas: 4, rollout, version: '2' }))
+    await world.apply(namedByOwner(named, '2'))
     await eventually(async () => {
       expect((await podsOf(namespace)).filter(isHeld).length).toBeGreaterThan(0)
+      const held = (await podsOf(named, 'named')).filter(isHeld)
+      expect(held.map(({ metadata }) => metadata.labels?.['kind']).sort()).toEqual([
+        ...['DaemonSet', 'Deployment', 'StatefulSet'],
+      ])
+      expect(held.flatMap(({ metadata }) => Object.keys(metadata.annotations ?? {}))).not.toContain(
+        keys.workload,
+      )
     }, patient)
     expect(await running(namespace)).toHaveLength(4)
 
@@ -122,6 +180,8 @@ describe('where a policy holds', () => {
         Array.from({ length: 4 }, () => '2'),
       )
     }, patient)
+    // Whose pods did not say who they are was asked of their owners.
+    await areAtVersion(named, '2')
   }, 180_000)
 })
 

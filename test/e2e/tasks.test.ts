@@ -285,6 +285,29 @@ scenario('that was made by hand, where nothing is managed, is told what it says'
   expect(await lookAt(installation.client, namespace).workloads()).toEqual([])
 })
 
+scenario('of a definition that was changed runs the code that it has now', async () => {
+  const namespace = 'changed'
+  const define = (says: string): Promise<void> =>
+    installation.apply(
+      yaml(inline(namespace, 'says', checkpoint.call(namespace, 'says', JSON.stringify({ says })))),
+    )
+  const runAs = async (name: string): Promise<void> => {
+    await installation.apply(yaml(taskOf(namespace, name, { taskDefinition: 'says' })))
+    await comesTo(namespace, name, { status: 'Succeeded' })
+  }
+  checkpoint.open(namespace, 'says')
+  await installation.apply(yaml(foreignNamespace(namespace)))
+  await define('before')
+  await runAs('first')
+  await define('after')
+  await eventually(async () => {
+    const found = await installation.client.get(ConfigMap, { namespace, name: 'keptnfn-says' })
+    expect(found?.data?.['code']).toContain('after')
+  }, patient)
+  await runAs('second')
+  expect(checkpoint.contexts(namespace, 'says')).toEqual([{ says: 'before' }, { says: 'after' }])
+})
+
 scenario(
   'of a definition in our own namespace runs anywhere, and leaves nothing there',
   async () => {

@@ -1,6 +1,6 @@
 /** A million questions to the webhook: what `test/unit/webhook/algebra.test.ts` asks a few thousand times. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../fast-check.ts'
 import { expectRules, expectSense, startAsking, type Asking } from '../unit/webhook/algebra.ts'
 import { bentQuestions, namespaceQuestions, podQuestions } from '../unit/webhook/questions.ts'
 

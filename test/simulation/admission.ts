@@ -72,12 +72,14 @@ export const createAdmission = (server: ApiServer, random: Random): Admission =>
       question: questionOf('CREATE', 'Pod', pod),
       ownNamespace: home,
       released: listSeen(),
+      recent: new Set<string>(),
+      mayBeOld: false,
       holding: 'gate',
     } as const
     const answer = admitPod({ ...seen, owner: 'unread' })
-    if (answer !== 'owner-needed') return answer
+    if (typeof answer !== 'string') return answer
     const second = admitPod({ ...seen, owner: await ownerSeen(pod as KubeObject) })
-    if (second === 'owner-needed') throw new Error('Cannot admit a pod: asked twice')
+    if (typeof second === 'string') throw new Error('Cannot admit a pod: asked twice')
     return second
   }
 

@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { KeptnApp, KeptnAppVersion } from '../../api/index.ts'
 import type { KubeObject, New, ResourceType } from '../../api/object.ts'
 import type { At } from '../../kube/client.ts'
+import { wholeSeconds } from '../../kube/conditions.ts'
 import type { MergePatch, Patch } from '../../kube/decision.ts'
 import { ApiError } from '../../kube/errors.ts'
 import { joinKey, keyOf } from '../../kube/keys.ts'
@@ -129,9 +130,7 @@ export const createApiServer = (now: () => Date): ApiServer => {
         ...object.metadata,
         uid: `uid-${counter}`,
         resourceVersion: '',
-        creationTimestamp: now()
-          .toISOString()
-          .replace(/\.\d+Z$/, 'Z'),
+        creationTimestamp: wholeSeconds(now()),
       }
       const { spec } = object as { readonly spec?: MergePatch }
       const filled = spec === undefined ? {} : { spec: { ...defaults[type.kind], ...spec } }
@@ -150,9 +149,7 @@ export const createApiServer = (now: () => Date): ApiServer => {
     alter: change,
     remove,
     markDeleted: (type, at) => {
-      const deletionTimestamp = now()
-        .toISOString()
-        .replace(/\.\d+Z$/, 'Z')
+      const deletionTimestamp = wholeSeconds(now())
       change(type, at, (before) => ({
         ...before,
         metadata: { ...before.metadata, deletionTimestamp },

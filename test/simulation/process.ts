@@ -73,7 +73,7 @@ export const startProcess = (
   let term: Term | undefined
   const client = createClient(server, { requests, term: () => term })
   const watches = createWatches(server)
-  const { reflectors, stores } = reflectLifecycle({
+  const { reflectors, stores, gateStores } = reflectLifecycle({
     ...{ client, log, signal, namespace: home, reflect: watches.reflect },
   })
   server.onChange((change) => {
@@ -83,12 +83,7 @@ export const startProcess = (
   const leads = (): boolean => term?.isOver === false
 
   const gate = gateControllers({
-    pods: stores.pods,
-    letGo: stores.letGoPods,
-    versions: stores.workloadVersions,
-    namespaces: stores.namespaces,
-    owners: [stores.replicaSets, stores.statefulSets, stores.daemonSets],
-    endpoints: stores.endpoints,
+    ...gateStores,
     client,
     leads,
     settings: { namespace: home },

@@ -87,3 +87,11 @@ gatekept.dev/managed-since
 {{- define "gatekept.names.systemNamespaces" -}}
 kube-system kube-public kube-node-lease
 {{- end -}}
+
+{{- define "gatekept.names.managedBy" -}}
+app.kubernetes.io/managed-by
+{{- end -}}
+
+{{- define "gatekept.names.actionVerbs" -}}
+release retry skip abort
+{{- end -}}

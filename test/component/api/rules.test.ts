@@ -80,6 +80,10 @@ const oneOperator =
 const bounds = 'set lowBound to a number below highBound'
 const withSecret = { type: 'http', secretKeyRef: { name: 'a', key: 'b' } }
 
+const asked = { id: 'a', by: 'jo', reason: 'b' }
+const namesSkipped =
+  'check names what is skipped: it belongs to an action of type skip, and to no other'
+
 /** Cases by the sentence that they are refused with. */
 const refusedAtCreation: readonly (readonly [
   what: string,
@@ -311,6 +315,18 @@ const refusedAtCreation: readonly (readonly [
     { keptnAppCreationRequestTimeoutSeconds: -1 },
     'greater than or equal to 0',
   ],
+  [
+    'a release that names a check',
+    KeptnWorkloadVersion,
+    { actions: [{ ...asked, type: 'release', check: 'load' }] },
+    namesSkipped,
+  ],
+  [
+    'a skip that names none',
+    KeptnAppVersion,
+    { actions: [{ ...asked, type: 'skip' }] },
+    namesSkipped,
+  ],
 ]
 
 const metric = { provider: { name: 'a' }, query: 'b', fetchIntervalSeconds: 1 }
@@ -318,6 +334,14 @@ const metric = { provider: { name: 'a' }, query: 'b', fetchIntervalSeconds: 1 }
 const needed = new Map<AnyResource, Json>([
   [KeptnMetric, metric],
   [KeptnMetricsProvider, { targetServer: 'http://a' }],
+  [
+    KeptnWorkloadVersion,
+    {
+      ...{ app: 'a', version: '1', workloadName: 'a-b' },
+      resourceReference: { uid: 'c', kind: 'ReplicaSet', name: 'b' },
+    },
+  ],
+  [KeptnAppVersion, { appName: 'a', version: '1' }],
 ])
 
 describe('Refused in every version:', () => {

@@ -5,7 +5,10 @@ import type { AnyResource } from '../../../api/resource.ts'
 export type Json = Readonly<Record<string, unknown>>
 
 const text = (schema: StructuralSchema, name: string): unknown => {
-  if (Array.isArray(schema['enum'])) return schema['enum'].at(-1)
+  if (Array.isArray(schema['enum'])) {
+    // The one action that may have all fields of one.
+    return schema['enum'].includes('skip') ? 'skip' : schema['enum'].at(-1)
+  }
   if (schema.format === 'date-time') return `2026-01-02T0${name === 'to' ? 4 : 3}:04:05Z`
   if (schema.format === 'byte') return 'Z2F0ZQ=='
   // Its form is told by a rule, and no pattern.

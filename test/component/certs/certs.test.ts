@@ -9,8 +9,10 @@ import { bundleOf, decode, encode, renewalIn, type Contents } from '../../../cer
 import { createClient, type Client } from '../../../kube/client.ts'
 import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { adminOf } from '../../connection.ts'
 import { eventually } from '../../eventually.ts'
 import { keptnPair } from '../../unit/certs/keptn.ts'
+import { clientAs, installRights } from '../account.ts'
 
 const namespace = 'keptn-system'
 const at = { namespace, name: 'keptn-certs' }
@@ -18,19 +20,19 @@ const configuration = { name: 'lifecycle-mutating-webhook-configuration' }
 const log = pino({ level: 'silent' })
 
 let cluster: Cluster
+/** As administrator. */
 let client: Client
-const connect = () => {
-  const { ca, cert, key } = cluster.credentials
-  return createClient({ server: new URL(cluster.server), ca, cert, key })
-}
+let operator: Client
+const connect = () => clientAs(cluster, 'lifecycle-operator')
 
 beforeAll(async () => {
   cluster = await startCluster({ name: 'certs', node: false, network: 'own' })
-  client = connect()
-  await cluster.kubectl(['create', 'namespace', namespace])
+  client = createClient(adminOf(cluster))
+  await installRights(cluster)
+  operator = await connect()
 }, 600_000)
 afterAll(async () => {
-  await client.close()
+  await Promise.all([client.close(), operator.close()])
   await cluster.down()
 })
 beforeEach(async () => {
@@ -45,7 +47,7 @@ beforeEach(async () => {
   await cluster.kubectl(['apply', '-f', '-'], yaml)
 })
 
-const ensure = (by = client) => ensureCertificates({ client: by, namespace, log })
+const ensure = (by = operator) => ensureCertificates({ client: by, namespace, log })
 const secret = async (): Promise<Secret> => {
   const found = await client.get(Secret, at)
   if (found === undefined) throw new Error('there is no Secret')
@@ -98,7 +100,7 @@ describe('a bootstrap', () => {
   })
 
   test('of many at the same time gives one authority, which is the one that is trusted', async () => {
-    const clients = Array.from({ length: 5 }, connect)
+    const clients = await Promise.all(Array.from({ length: 5 }, connect))
     try {
       await Promise.all(clients.map((each) => ensure(each)))
       await isInOrder()
@@ -126,7 +128,7 @@ describe('a bootstrap', () => {
     await ensure()
     const before = fingerprints(bundleOf(await contents()))
     await overwrite({ 'ca.key': 'garbage' })
-    const clients = Array.from({ length: 5 }, connect)
+    const clients = await Promise.all(Array.from({ length: 5 }, connect))
     try {
       await Promise.all(clients.map((each) => ensure(each)))
       await isInOrder()
@@ -194,12 +196,12 @@ describe("the controller's part", () => {
     ['whose authority and server have expired', days(-400), 'both'],
     ['whose server has expired', days(-100), 'server'],
   ])('replaces certificates %s, within seconds of its start', async (_, madeAt, what) => {
-    await ensureCertificates({ client, namespace, log, now: () => madeAt })
+    await ensureCertificates({ client: operator, namespace, log, now: () => madeAt })
     const before = await contents()
     const stopping = new AbortController()
     let gauges: readonly Gauge[] = []
     const part = startCertificates({
-      ...{ client, namespace, log, signal: stopping.signal },
+      ...{ client: operator, namespace, log, signal: stopping.signal },
       show: (shown) => (gauges = shown),
     })
     const daysLeft = () =>
@@ -226,10 +228,10 @@ describe("the controller's part", () => {
 
   test('of replicas whose clocks differ by twenty minutes agrees on one certificate', async () => {
     const minutes = (count: number) => () => new Date(Date.now() + count * 60_000)
-    await ensureCertificates({ client, namespace, log, now: minutes(10) })
+    await ensureCertificates({ client: operator, namespace, log, now: minutes(10) })
     const before = await versions()
     for (const now of [minutes(-10), minutes(0), minutes(10)]) {
-      await ensureCertificates({ client, namespace, log, now })
+      await ensureCertificates({ client: operator, namespace, log, now })
     }
     expect(await versions()).toEqual(before)
     await isInOrder()
@@ -238,7 +240,7 @@ describe("the controller's part", () => {
   test('mends whatever is damaged, without being asked, and is quiet otherwise', async () => {
     const stopping = new AbortController()
     const replicas = [1, 2].map(() =>
-      startCertificates({ client, namespace, log, signal: stopping.signal }),
+      startCertificates({ client: operator, namespace, log, signal: stopping.signal }),
     )
     try {
       await eventually(() => expect(replicas.every(({ isReady }) => isReady())).toBe(true))

@@ -48,6 +48,30 @@ describe('the chart', () => {
     expect(JSON.stringify(apis)).not.toContain('insecureSkipTLSVerify')
   })
 
+  test('gives the credentials of a proxy to metrics-operator as a file, and to nobody else', async () => {
+    const url = 'http://proxy.example.com:3128'
+    const sourceProxy = { url, credentialsSecret: 'proxy-login' }
+    const knowing = (manifests: readonly Manifest[]): readonly string[] =>
+      manifests
+        .filter((manifest) => /SOURCE_PROXY|proxy-login/.test(JSON.stringify(manifest)))
+        .map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+    const manifests = await install({ metricsOperator: { sourceProxy } })
+    expect(knowing(manifests)).toEqual(['Deployment metrics-operator'])
+    const text = JSON.stringify(
+      manifests.find(
+        ({ metadata, kind }) => kind === 'Deployment' && metadata.name === 'metrics-operator',
+      ),
+    )
+    expect(text).toContain('{"name":"SOURCE_PROXY","value":"http://proxy.example.com:3128"}')
+    expect(text).toContain(
+      '{"name":"SOURCE_NO_PROXY","value":".svc,.cluster.local,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"}',
+    )
+    expect(text).toContain('"secretName":"proxy-login"')
+    expect(knowing(await install())).toEqual([])
+    const withLogin = { sourceProxy: { url: 'http://us:password@proxy.example.com' } }
+    await expect(install({ metricsOperator: withLogin })).rejects.toThrow()
+  })
+
   test('lets the webhook read, and nothing else', async () => {
     const verbs = (await rulesOf('lifecycle-webhook')).flatMap((rule) => rule.verbs)
     expect([...new Set(verbs)].sort()).toEqual(['get', 'list', 'watch'])

@@ -13,6 +13,7 @@ import { APIService, ConfigMap, Secret } from '../../../api/kubernetes.ts'
 import { startCertificates } from '../../../certs/index.ts'
 import { decode, type Contents } from '../../../certs/secret.ts'
 import { reflectMetrics } from '../../../controller/reflections.ts'
+import { wholeSeconds } from '../../../kube/conditions.ts'
 import {
   startCustomMetrics,
   type CustomMetricsServer,
@@ -120,7 +121,7 @@ beforeAll(async () => {
   const { client, cluster } = world
   await createMetric(client, 'shop', 'load', { fetchIntervalSeconds: 3600 })
   await createMetric(client, 'shop', 'new', { fetchIntervalSeconds: 3600 })
-  const lastUpdated = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
+  const lastUpdated = wholeSeconds(new Date())
   await client.patch(KeptnMetric, {
     ...{ namespace: 'shop', name: 'load', patchType: 'merge', subresource: 'status' },
     patch: { status: { value: '0.25', lastUpdated } },

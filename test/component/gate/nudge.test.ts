@@ -7,11 +7,11 @@ import { webhookEndpoints, type KeptEndpoints } from '../../../gate/index.ts'
 import { watchReach } from '../../../gate/nudge/endpoints.ts'
 import { nudgeController } from '../../../gate/nudge/index.ts'
 import { keys } from '../../../identity/keys.ts'
-import { createClient, type Client } from '../../../kube/client.ts'
+import type { Client } from '../../../kube/client.ts'
 import { runController } from '../../../kube/controller.ts'
 import { startReflector } from '../../../kube/reflector.ts'
-import { chartYaml } from '../../chart.ts'
 import { eventually } from '../../eventually.ts'
+import { clientAs, installRights } from '../account.ts'
 import { startService, type Replica, type Service } from '../webhook/service.ts'
 
 const system = 'keptn-system'
@@ -35,7 +35,8 @@ beforeAll(async () => {
     kind: 'Namespace',
     metadata: { name: namespace, labels: { [keys.optIn]: 'enabled' } },
   })
-  client = await asOperator()
+  await installRights(cluster)
+  client = await clientAs(cluster, 'lifecycle-operator')
   ended = startNudging(client)
 }, 600_000)
 afterAll(async () => {
@@ -47,19 +48,6 @@ afterAll(async () => {
 
 const create = (object: unknown) =>
   service.cluster.kubectl(['create', '-f', '-'], JSON.stringify(object))
-
-/** A client with the rights of the lifecycle operator's manifest, and no others. */
-const asOperator = async (): Promise<Client> => {
-  const { cluster } = service
-  const kinds = ['ServiceAccount', 'Role', 'ClusterRole', 'RoleBinding', 'ClusterRoleBinding']
-  await cluster.kubectl(['apply', '-f', '-'], await chartYaml(kinds))
-  const token = await cluster.kubectl(['create', 'token', 'lifecycle-operator', '-n', system])
-  return createClient({
-    server: new URL(cluster.server),
-    ca: cluster.credentials.ca,
-    token: () => token.trim(),
-  })
-}
 
 const startNudging = (by: Client): Promise<unknown> => {
   const { signal } = stopping

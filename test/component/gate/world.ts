@@ -20,10 +20,12 @@ import {
 } from '../../../gate/index.ts'
 import { gateName, keys } from '../../../identity/keys.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
+import { wholeSeconds } from '../../../kube/conditions.ts'
 import { runController } from '../../../kube/controller.ts'
 import type { Transition } from '../../../kube/decision.ts'
 import { startReflector, type Reflector } from '../../../kube/reflector.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { adminOf } from '../../connection.ts'
 import { applyCrds } from '../../kinds.ts'
 
 /** A running copy of the gate's controllers. */
@@ -52,8 +54,7 @@ export const startWorld = async (name: string): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
   await applyCrds(cluster)
   await cluster.addFakeNode('node-1')
-  const { ca, cert, key } = cluster.credentials
-  const connection = { server: new URL(cluster.server), ca, cert, key }
+  const connection = adminOf(cluster)
   const client = createClient(connection)
   const running = new Set<Replica>()
   return {
@@ -241,7 +242,7 @@ export const storeVerdict = async (
     status: verdict,
     reason: 'Test',
     message: '',
-    lastTransitionTime: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
+    lastTransitionTime: wholeSeconds(new Date()),
   }
   await client.patch(KeptnWorkloadVersion, {
     namespace,

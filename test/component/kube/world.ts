@@ -8,6 +8,7 @@ import type { KubeObject, New, ResourceType } from '../../../api/object.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
 import type { Connection } from '../../../kube/connection.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { adminOf } from '../../connection.ts'
 import { eventually } from '../../eventually.ts'
 import { startProxy, type Proxy } from './proxy.ts'
 
@@ -106,8 +107,7 @@ export interface World {
 /** Starts a control plane; the name must be used by one test file alone. */
 export const startWorld = async (name: string): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
-  const { ca, cert, key } = cluster.credentials
-  const connection: Connection = { server: new URL(cluster.server), ca, cert, key }
+  const connection = adminOf(cluster)
   const proxy = await startProxy(connection)
   const direct = createClient(connection)
   const client = createClient({ server: proxy.url, ca: '' })

@@ -21,6 +21,7 @@ import type { Transition } from '../../../kube/decision.ts'
 import { metricsControllers, type MetricsSettings } from '../../../metrics/index.ts'
 import { buildMetricsServer } from '../../../metrics/serving/server.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { adminOf } from '../../connection.ts'
 import { applyCrds } from '../../kinds.ts'
 import { startSource, type SourceServer } from '../../unit/metrics/source-server.ts'
 
@@ -36,8 +37,7 @@ export interface World {
 export const startWorld = async (name: string): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
   await applyCrds(cluster)
-  const { ca, cert, key } = cluster.credentials
-  const client = createClient({ server: new URL(cluster.server), ca, cert, key })
+  const client = createClient(adminOf(cluster))
   return {
     cluster,
     client,

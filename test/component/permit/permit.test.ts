@@ -7,6 +7,7 @@ import { KeptnWorkloadVersion } from '../../../api/keptn-workload-version.ts'
 import { Pod } from '../../../api/kubernetes.ts'
 import { controllerOf } from '../../../api/object.ts'
 import { keys, permitScheduler } from '../../../identity/keys.ts'
+import { wholeSeconds } from '../../../kube/conditions.ts'
 import { eventually } from '../../eventually.ts'
 import { deployment, managedNamespace, stays, yaml } from '../../e2e/world.ts'
 import { startWorld, type World } from './world.ts'
@@ -79,7 +80,7 @@ const endCheck = async (namespace: string, phase: 'Succeeded' | 'Failed'): Promi
     if (found === undefined) throw new Error('There is no pod of a check yet')
     return found
   }, patient)
-  const finishedAt = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
+  const finishedAt = wholeSeconds(new Date())
   const exitCode = phase === 'Succeeded' ? 0 : 1
   const state = { terminated: { exitCode, startedAt: finishedAt, finishedAt } }
   await world.client.patch(Pod, {

@@ -24,6 +24,7 @@ import type { Connection } from '../../../kube/connection.ts'
 import { thisMachine, type Cluster } from '../../cluster/cluster.ts'
 import { layoutOf, readRecord } from '../../cluster/record.ts'
 import { namespace, startWorld as startWebhook } from '../webhook/world.ts'
+import { adminOf } from '../../connection.ts'
 import { applyCrds } from '../../kinds.ts'
 
 export interface World {
@@ -42,15 +43,15 @@ const log = pino({ level: 'silent' })
 
 /** Starts all of it. */
 export const startWorld = async (name: string): Promise<World> => {
-  const admission = await startWebhook(name, 'permit')
+  const admission = await startWebhook(name, { holding: 'permit' })
   const { cluster, client } = admission
   await applyCrds(cluster)
   await cluster.kubectl(['apply', '--server-side', '-k', manifests])
   await cluster.addFakeNode('node-1')
   const folder = await mkdtemp(join(tmpdir(), 'permit-'))
-  const { ca, cert, key } = cluster.credentials
+  const { ca } = cluster.credentials
   const server = new URL(cluster.server)
-  const engine = startEngine({ server, ca, cert, key })
+  const engine = startEngine(adminOf(cluster))
   const token = await cluster.kubectl([
     ...['create', 'token', permitScheduler, `--namespace=${namespace}`],
   ])

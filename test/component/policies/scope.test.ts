@@ -56,10 +56,12 @@ const decided = (pod: SomePod): 'refused' | 'held' | 'as it is' => {
     question,
     ownNamespace: home,
     released,
+    recent: new Set(),
+    mayBeOld: false,
     owner: 'unreadable',
     holding: 'gate',
   })
-  if (answer === 'owner-needed') throw new Error('Asks for an owner that it knows nobody can read')
+  if (typeof answer === 'string') throw new Error('Asks for what it knows nobody can read')
   if (!answer.allowed) return 'refused'
   const gates = pod.spec.schedulingGates ?? []
   const isLabelled = pod.metadata.labels[keys.gated] === 'true'

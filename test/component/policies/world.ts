@@ -9,6 +9,7 @@ import { createClient, type Client } from '../../../kube/client.ts'
 import { ApiError } from '../../../kube/errors.ts'
 import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { adminOf } from '../../connection.ts'
 import { eventually } from '../../eventually.ts'
 import { applyCrds } from '../../kinds.ts'
 
@@ -20,14 +21,23 @@ const policyKinds = ['MutatingAdmission', 'ValidatingAdmission'].flatMap((kind) 
 /** Where the chart says that Gatekept is. */
 export const home = 'keptn-system'
 
+/** What the chart's policies differ in. */
+interface PolicyValues {
+  readonly admission: 'policy' | 'webhook'
+  readonly guard?: { readonly enabled?: 'never'; readonly ungatedPods?: 'warn' }
+}
+
+/** Applies the chart's policies anew, with these values; the guard's if they don't say otherwise. */
+export const applyPolicies = async (cluster: Cluster, values: PolicyValues): Promise<void> => {
+  const guard = { enabled: 'always', ...values.guard }
+  await cluster.kubectl(['apply', '-f', '-'], await chartYaml(policyKinds, { ...values, guard }))
+}
+
 export interface World {
   readonly cluster: Cluster
   readonly client: Client
-  /** Applies the chart's policies anew, with these values; the guard's always. */
-  readonly policies: (values: {
-    readonly admission: 'policy' | 'webhook'
-    readonly guard?: { readonly ungatedPods: 'warn' }
-  }) => Promise<void>
+  /** Applies the chart's policies anew, with these values. */
+  readonly policies: (values: PolicyValues) => Promise<void>
   /** Makes a namespace that has opted in by its label, and has this released list. */
   readonly managed: (name: string, released?: string) => Promise<string>
   readonly close: () => Promise<void>
@@ -37,18 +47,11 @@ export interface World {
 export const startWorld = async (name: string): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
   await applyCrds(cluster)
-  const { ca, cert, key } = cluster.credentials
-  const client = createClient({ server: new URL(cluster.server), ca, cert, key })
+  const client = createClient(adminOf(cluster))
   return {
     cluster,
     client,
-    policies: async (values) => {
-      const yaml = await chartYaml(policyKinds, {
-        ...values,
-        guard: { enabled: 'always', ...values.guard },
-      })
-      await cluster.kubectl(['apply', '--filename=-'], yaml)
-    },
+    policies: (values) => applyPolicies(cluster, values),
     managed: async (namespace, released) => {
       await client.create(Namespace, {
         apiVersion: 'v1',

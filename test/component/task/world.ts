@@ -16,6 +16,7 @@ import {
 import { Job, Namespace, Pod, Secret } from '../../../api/kubernetes.ts'
 import { controllerOf } from '../../../api/object.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
+import { wholeSeconds } from '../../../kube/conditions.ts'
 import { runController } from '../../../kube/controller.ts'
 import type { Transition } from '../../../kube/decision.ts'
 import { startReflector } from '../../../kube/reflector.ts'
@@ -26,6 +27,7 @@ import {
 } from '../../../lifecycle/task-definition/index.ts'
 import { taskController, taskIndexes, taskJobs, taskPods } from '../../../lifecycle/task/index.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { adminOf } from '../../connection.ts'
 import { applyCrds } from '../../kinds.ts'
 import { eventually } from '../../eventually.ts'
 
@@ -54,8 +56,7 @@ export const home = 'keptn-system'
 export const startWorld = async (name: string): Promise<World> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
   await applyCrds(cluster)
-  const { ca, cert, key } = cluster.credentials
-  const connection = { server: new URL(cluster.server), ca, cert, key }
+  const connection = adminOf(cluster)
   const client = createClient(connection)
   const running = new Set<() => Promise<void>>()
   return {
@@ -240,7 +241,7 @@ export const endPod = async (
     if (job === undefined || found === undefined) throw new Error('There is no pod yet')
     return found
   })
-  const finishedAt = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
+  const finishedAt = wholeSeconds(new Date())
   const terminated = { exitCode, message, reason: exitCode === 0 ? 'Completed' : 'Error' }
   const [container] = pod.spec.containers
   await world.client.patch(Pod, {

@@ -22,6 +22,7 @@ import { renderChart } from '../../../deploy/chart.ts'
 import type { Manifest } from '../../../deploy/manifests.ts'
 import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { adminOf } from '../../connection.ts'
 import { eventually } from '../../eventually.ts'
 import type { Orders } from './replica.ts'
 
@@ -69,8 +70,8 @@ export interface Service {
 /** Starts a control plane, with our webhook configured and no replica yet. */
 export const startService = async (name: string): Promise<Service> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
-  const { ca, cert, key } = cluster.credentials
-  const client = createClient({ server: new URL(cluster.server), ca, cert, key })
+  const { ca } = cluster.credentials
+  const client = createClient(adminOf(cluster))
   const log = pino({ level: 'silent' })
   const folder = await mkdtemp(join(tmpdir(), 'webhook-service-'))
   const portName = await installWithoutPods(cluster)
@@ -225,7 +226,8 @@ const servedBy = async (port: number): Promise<string> => {
   }
 }
 
-const freePort = async (): Promise<number> => {
+/** A port that nobody listens on. */
+export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0)
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

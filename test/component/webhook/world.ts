@@ -14,9 +14,10 @@ import { decode } from '../../../certs/secret.ts'
 import { renderChart } from '../../../deploy/chart.ts'
 import { createClient, type Client } from '../../../kube/client.ts'
 import { startWebhook } from '../../../webhook/serve.ts'
-import type { Holding } from '../../../webhook/pod.ts'
+import type { Admission, Holding } from '../../../webhook/pod.ts'
 import { chartYaml } from '../../chart.ts'
 import { startCluster, type Cluster } from '../../cluster/cluster.ts'
+import { adminOf } from '../../connection.ts'
 import { eventually } from '../../eventually.ts'
 
 export const namespace = 'keptn-system'
@@ -36,21 +37,32 @@ export interface World {
   readonly close: () => Promise<void>
 }
 
+/** What a world differs in from the usual one. */
+interface WorldOptions {
+  readonly holding?: Holding
+  readonly admission?: Admission
+  /** What stands between the webhook and the API server. */
+  readonly through?: (client: Client) => Client
+}
+
 /** Starts a control plane and the webhook before it. */
-export const startWorld = async (name: string, holding: Holding = 'gate'): Promise<World> => {
+export const startWorld = async (name: string, options: WorldOptions = {}): Promise<World> => {
+  const { holding = 'gate', admission = 'webhook', through = (client: Client) => client } = options
   const cluster = await startCluster({ name, node: false, network: 'own' })
-  const { ca, cert, key } = cluster.credentials
-  const connection = { server: new URL(cluster.server), ca, cert, key }
+  const connection = adminOf(cluster)
   const client = createClient(connection)
   const reader = createClient(connection, { userAgent: 'webhook-under-test' })
   const folder = await mkdtemp(join(tmpdir(), 'webhook-'))
   const log = pino({ level: 'silent' })
   const webhook = await startWebhook({
-    client: reader,
+    client: through(reader),
     log,
-    settings: { namespace, holding, certificateFolder: folder, host: cluster.hostAddress, port: 0 },
+    settings: {
+      ...{ namespace, holding, admission, certificateFolder: folder },
+      ...{ host: cluster.hostAddress, port: 0 },
+    },
   })
-  await install(cluster, webhook.port)
+  await install(cluster, admission, webhook.port)
 
   const showCertificate = async (): Promise<void> => {
     const secret = await client.get(Secret, { namespace, name: 'keptn-certs' })
@@ -83,7 +95,7 @@ export const startWorld = async (name: string, holding: Holding = 'gate'): Promi
     cluster,
     client,
     isReady: webhook.isReady,
-    installConfiguration: () => installConfiguration(cluster),
+    installConfiguration: () => installConfiguration(cluster, admission),
     showCertificate,
     deliverCertificate,
     stopWebhook,
@@ -102,12 +114,13 @@ interface ServiceManifest {
   readonly spec: { selector?: unknown; readonly ports: readonly { readonly name: string }[] }
 }
 
-const installConfiguration = async (cluster: Cluster): Promise<void> => {
-  await cluster.kubectl(['apply', '-f', '-'], await chartYaml(['MutatingWebhookConfiguration']))
+const installConfiguration = async (cluster: Cluster, admission: Admission): Promise<void> => {
+  const configuration = await chartYaml(['MutatingWebhookConfiguration'], { admission })
+  await cluster.kubectl(['apply', '-f', '-'], configuration)
 }
 
-const install = async (cluster: Cluster, port: number): Promise<void> => {
-  await installConfiguration(cluster)
+const install = async (cluster: Cluster, admission: Admission, port: number): Promise<void> => {
+  await installConfiguration(cluster, admission)
   const service = (await renderChart({ admission: 'webhook' })).find(
     ({ kind, metadata }) => kind === 'Service' && metadata.name === 'lifecycle-webhook-service',
   ) as ServiceManifest | undefined

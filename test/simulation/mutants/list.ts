@@ -86,7 +86,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'Job made again after its UID was stored',
-    file: 'lifecycle/task/observe.ts',
+    file: 'lifecycle/task/own-job.ts',
     find: "(status?.jobName ?? '') !== ''",
     replace: "(status?.jobName ?? '') === 'never'",
     because: 'a Job that vanished is an outcome: the task may have run',
@@ -94,13 +94,13 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a task of an earlier term taken for what the store has of it',
     file: 'lifecycle/task/observe.ts',
-    find: 'if (await isOfTerm(cached)) return cached',
-    replace: 'if (isOfTerm) return cached',
+    find: '(await sources.isOfTerm(cached)) ? cached : liveTask(sources, cached)',
+    replace: 'cached',
     because: 'a former leader may have made its Job, which has come and gone since',
   },
   {
     name: 'name of a Job by random',
-    file: 'lifecycle/task/decide.ts',
+    file: 'lifecycle/task/start.ts',
     find: 'name: jobName(task, salt),',
     replace: 'name: `${jobName(task, salt)}-${String(Math.random()).slice(2, 8)}`,',
     because: 'a Job whose creation was not answered is made twice',

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import { formatDuration, parseDuration } from '../../../api/duration.ts'
 
 test.each([

@@ -131,3 +131,51 @@ describe('a mistake is said in a sentence', () => {
     expect(() => readSettings(args, given)).toThrow(sentence)
   })
 })
+
+describe('the proxy of metric sources', () => {
+  const metrics = ['--parts', 'metrics']
+  const read = (more: Readonly<Record<string, string>>) =>
+    readSettings(metrics, { ...environment, ...more }).sourceProxy
+
+  test('is none unless it is set, whatever programs usually read', () => {
+    expect(read({ HTTPS_PROXY: 'http://proxy:3128', http_proxy: 'http://proxy:3128' })).toBe(
+      undefined,
+    )
+  })
+
+  test('leaves out Services and private ranges by default', () => {
+    expect(read({ SOURCE_PROXY: 'http://proxy:3128' })).toEqual({
+      url: new URL('http://proxy:3128'),
+      noProxy: expect.arrayContaining(['.svc', '10.0.0.0/8']),
+    })
+  })
+
+  test('has a list and a file of credentials where they are set', () => {
+    const set = {
+      SOURCE_PROXY: 'https://proxy.example.com/',
+      SOURCE_NO_PROXY: '.svc, prom.example.com:9090',
+      SOURCE_PROXY_CREDENTIALS_FILE: '/credentials',
+    }
+    expect(read(set)).toEqual({
+      url: new URL('https://proxy.example.com'),
+      noProxy: ['.svc', 'prom.example.com:9090'],
+      credentialsFile: '/credentials',
+    })
+  })
+
+  test.each([
+    ['credentials in it', 'http://us:password@proxy:3128'],
+    ['another protocol', 'socks5://proxy:1080'],
+    ['a path', 'http://proxy:3128/path'],
+    ['no protocol', 'proxy:3128'],
+  ])('with %s is refused, and not repeated', (_what, url) => {
+    expect(() => read({ SOURCE_PROXY: url })).toThrow(SettingsError)
+    expect(() => read({ SOURCE_PROXY: url })).not.toThrow(/password|3128\/path/)
+  })
+
+  test('is not asked for what its list can not say', () => {
+    expect(() => read({ SOURCE_PROXY: 'http://proxy:3128', SOURCE_NO_PROXY: 'a b' })).toThrow(
+      /SOURCE_NO_PROXY holds "a b"/,
+    )
+  })
+})

@@ -37,7 +37,7 @@ describe('the bundle', () => {
   test('says which roles there are', () => {
     const { status, stderr } = run('no-such-role')
     expect(stderr).toBe(
-      'Usage: gatekept webhook|controller|permit|certs|convert|release-all [arguments]\n',
+      'Usage: gatekept webhook|controller|permit|certs|convert|release-all|release|retry|skip|abort [arguments]\n',
     )
     expect(status).toBe(2)
   })

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { ObjectiveStatus } from '../../../api/index.ts'
-import type { Status } from '../../../lifecycle/evaluation/decide.ts'
+import type { Status } from '../../../lifecycle/evaluation/seen.ts'
 import { describeEvaluation } from '../../../lifecycle/evaluation/index.ts'
 import { anEvaluation } from './objects.ts'
 

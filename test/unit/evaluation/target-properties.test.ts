@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import { targetForm } from '../../../api/index.ts'
 import { meets, parseTarget, problemOf } from '../../../lifecycle/evaluation/target.ts'
 

@@ -330,7 +330,21 @@ describe('what a pod says', () => {
   test('makes another event with another reason', () => {
     const failed = [version({ verdict: 'False' })]
     const decision = decide(seen({ pod: said, versions: failed, now: after(35) }))
-    expect(decision.transitions).toMatchObject([{ id: 'web-1-uid/Held/ChecksFailed' }])
+    expect(decision.transitions).toMatchObject([
+      { id: 'web-1-uid/Held/ChecksFailed/2026-03-01T12:00:30Z' },
+    ])
+  })
+
+  test('makes another event when what held it before holds it once more', () => {
+    const waits = seen({ versions: [running('')] })
+    const fails = { versions: [version({ verdict: 'False' })] }
+    const first = decide(seen({ ...fails }))
+    const between = decide({ ...waits, pod: afterWriting(pod(), first), now: after(35) })
+    const again = decide(seen({ ...fails, pod: afterWriting(pod(), between), now: after(40) }))
+    const ids = [first, between, again].flatMap(({ transitions }) =>
+      transitions.map(({ id }) => id),
+    )
+    expect(new Set(ids).size).toBe(3)
   })
 
   test('is said again when its label was taken away, for nobody would find it later', () => {

@@ -3,6 +3,7 @@ import type { KubeObject } from '../../../api/object.ts'
 import { decide } from '../../../gate/opening/decide.ts'
 import { heldPodIndexes, type HeldPod } from '../../../gate/held-pods.ts'
 import { observe, type Sources } from '../../../gate/opening/observe.ts'
+import { watchOthers, type Others } from '../../../gate/opening/others.ts'
 import { watchForStrays, type Strays } from '../../../gate/opening/strays.ts'
 import { labelGated, openGate } from '../../../gate/scheduling-gate.ts'
 import { keyOf } from '../../../kube/keys.ts'
@@ -10,6 +11,7 @@ import { createFeed } from '../../../kube/store.ts'
 import { anonymousPod, managed, namespace, pod, version, storeOf } from './objects.ts'
 
 const noStrays: Strays = { has: () => false, forget: () => undefined }
+const noOthers: Others = { openedAt: () => undefined, expect: () => undefined }
 
 const look = async (more: Partial<Sources> & { readonly live?: KubeObject }, leads = true) => {
   const asked: string[] = []
@@ -19,6 +21,7 @@ const look = async (more: Partial<Sources> & { readonly live?: KubeObject }, lea
     namespaces: storeOf(managed()),
     leads: () => leads,
     strays: noStrays,
+    others: noOthers,
     readOwner: () => {
       asked.push('owner')
       return Promise.resolve('not-managed')
@@ -35,6 +38,32 @@ const look = async (more: Partial<Sources> & { readonly live?: KubeObject }, lea
 }
 
 describe('a pod that leaves the store', () => {
+  test('is one that another replica has let go, unless this one was about to', () => {
+    const ours = leavable()
+    const others = watchOthers(ours.store)
+    others.expect('shop/web-1')
+    ours.leave()
+    expect(others.openedAt()).toBeUndefined()
+
+    const theirs = leavable()
+    const watching = watchOthers(theirs.store)
+    expect(watching.openedAt()).toBeUndefined()
+    theirs.leave()
+    expect(watching.openedAt()).toBeInstanceOf(Date)
+  })
+
+  test.each([
+    ['is expected by a replica that is about to open it', false, ['shop/web-1']],
+    ['is not by one that leads, and never asks', true, []],
+  ])('%s', async (_, leads, expected) => {
+    const keys: string[] = []
+    const others: Others = { ...noOthers, expect: (key) => keys.push(key) }
+    const passed = version({ verdict: 'True', decidedAt: '2026-03-01T11:59:00Z' })
+    const old = pod({ metadata: { creationTimestamp: '2026-03-01T11:59:00Z' } })
+    await look({ others, pods: storeOf(old), versions: storeOf(passed) }, leads)
+    expect(keys).toEqual(expected)
+  })
+
   /** A store with one pod, which can leave it once. */
   const leavable = () => {
     const feed = createFeed<HeldPod>({

@@ -269,6 +269,18 @@ describe('a replica that does not lead', () => {
     expect(decide(early).wakeAt).toEqual(new Date(wakeAt))
   })
 
+  test.each([
+    ['waits while another opens gates', '2026-03-01T12:00:06.800Z', '2026-03-01T12:00:07.800Z'],
+    ['does not wait longer than it would anyway', '2026-03-01T12:00:05Z', '2026-03-01T12:00:07Z'],
+    ['waits for four seconds at most', '2026-03-01T12:00:09.900Z', '2026-03-01T12:00:10Z'],
+  ])('%s', (_, othersOpenedAt, wakeAt) => {
+    const early = follower('2026-03-01T12:00:06.900Z', {
+      versions: passed,
+      othersOpenedAt: new Date(othersOpenedAt),
+    })
+    expect(decide(early).wakeAt).toEqual(new Date(wakeAt))
+  })
+
   test('opens what is still closed then', () => {
     const late = follower('2026-03-01T12:00:07Z', { versions: passed })
     expect(decide(late).actions).toHaveLength(1)

@@ -2,7 +2,7 @@
  * What holds for every world: worlds are made from few words, so that what must agree sometimes does.
  */
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import type { Namespace } from '../../../api/kubernetes.ts'
 import { decide as decideOpening, type Seen as SeenPod } from '../../../gate/opening/decide.ts'
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import { identify, type Identity } from '../../../identity/identity.ts'
 import { keys } from '../../../identity/keys.ts'
 import {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import { isSame, mergePatch } from '../../../kube/merge-patch.ts'
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }

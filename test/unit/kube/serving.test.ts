@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { fastify, type FastifyInstance } from 'fastify'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { Agent, get } from 'node:http'
 import { get as getTls } from 'node:https'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -19,6 +21,7 @@ beforeEach(() => {
 })
 afterEach(async () => {
   agent.destroy()
+  for (const socket of opened.splice(0)) socket.destroy()
   await serving?.end({ drains: false })
 })
 
@@ -46,6 +49,24 @@ const start = async (drainMs: number) => {
   }
 }
 
+const opened: Socket[] = []
+
+/** Opens a connection and does not use it. */
+const open = async (port: number): Promise<Socket> => {
+  const socket = connect({ host, port })
+  opened.push(socket)
+  await once(socket, 'connect')
+  return socket
+}
+
+const connectionsOf = ({ server }: FastifyInstance): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.getConnections((error, count) => {
+      if (error === null) resolve(count)
+      else reject(error)
+    })
+  })
+
 test('whoever still comes while it drains is answered, and asked to come back elsewhere', async () => {
   const { ask, serving: ends } = await start(500)
   expect(await ask('/')).toEqual({ status: 200, closes: false })
@@ -67,6 +88,26 @@ test('what is under way is answered before it has ended', async () => {
   answer()
   expect((await asked).status).toBe(200)
   await ended
+})
+
+describe('it does not wait for connections that were opened and never used', () => {
+  test('once what was under way is answered', async () => {
+    const { ask, serving: ends, answer, isAsked } = await start(0)
+    const unused = await open(ends.port)
+    const asked = ask('/slow')
+    await eventually(() => expect(isAsked()).toBe(true))
+    const ended = ends.end({ drains: false })
+    answer()
+    expect((await asked).status).toBe(200)
+    await Promise.all([ended, once(unused, 'close')])
+  }, 5_000)
+
+  test('nor where there is nothing under way', async () => {
+    const { app, serving: ends } = await start(0)
+    const unused = await open(ends.port)
+    await eventually(async () => expect(await connectionsOf(app)).toBe(1))
+    await Promise.all([ends.end({ drains: false }), once(unused, 'close')])
+  }, 5_000)
 })
 
 test('connections outlive those of an API server, also ones that were never used', async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import type { KubeObject } from '../../../api/object.ts'
 import { createFeed, type Change, type Feed } from '../../../kube/store.ts'
 

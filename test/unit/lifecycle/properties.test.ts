@@ -2,7 +2,7 @@
  * What holds for every version in every world: worlds are made from few words, so that what must agree sometimes does.
  */
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import type { KeptnWorkloadVersion, State } from '../../../api/index.ts'
 import { controllerOf } from '../../../api/object.ts'
 import { isPassed, isTerminal } from '../../../lifecycle/checks/roll-up.ts'

@@ -2,8 +2,9 @@
 import { expect, test } from '@jest/globals'
 import { ApiError } from '../../../kube/errors.ts'
 import { createTask } from '../../../lifecycle/children.ts'
+import { sayRefused } from '../../../lifecycle/held-up.ts'
 import { workloadPhases } from '../../../lifecycle/phases.ts'
-import { sayRefused, type VersionStatus } from '../../../lifecycle/progress.ts'
+import type { VersionStatus } from '../../../lifecycle/version-status.ts'
 import { parent, taskDefinition, workloadVersion } from './objects.ts'
 
 const action = createTask(parent(), workloadPhases[0], taskDefinition('smoke'))

@@ -71,6 +71,44 @@ test('an installation may allow its own NAT64, and says so of no more than that'
   )
 })
 
+describe('an address in a range that an installation allows, and that may stand for any other', () => {
+  const own = '64:ff9b:1::/48'
+  test.each([
+    ['metadata behind a NAT64', '64:ff9b:1:7::/96', '64:ff9b:1:7::169.254.169.254'],
+    ['the API server behind a NAT64', '64:ff9b:1:7::/96', '64:ff9b:1:7::10.96.0.1'],
+    ['metadata right behind a prefix of 48 bits', own, '64:ff9b:1:a9fe:a9:fe00::'],
+    ['metadata behind one of 56 bits', '64:ff9b:1:700::/56', '64:ff9b:1:7a9:fe:a9fe::'],
+    ['the API server behind one of 64 bits', '64:ff9b:1:7::/64', '64:ff9b:1:7:a:6000:100:0'],
+    ['metadata behind a longer prefix than what is allowed', own, '64:ff9b:1:7::169.254.169.254'],
+    ['metadata in 6to4', '2002::/16', '2002:a9fe:a9fe::1'],
+    ['the API server in 6to4', '2002::/16', '2002:a60:1::1'],
+    ['metadata in Teredo', '2001::/32', '2001:0:cb00:7109::5601:5601'],
+    ['metadata as the server of Teredo', '2001::/32', '2001:0:a9fe:a9fe::34ff:8ef6'],
+  ])('%s is refused', (_name, range, address) => {
+    const lax = refusal({ allowed: [range], apiServer: () => apiServer })
+    expect(lax(address, 80)).toEqual(expect.any(String))
+  })
+
+  test.each([
+    ['the Internet behind a NAT64', '64:ff9b:1:7::/96', '64:ff9b:1:7::203.0.113.9'],
+    ['the Internet right behind a prefix of 48 bits', own, '64:ff9b:1:cb00:71:900::'],
+    ['the Internet in 6to4', '2002::/16', '2002:cb00:7109::1'],
+    ['the Internet in Teredo', '2001::/32', '2001:0:cb00:7109::34ff:8ef6'],
+  ])('%s is allowed', (_name, range, address) => {
+    const lax = refusal({ allowed: [range], apiServer: () => apiServer })
+    expect(lax(address, 80)).toBeUndefined()
+  })
+
+  test('is allowed where what is behind it is allowed itself, but not as the API server', () => {
+    const lax = refusal({
+      allowed: ['64:ff9b:1:7::/96', '169.254.0.0/16', '10.96.0.0/16'],
+      apiServer: () => apiServer,
+    })
+    expect(lax('64:ff9b:1:7::169.254.9.9', 80)).toBeUndefined()
+    expect(lax('64:ff9b:1:7::10.96.0.1', 80)).toBe('it is an address of the Kubernetes API server')
+  })
+})
+
 test('what an installation allows is allowed, but never the API server', () => {
   const lax = refusal({
     allowed: ['127.0.0.0/8', '::1'],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import type { Aggregation } from '../../../api/index.ts'
 import {
   asItIs,

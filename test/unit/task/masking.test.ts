@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import { maskedTail, tracesOf } from '../../../lifecycle/task/masking.ts'
 
 const mask = (output: string, ...secrets: readonly string[]): string =>

@@ -1,7 +1,7 @@
 /** Objects for the tests of tasks: as small as the kind allows, changed by what a test is about. */
 import type { KeptnTask, KeptnTaskDefinition, StatusOf } from '../../../api/index.ts'
 import { ownedBy } from '../../../api/object.ts'
-import type { Seen } from '../../../lifecycle/task/decide.ts'
+import type { Seen } from '../../../lifecycle/task/seen.ts'
 import { jobName, taskLabel, ttlAnnotation, type FollowedJob } from '../../../lifecycle/task/job.ts'
 
 /** An instant for `now`. */

@@ -6,7 +6,8 @@ import { ApiError } from '../../../kube/errors.ts'
 import type { Store } from '../../../kube/store.ts'
 import { decide } from '../../../lifecycle/task/decide.ts'
 import { secretVersionsAnnotation, type FollowedJob } from '../../../lifecycle/task/job.ts'
-import { observe, type Sources } from '../../../lifecycle/task/observe.ts'
+import { observe } from '../../../lifecycle/task/observe.ts'
+import type { Sources } from '../../../lifecycle/task/sources.ts'
 import { projectTaskPod, taskPods } from '../../../lifecycle/task/pods.ts'
 import { filledStore } from '../filled-store.ts'
 import { aDefinition, aJob, aTask, now, settings } from './objects.ts'
@@ -185,6 +186,23 @@ test('a Job that another took the place of is gone', async () => {
   const other = { ...job, metadata: { ...job.metadata, uid: 'job-2' } }
   const { seen } = await look({ task: recorded(), job: other, live: { Job: other } })
   expect(seen?.job.kind).toBe('gone')
+})
+
+test('a Job that a task names without its UID is followed only if the task owns it', async () => {
+  const task = aTask({}, { status: 'Progressing', jobName: 'by-keptn' })
+  const own = aJob(task)
+  const foreign = aJob({ ...task, metadata: { ...task.metadata, uid: 'task-2' } })
+  const followed = await look({ task, live: { Job: own } })
+  expect(followed.decision?.status?.jobUid).toBe('job-1')
+  const gone = await look({ task, live: { Job: foreign } })
+  expect(gone.decision?.status).toMatchObject({ status: 'Failed', reason: 'JobVanished' })
+})
+
+test('a Job that a late request has made for a task that has ended is deleted', async () => {
+  const job = aJob(aTask())
+  const late = { ...job, metadata: { ...job.metadata, uid: 'job-2' } }
+  const { decision } = await look({ task: recorded({ status: 'Failed' }), job: late })
+  expect(decision?.actions).toMatchObject([{ kind: 'delete', uid: 'job-2' }])
 })
 
 test('a Secret that we may not read holds no task up', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import { pino } from 'pino'
 import type { KubeObject } from '../../../api/object.ts'
 import type { Client } from '../../../kube/client.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import { expectRules, expectSense, startAsking, type Asking } from './algebra.ts'
 import { bentQuestions, expectedFor, namespaceQuestions, podQuestions } from './questions.ts'
 
@@ -31,7 +31,7 @@ describe('whatever is asked', () => {
   })
 
   test('pods of every fate are among the questions', () => {
-    const fates = fc.sample(podQuestions, 1_000).map(expectedFor)
+    const fates = fc.sample(podQuestions, 5_000).map(expectedFor)
     for (const fate of ['held', 'refused', 'untouched'] as const) {
       expect(fates.filter((each) => each === fate).length).toBeGreaterThan(10)
     }

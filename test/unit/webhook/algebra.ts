@@ -46,7 +46,7 @@ export const startAsking = async () => {
   const stopping = new AbortController()
   const log = pino({ level: 'silent' })
   const { signal } = stopping
-  const { cluster, isSynced } = watchCluster({ client, log, signal, ownerTimeoutMs: 60_000 })
+  const { cluster, isSynced } = watchCluster({ client, log, signal, timeoutMs: 60_000 })
   await eventually(() => expect(isSynced()).toBe(true))
   const app = buildWebhook({ cluster, log, settings: { namespace: 'keptn-system' } })
   const took: number[] = []

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { readHolding, requireGates } from '../../../webhook/holding.ts'
+import { readAdmission, readHolding, requireGates } from '../../../webhook/holding.ts'
 import { ask, patched, podOf, reviewOf, webhook } from './reviews.ts'
 
 describe('how pods are held', () => {
@@ -12,7 +12,22 @@ describe('how pods are held', () => {
     expect(readHolding(text === undefined ? {} : { HOLDING: text })).toBe(holding)
   })
 
-  test('is one of two words', () => {
+  test.each([
+    [undefined, 'webhook'],
+    ['', 'webhook'],
+    ['webhook', 'webhook'],
+    ['policy', 'policy'],
+  ])('ADMISSION %j means by the %s', (text, admission) => {
+    expect(readAdmission(text === undefined ? {} : { ADMISSION: text })).toBe(admission)
+  })
+
+  test('ADMISSION is one of two words', () => {
+    expect(() => readAdmission({ ADMISSION: 'auto' })).toThrow(
+      'Cannot start: ADMISSION is "auto", and must be one of policy, webhook',
+    )
+  })
+
+  test('HOLDING is one of two words', () => {
     expect(() => readHolding({ HOLDING: 'gates' })).toThrow(
       'Cannot start: HOLDING is "gates", and must be one of gate, permit',
     )

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import type { Owner } from '../../../identity/identity.ts'
 import { ask, patched, podOf, replicaSet, reviewOf, webhook } from './reviews.ts'
 
@@ -198,6 +198,107 @@ describe('a pod that passes untouched', () => {
 
   test('another version of a released StatefulSet does not', async () => {
     expect((await ask(webhook(released), reviewOf(stsPod('hash-2')))).patch).toBeDefined()
+  })
+})
+
+describe('where a policy gives pods their gate, a pod that comes', () => {
+  const list = (...revisions: string[]) => new Set(revisions)
+  /** A webhook that remembers one list, and finds another when it reads. */
+  const beside = (remembered: Set<string> | undefined, found: Set<string> | undefined) => {
+    let reads = 0
+    const cluster = {
+      released: () => remembered,
+      // What we don't remember at all is news, too.
+      recent: () => ({ has: () => true }),
+      readReleased: () => {
+        reads += 1
+        return Promise.resolve(found)
+      },
+    }
+    return { app: webhook(cluster, { admission: 'policy' }), reads: () => reads }
+  }
+  const gated = { schedulingGates: [{ name: gate }] }
+  const cases: [string, Parameters<typeof beside>, object, { gates?: string[]; reads: number }][] =
+    [
+      ['ungated, by news to us', [list(), list('rs-uid')], {}, { reads: 1 }],
+      ['ungated, by a list that we know', [list('rs-uid'), undefined], {}, { reads: 0 }],
+      ['ungated, though not released', [list(), list()], {}, { gates: [gate], reads: 1 }],
+      ['ungated, and nobody knows why', [undefined, undefined], {}, { gates: [gate], reads: 1 }],
+      ['with it', [list(), list('rs-uid')], gated, { gates: [gate], reads: 0 }],
+    ]
+  test.each(cases)('%s', async (_, lists, spec, { gates, reads }) => {
+    const asked = beside(...lists)
+    const pod = podOf({}, { ...spec })
+    const stored = patched(pod, await ask(asked.app, reviewOf(pod)))
+    expect(gatesOf(stored)).toEqual(gates)
+    expect('keptn.sh/app' in stored.metadata.annotations).toBe(gates !== undefined)
+    expect(asked.reads()).toBe(reads)
+  })
+
+  test('with a node is refused by the list as it is, and not as we remember it', async () => {
+    const pod = podOf({}, { nodeName: 'node-1' })
+    expect((await ask(beside(list(), list()).app, reviewOf(pod))).allowed).toBe(false)
+    expect((await ask(beside(list(), list('rs-uid')).app, reviewOf(pod))).allowed).toBe(true)
+  })
+
+  test('and does not say who it is, has list and owner read', async () => {
+    const app = webhook(
+      {
+        ...answering(deployment({ 'keptn.sh/workload': 'web' })),
+        readReleased: () => Promise.resolve(list()),
+      },
+      { admission: 'policy' },
+    )
+    const pod = podOf(bare)
+    const stored = patched(pod, await ask(app, reviewOf(pod)))
+    expect(gatesOf(stored)).toEqual([gate])
+    expect(stored.metadata.annotations).toMatchObject({ 'keptn.sh/workload': 'web' })
+  })
+})
+
+describe('where the webhook alone gives pods their gate', () => {
+  test('no list is read', async () => {
+    const readReleased = () => Promise.reject(new Error('read'))
+    expect((await ask(webhook({ readReleased }), reviewOf(podOf()))).patch).toBeDefined()
+  })
+
+  /** A webhook whose list has just got the revision of the pod, and is another one when that has settled. */
+  const withNews = (later: string[], settings: { admission?: 'policy' } = {}) => {
+    let waits = 0
+    const cluster = {
+      released: () => new Set(waits === 0 ? ['rs-uid'] : later),
+      recent: () => new Set(['rs-uid']),
+      settled: () => {
+        waits += 1
+        return Promise.resolve()
+      },
+    }
+    return { app: webhook(cluster, settings), waits: () => waits }
+  }
+
+  test('a pod that has just been released waits until the API server knows it', async () => {
+    const asked = withNews(['rs-uid'])
+    expect(await ask(asked.app, reviewOf(podOf()))).toEqual({ uid: 'review-uid', allowed: true })
+    expect(asked.waits()).toBe(1)
+  })
+
+  test('and is held if it is not released any more by then', async () => {
+    const pod = podOf()
+    expect(gatesOf(patched(pod, await ask(withNews([]).app, reviewOf(pod))))).toEqual([gate])
+  })
+
+  test.each([
+    [
+      'one that has a gate, with which nobody refuses it',
+      { schedulingGates: [{ name: gate }] },
+      {},
+    ],
+    ['one that a policy has spared, by what the API server knows', {}, { admission: 'policy' }],
+  ] as const)('but not %s', async (_, spec, settings) => {
+    const asked = withNews(['rs-uid'], settings)
+    const response = await ask(asked.app, reviewOf(podOf({}, { ...spec })))
+    expect(response).toEqual({ uid: 'review-uid', allowed: true })
+    expect(asked.waits()).toBe(0)
   })
 })
 

@@ -2,7 +2,7 @@
  * Questions of every kind, odd ones too, with what must be answered: worked out here a second time, from the guides and not
  * from the code under test.
  */
-import fc from 'fast-check'
+import fc from '../../fast-check.ts'
 import { reviewOf } from './reviews.ts'
 
 type Texts = Readonly<Record<string, string>>

@@ -49,6 +49,9 @@ export const reviewOf = (object: unknown, request: Readonly<Record<string, unkno
 /** A cluster of which nothing is known. */
 export const unknownCluster: Cluster = {
   released: () => undefined,
+  recent: () => new Set(),
+  settled: () => Promise.resolve(),
+  readReleased: () => Promise.resolve(undefined),
   ownerOf: () => Promise.resolve(undefined),
 }
 

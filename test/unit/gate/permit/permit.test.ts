@@ -125,7 +125,7 @@ test('what is kept of a version and a namespace is what is read of them', () => 
   expect(Object.keys(kept.spec)).toEqual(['app', 'revisions'])
   expect(Object.keys(kept.status ?? {})).toEqual(['conditions', 'status'])
   const { metadata } = permitNamespaces.project(
-    managed('v1 a', { labels: { team: 'a' }, managedFields: [] } as never),
+    managed('v1 a', { labels: { team: 'a' }, managedFields: [] }),
   )
   expect(metadata.labels).toEqual({})
   expect(metadata.annotations).toEqual({ 'gatekept.dev/released': 'v1 a' })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../../fast-check.ts'
 import type { Analysis, StatusOf } from '../../../../api/index.ts'
 import { decide } from '../../../../metrics/analysis/decide.ts'
 import { isFinished, neededNow, type Seen } from '../../../../metrics/analysis/stage.ts'

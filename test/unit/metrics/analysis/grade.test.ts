@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../../fast-check.ts'
 import type { AnalysisObjective, Operator } from '../../../../api/index.ts'
 import { grade } from '../../../../metrics/analysis/grade.ts'
 import { rawOf } from '../../../../metrics/analysis/raw.ts'

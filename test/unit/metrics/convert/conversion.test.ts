@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../../fast-check.ts'
 import { parse, parseAllDocuments, stringify } from 'yaml'
 import { ConversionError, objectName } from '../../../../metrics/convert/conversion.ts'
 import { convertSli } from '../../../../metrics/convert/sli.ts'

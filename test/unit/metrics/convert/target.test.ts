@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import fc from '../../../fast-check.ts'
 import { ConversionError } from '../../../../metrics/convert/conversion.ts'
 import { targetOf, type Entry, type Operator } from '../../../../metrics/convert/target.ts'
 

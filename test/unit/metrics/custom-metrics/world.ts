@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import type { KeptnMetric } from '../../../../api/index.ts'
+import { wholeSeconds } from '../../../../kube/conditions.ts'
 import { buildCustomMetrics } from '../../../../metrics/custom-metrics/app.ts'
 import { trustOf, type User } from '../../../../metrics/custom-metrics/front-proxy.ts'
 import type { Attributes } from '../../../../metrics/custom-metrics/reviews.ts'
@@ -80,7 +81,7 @@ export const now = new Date(Date.now() + 60_000)
 
 /** The instant this many seconds before, as Kubernetes writes it. */
 export const ago = (seconds: number): string =>
-  new Date(now.getTime() - seconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
+  wholeSeconds(new Date(now.getTime() - seconds * 1000))
 
 /** A status of a metric that was asked five seconds ago. */
 export const measured = (value: string): NonNullable<KeptnMetric['status']> => ({
