@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isDeepStrictEqual } from 'node:util'
 import {
   KeptnAppVersion,
   KeptnEvaluation,
@@ -11,7 +12,16 @@ import {
 } from '../../../api/index.ts'
 import type { Stored } from '../api-server.ts'
 import { named, type Facts, type Invariant } from './invariant.ts'
-import { attemptOf, doneFor, hasEnded, stateOf, verdictOf } from './reading.ts'
+import {
+  attemptOf,
+  doneFor,
+  hasEnded,
+  idsAsked,
+  isAborted,
+  recordsOf,
+  stateOf,
+  verdictOf,
+} from './reading.ts'
 
 const endingKinds: ReadonlySet<string> = new Set([
   KeptnTask.kind,
@@ -107,9 +117,37 @@ const goesForward: Invariant = {
     },
 }
 
+const keepsRecords: Invariant = {
+  says: 'What is recorded of what people asked is never changed or taken away, and grows by entries that they wrote',
+  judge:
+    () =>
+    ({ type, before, after }) => {
+      const isVersion =
+        type.kind === KeptnAppVersion.kind || type.kind === KeptnWorkloadVersion.kind
+      if (!isVersion || before === undefined || after === undefined) return undefined
+      const [earlier, later] = [recordsOf(before), recordsOf(after)]
+      const isKept = isDeepStrictEqual(later.slice(0, earlier.length), earlier)
+      const isAsked = later.every(({ id }) => idsAsked(after).includes(id))
+      return isKept && isAsked ? undefined : named(after)
+    },
+}
+
+const abortsAtOnce: Invariant = {
+  says: 'A version ends as failed in the write that records its abort',
+  judge:
+    () =>
+    ({ before, after }) => {
+      if (before === undefined || after === undefined) return undefined
+      const isNew = doneFor(after, 'abort').length > doneFor(before, 'abort').length
+      return isNew && !isAborted(after) ? named(after) : undefined
+    },
+}
+
 export const versionInvariants: readonly Invariant[] = [
   staysEnded,
   keepsVerdicts,
   earnsVerdicts,
   goesForward,
+  keepsRecords,
+  abortsAtOnce,
 ]
