@@ -18,6 +18,7 @@ import { wantsNow } from '../owners.ts'
 import { lifecycleIndexes, within, type LifecycleStores } from '../stores.ts'
 import { versionNameOf } from '../workload/decide.ts'
 import { hasGonePast, otherRevisionWanted } from '../workload-version/standing.ts'
+import { saysAppAborted } from '../workload-version/waiting.ts'
 import {
   nameWithin,
   type AppDiscoverySeen,
@@ -48,7 +49,9 @@ export interface AppDiscoveryReader {
 const needsOf = (version: KeptnWorkloadVersion | undefined): AppNeeded => {
   const { status } = version ?? {}
   if (status === undefined) return 'any'
-  if (status.currentPhase !== undefined || isTerminal(status.status)) return 'nothing'
+  // One that has begun needs an app again once that was aborted: with the next one it goes on.
+  const waits = status.currentPhase === undefined || saysAppAborted({ status })
+  if (!waits || isTerminal(status.status)) return 'nothing'
   return status.writtenAppUID === undefined ? 'any' : 'written'
 }
 

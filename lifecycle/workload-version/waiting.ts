@@ -44,7 +44,7 @@ const waitingForApp = 'WaitingForApp'
 const appAborted = 'AppAborted'
 
 /** Whether it waits since its app version was aborted. */
-export const saysAppAborted = ({ status }: KeptnWorkloadVersion): boolean =>
+export const saysAppAborted = ({ status }: Pick<KeptnWorkloadVersion, 'status'>): boolean =>
   findCondition(status?.conditions, conditionTypes.preDeploymentPassed)?.reason === appAborted
 
 /**

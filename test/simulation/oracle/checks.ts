@@ -23,7 +23,7 @@ import type { ApiServer, Change, Stored } from '../api-server.ts'
 import { dependencies } from '../intent.ts'
 import type { Chronicle } from './chronicle.ts'
 import { named, type Invariant } from './invariant.ts'
-import { attemptOf, hasEnded, hasFailedCheck, stateOf } from './reading.ts'
+import { attemptOf, doneFor, hasEnded, hasFailedCheck, stateOf } from './reading.ts'
 
 const taskPhases: readonly CheckPhase[] = [
   ...appPhases,
@@ -85,7 +85,10 @@ const triesOf = (server: ApiServer, uid: string): number => {
   const version = [...server.list(KeptnWorkloadVersion), ...server.list(KeptnAppVersion)].find(
     ({ metadata }) => metadata.uid === uid,
   )
-  return version === undefined ? Infinity : attemptOf(version) + Number(hasEnded(version))
+  if (version === undefined) return Infinity
+  // A leader whose stores are behind may have begun what people have let go on since from where it had failed.
+  const hasFailed = ['skip', 'release'].some((type) => doneFor(version, type).length > 0)
+  return attemptOf(version) + Number(hasEnded(version) || hasFailed)
 }
 
 const checkOf = (child: Stored): string => {
