@@ -8,6 +8,7 @@ import { settled, type Action, type Decision } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
 import { actOn, withGuardSaid } from '../actions/decide.ts'
 import { skipsIn } from '../actions/records.ts'
+import { haveAppChecksPassed } from '../checks/app-checks.ts'
 import {
   areAllStopped,
   attemptOf,
@@ -171,7 +172,11 @@ const tellingOf = ({ version, now, config }: AppVersionSeen): Telling => ({
 })
 
 const unwantedFor = (seen: AppVersionSeen): string | undefined => {
-  if (seen.place === 'outdated') return 'the app has gone over to another version'
+  // One that deploys goes its way to the end, which somebody may have to cut short.
+  const goesOn = haveAppChecksPassed(seen.version) && !isTerminal(seen.version.status?.status)
+  if (seen.place === 'outdated' && !goesOn) {
+    return 'the app has gone over to another version'
+  }
   const loss = lossOf(seen)
   if (loss !== undefined) return loss.message
   return seen.version.status?.status === 'Deprecated'

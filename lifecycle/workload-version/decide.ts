@@ -15,6 +15,7 @@ import {
   areAllStopped,
   attemptOf,
   endings,
+  isAborted,
   isLoweredFor,
   isReleased,
   isTriedAgainFor,
@@ -204,10 +205,12 @@ const anew = ({ version }: WorkloadVersionSeen): WorkloadVersionStatus => {
 }
 
 /** Whether its app asks for another attempt of what has failed. */
-const isAskedToTryAgain = ({ version, appVersion }: WorkloadVersionSeen): boolean =>
+const isAskedToTryAgain = ({ version, appVersion, children }: WorkloadVersionSeen): boolean =>
   appVersion !== undefined &&
   isTriedAgainFor(version, appVersion) &&
-  haveAppChecksPassed(appVersion)
+  haveAppChecksPassed(appVersion) &&
+  // What an abort stops decides nothing any more, but must not run beside the next attempt.
+  (!isAborted(version) || areAllStopped(version, children))
 
 /** A version that stays as it is: a revision that was lowered is noted, so that the next one counts as raised. */
 const rest = ({ version, appVersion }: WorkloadVersionSeen): Decision<WorkloadVersionStatus> => {
@@ -309,13 +312,31 @@ const goOnOrWait = (
 
 const unwantedFor = ({ version, standing }: WorkloadVersionSeen): string | undefined => {
   if (standing === 'opted-out') return 'its namespace is not managed any more'
-  if (standing === 'superseded') return 'its workload has gone over to another version'
-  return version.status?.status === 'Deprecated'
-    ? 'it has ended, and begins anew by itself once its pods are held again'
-    : undefined
+  // One that was let go goes its way to the end, which somebody may have to cut short.
+  const goesOn = isReleased(version) && !isTerminal(version.status?.status)
+  if (standing === 'superseded' && !goesOn) {
+    return 'its workload has gone over to another version'
+  }
+  if (version.status?.status !== 'Deprecated') return undefined
+  return isReleased(version)
+    ? 'it has ended, and its pods were let go before'
+    : 'it has ended, and begins anew by itself once its pods are held again'
 }
 
 const released = 'The pods of this version were let go before: nothing holds them'
+
+/**
+ * A version that a person ends now has had all that its app has asked for by then: only what the app asks for later lets it
+ * begin anew.
+ */
+const endedForGood = (
+  { appVersion }: WorkloadVersionSeen,
+  before: WorkloadVersionStatus,
+  status: WorkloadVersionStatus,
+): WorkloadVersionStatus =>
+  appVersion !== undefined && status.status === 'Failed' && before.status !== 'Failed'
+    ? { ...status, begunFor: beginningOf(appVersion) }
+    : status
 
 /** Does what people ask of the version, if there is anything. */
 const act = (
@@ -337,7 +358,8 @@ const act = (
   })
   if (acted === undefined) return undefined
   const { verdict, transitions } = acted
-  const next = verdict === undefined ? acted.status : withVerdict(acted.status, verdict, seen.now)
+  const ended = endedForGood(seen, status, acted.status)
+  const next = verdict === undefined ? ended : withVerdict(ended, verdict, seen.now)
   return { status: next, actions: [], transitions }
 }
 
