@@ -35,12 +35,15 @@ export const findHelm = (): string => {
 const helm = (args: readonly string[], values: Values): Promise<string> =>
   run([findHelm(), ...args, '--values=-'], { input: JSON.stringify(values), timeoutMs: 600_000 })
 
-/** The objects of the chart, as for a cluster of which nothing is known. */
-export const renderChart = async (values: Values = {}): Promise<readonly Manifest[]> =>
-  parseManifests(
-    await helm(['template', release, chart, `--namespace=${systemNamespace}`], values),
-    chart,
-  )
+/** The objects of the chart, as for a cluster of which nothing is known but its version, if that is said. */
+export const renderChart = async (
+  values: Values = {},
+  version?: string,
+): Promise<readonly Manifest[]> => {
+  const where = [`--namespace=${systemNamespace}`]
+  if (version !== undefined) where.push(`--kube-version=${version}`)
+  return parseManifests(await helm(['template', release, chart, ...where], values), chart)
+}
 
 /** Installs the chart, or brings what is installed up to it. Resolves when all objects are written. */
 export const installChart = async (kubeconfig: string, values: Values): Promise<void> => {

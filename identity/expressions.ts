@@ -9,7 +9,7 @@
  * @module
  */
 import { actionTypes } from '../api/actions.ts'
-import { gateName, keys } from './keys.ts'
+import { gateName, keys, permitScheduler } from './keys.ts'
 import { releasedFormat } from './released.ts'
 import { supportedOwners, systemNamespaces } from './scope.ts'
 
@@ -124,4 +124,5 @@ export const names = {
   systemNamespaces: systemNamespaces.join(' '),
   managedBy: keys.managedBy,
   actionVerbs: actionTypes.join(' '),
+  permitScheduler,
 } as const

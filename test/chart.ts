@@ -6,6 +6,12 @@
 import { stringify } from 'yaml'
 import { renderChart, systemNamespace, type Values } from '../deploy/chart.ts'
 
+/** Values with which a scheduler of the chart holds pods. */
+export const withPermit: Values = {
+  webhook: { holding: 'permit' },
+  permit: { enabled: true, scheduler: { image: { tag: 'v1.36.0' } } },
+}
+
 /** Our namespace and the chart's objects of these kinds, as YAML for kubectl. */
 export const chartYaml = async (
   kinds: readonly string[],

@@ -39,6 +39,6 @@ export const requireGates = (holding: Holding, version: ServerVersion): void => 
   if (holding !== 'gate' || !isOlder(version, firstWithGates)) return
   throw new SettingsError(
     `Cannot start: Kubernetes ${version.major}.${version.minor} drops scheduling gates silently, so that no pod would be held; ` +
-      'upgrade to 1.27 or newer, or set HOLDING to "permit" and install the scheduler of manifests/permit',
+      'upgrade to 1.27 or newer, or set webhook.holding to "permit" and permit.enabled to true in the values of the chart',
   )
 }

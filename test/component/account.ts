@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemNamespace } from '../../deploy/chart.ts'
+import { systemNamespace, type Values } from '../../deploy/chart.ts'
 import { createClient, type Client } from '../../kube/client.ts'
 import type { Connection } from '../../kube/connection.ts'
 import { chartYaml } from '../chart.ts'
@@ -12,8 +12,8 @@ import type { Cluster } from '../cluster/cluster.ts'
 const kinds = ['ServiceAccount', 'Role', 'ClusterRole', 'RoleBinding', 'ClusterRoleBinding']
 
 /** Gives the chart's service accounts their rights. */
-export const installRights = async ({ kubectl }: Cluster): Promise<void> => {
-  await kubectl(['apply', '-f', '-'], await chartYaml(kinds))
+export const installRights = async ({ kubectl }: Cluster, values?: Values): Promise<void> => {
+  await kubectl(['apply', '-f', '-'], await chartYaml(kinds, values))
 }
 
 /** Connects as an account in our namespace. */

@@ -64,6 +64,13 @@ export const unusedRights: readonly Exception[] = [
     reason:
       'The Role extension-apiserver-authentication-reader comes with Kubernetes as it is; of its verbs we use two',
   },
+  {
+    account: 'keptn-scheduler',
+    group: '',
+    resources: ['configmaps'],
+    reason:
+      'A kube-scheduler reads it where it runs in a pod, to know who asks for its figures; that of the tests runs beside the cluster',
+  },
 ]
 
 /** Clusters from which a test takes us away. */

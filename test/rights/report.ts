@@ -8,6 +8,8 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { renderChart } from '../../deploy/chart.ts'
+import type { Manifest } from '../../deploy/manifests.ts'
+import { withPermit } from '../chart.ts'
 import { missingRights, surplusRights } from './compare.ts'
 import { expectedRefusals, unusedRights } from './exceptions.ts'
 import { keptRequests, rightsFolder } from './requests.ts'
@@ -36,6 +38,19 @@ const areAllThere = (ran: readonly RanFile[]): boolean => {
     .every((file) => passed.has(file))
 }
 
+const whichIs = ({ kind, metadata }: Manifest): string =>
+  JSON.stringify([kind, metadata.namespace, metadata.name])
+
+/** The chart by default, and what else it has where a scheduler holds pods. */
+const everyObject = async (): Promise<readonly Manifest[]> => {
+  const usual = await renderChart()
+  const known = new Set(usual.map(whichIs))
+  return [
+    ...usual,
+    ...(await renderChart(withPermit)).filter((object) => !known.has(whichIs(object))),
+  ]
+}
+
 /**
  * What is wrong with the rights of our service accounts, a sentence each. After a run of some files, or one with failures, it
  * tells what was refused alone; nothing, if nothing was, or if clusters were not told to keep what was asked of them.
@@ -46,7 +61,7 @@ export const reportRights = async (
   const folder = process.env[rightsFolder]
   if (folder === undefined) return undefined
   const compared = {
-    rights: rightsOf(await renderChart()),
+    rights: rightsOf(await everyObject()),
     clusters: existsSync(folder) ? await keptRequests(folder) : [],
     unused: unusedRights,
     refused: expectedRefusals,

@@ -68,6 +68,9 @@ const comeWithKubernetes: readonly Manifest[] = [
   },
 ]
 
+/** What these have is for Kubernetes to say, and is other in each version: a kube-scheduler is not ours. */
+const notOurs: readonly string[] = ['system:kube-scheduler', 'system:volume-scheduler']
+
 const product = <T>(lists: readonly (readonly T[])[]): readonly (readonly T[])[] =>
   lists.reduce<readonly (readonly T[])[]>(
     (rows, list) => rows.flatMap((row) => list.map((item) => [...row, item])),
@@ -100,6 +103,7 @@ export const rightsOf = (chart: readonly Manifest[]): readonly Right[] => {
     if (kind !== 'ClusterRoleBinding' && kind !== 'RoleBinding') return []
     const { namespace } = metadata
     const roleRef = binding['roleRef'] as RoleRef
+    if (notOurs.includes(roleRef.name)) return []
     const role = roles.find(
       (candidate) =>
         candidate.kind === roleRef.kind &&

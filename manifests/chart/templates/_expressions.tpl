@@ -95,3 +95,7 @@ app.kubernetes.io/managed-by
 {{- define "gatekept.names.actionVerbs" -}}
 release retry skip abort
 {{- end -}}
+
+{{- define "gatekept.names.permitScheduler" -}}
+keptn-scheduler
+{{- end -}}

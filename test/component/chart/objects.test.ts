@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { renderChart } from '../../../deploy/chart.ts'
 import type { Manifest } from '../../../deploy/manifests.ts'
+import { withPermit } from '../../chart.ts'
 import { buildPrograms } from '../../cluster/cluster.ts'
 import { noProgress } from '../../cluster/progress.ts'
 
@@ -104,8 +105,11 @@ describe('the chart', () => {
   }
 
   test('runs pods that satisfy the restricted standard, with a read-only file system', async () => {
-    const workloads = (await install()).filter(({ kind }) => kind === 'Deployment') as Workload[]
+    const workloads = (await install(withPermit)).filter(
+      ({ kind }) => kind === 'Deployment',
+    ) as Workload[]
     expect(workloads.map(({ metadata }) => metadata.name).sort()).toEqual([
+      'keptn-scheduler',
       'lifecycle-operator',
       'lifecycle-webhook',
       'metrics-operator',
@@ -117,13 +121,15 @@ describe('the chart', () => {
         seccompProfile: { type: 'RuntimeDefault' },
       })
       for (const container of containers) {
-        expect(container.image).toBe('localhost/gatekept:dev')
+        expect(['localhost/gatekept:dev', 'localhost/kube-scheduler:v1.36.0']).toContain(
+          container.image,
+        )
         expect(container.securityContext).toEqual({
           allowPrivilegeEscalation: false,
           readOnlyRootFilesystem: true,
           capabilities: { drop: ['ALL'] },
         })
-        expect(container.resources.limits.memory).toMatch(/^(128|160|384)Mi$/)
+        expect(container.resources.limits.memory).toMatch(/^(128|160|192|384|512)Mi$/)
       }
     }
   })

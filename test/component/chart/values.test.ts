@@ -1,6 +1,7 @@
 /** Which values the chart takes: those of Keptn's, its own, and nothing that would change nothing without a word. */
 import { beforeAll, expect, test } from '@jest/globals'
 import { renderChart, type Values } from '../../../deploy/chart.ts'
+import { withPermit } from '../../chart.ts'
 import { buildPrograms } from '../../cluster/cluster.ts'
 import { noProgress } from '../../cluster/progress.ts'
 
@@ -65,6 +66,20 @@ test.each<readonly [path: string, value: unknown, says: string]>([
   ['lifecycleOperator.webhookService.port', 8443, "'port' not allowed"],
   ['webhook.enabled', false, "'enabled' not allowed"],
   ['admision', 'policy', "'admision' not allowed"],
+  ['webhook.holding', 'permit', 'set permit.enabled: true as well'],
+  ['permit.enabled', true, 'say the version of the cluster'],
+  ['permit.scheduler.image.tag', 'latest', "'latest' does not match"],
 ])('%s is refused, in words that help', async (path, value, says) => {
   await expect(renderChart(at(path, value))).rejects.toThrow(says)
+})
+
+test('on a cluster before 1.27 a gate is refused, and a scheduler holds pods in words that it knows', async () => {
+  const version = '1.24.15'
+  await expect(renderChart({}, version)).rejects.toThrow('drops scheduling gates silently')
+  const objects = JSON.stringify(await renderChart(withPermit, version))
+  expect(objects).not.toContain('matchConditions')
+  expect(JSON.stringify(await renderChart(withPermit))).toContain('matchConditions')
+  const scheduler = { image: { tag: `v${version}` } }
+  const older = { ...withPermit, permit: { enabled: true, scheduler } }
+  expect(JSON.stringify(await renderChart(older))).toContain('kubescheduler.config.k8s.io/v1beta2')
 })

@@ -222,3 +222,17 @@ test('a released version is not held again when it grows', async () => {
   const schedulers = pods.map(({ spec }) => spec.schedulerName).sort()
   expect(schedulers.filter((name) => name === 'default-scheduler')).toHaveLength(3)
 }, 120_000)
+
+test('a pod that names the scheduler where nobody opted in gets its node', async () => {
+  const containers = [{ name: 'main', image: 'example.org/tool' }]
+  await apply({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace: 'default', name: 'stray' },
+    spec: { schedulerName: permitScheduler, containers },
+  })
+  await eventually(async () => {
+    const pod = await world.client.get(Pod, { namespace: 'default', name: 'stray' })
+    expect(pod === undefined ? undefined : hasNode(pod)).toBe(true)
+  }, patient)
+}, 120_000)

@@ -1,13 +1,13 @@
 /**
  * A control plane whose webhook holds pods by their scheduler, with the engine, and with a second kube-scheduler that asks the
- * permit. Scheduler and permit have the configuration and the permissions of manifests/permit. The one node runs nothing: what
- * a kubelet would say of the pod of a task is said here.
+ * permit. Scheduler and permit have the configuration and the permissions that the chart gives them. The one node runs nothing:
+ * what a kubelet would say of the pod of a task is said here.
  *
  * @module
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +15,7 @@ import { pino } from 'pino'
 import { parse, stringify } from 'yaml'
 import { startLifecycle } from '../../../controller/lifecycle.ts'
 import { readSettings } from '../../../controller/settings.ts'
+import { renderChart } from '../../../deploy/chart.ts'
 import { buildExtender } from '../../../gate/permit/app.ts'
 import type { Answer, Question } from '../../../gate/permit/extender.ts'
 import { startPermit } from '../../../gate/permit/main.ts'
@@ -23,7 +24,9 @@ import { createClient, type Client } from '../../../kube/client.ts'
 import type { Connection } from '../../../kube/connection.ts'
 import { thisMachine, type Cluster } from '../../cluster/cluster.ts'
 import { layoutOf, readRecord } from '../../cluster/record.ts'
+import { installRights } from '../account.ts'
 import { namespace, startWorld as startWebhook } from '../webhook/world.ts'
+import { withPermit } from '../../chart.ts'
 import { adminOf } from '../../connection.ts'
 import { applyCrds } from '../../kinds.ts'
 
@@ -37,8 +40,6 @@ export interface World {
   readonly close: () => Promise<void>
 }
 
-const root = join(import.meta.dirname, '../../..')
-const manifests = join(root, 'manifests/permit')
 const log = pino({ level: 'silent' })
 
 /** Starts all of it. */
@@ -46,7 +47,7 @@ export const startWorld = async (name: string): Promise<World> => {
   const admission = await startWebhook(name, { holding: 'permit' })
   const { cluster, client } = admission
   await applyCrds(cluster)
-  await cluster.kubectl(['apply', '--server-side', '-k', manifests])
+  await installRights(cluster, withPermit)
   await cluster.addFakeNode('node-1')
   const folder = await mkdtemp(join(tmpdir(), 'permit-'))
   const { ca } = cluster.credentials
@@ -140,7 +141,15 @@ interface Configuration {
   readonly extenders: readonly { readonly urlPrefix: string }[]
 }
 
-/** The scheduler of the manifests, but that its permit is at another address, and it at another port than the cluster's own. */
+const shippedConfiguration = async (): Promise<Configuration> => {
+  const found = (await renderChart(withPermit)).find(
+    ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === permitScheduler,
+  )
+  const data = found?.['data'] as Readonly<Record<string, string>> | undefined
+  return parse(data?.['scheduler-configuration.yaml'] ?? '') as Configuration
+}
+
+/** The scheduler of the chart, but that its permit is at another address, and it at another port than the cluster's own. */
 const startScheduler = async (
   cluster: Cluster,
   at: { readonly folder: string; readonly port: number; readonly token: string },
@@ -151,8 +160,7 @@ const startScheduler = async (
   const { binaries } = layoutOf(thisMachine(), record)
   const kubeconfig = join(folder, 'kubeconfig')
   const config = join(folder, 'scheduler.yaml')
-  const text = await readFile(join(manifests, 'scheduler-configuration.yaml'), 'utf8')
-  const shipped = parse(text) as Configuration
+  const shipped = await shippedConfiguration()
   const [extender] = shipped.extenders
   const configuration = {
     ...shipped,
