@@ -238,9 +238,11 @@ export const decide = (seen: AppVersionSeen): Decision<AppVersionStatus> => {
   const telling = tellingOf(seen)
   const stored = version.status ?? begin
   const status = withGuardSaid(stored, seen.actionsGuard, seen.now)
-  const decided =
-    act(seen, status, telling) ?? withFailureTasks(seen, advance(seen, status, telling), telling)
-  const decision = status === stored ? decided : { ...decided, status: decided.status ?? status }
+  const said = (decision: Decision<AppVersionStatus>): Decision<AppVersionStatus> =>
+    status === stored ? decision : { ...decision, status: decision.status ?? status }
+  const decision =
+    act(seen, status, telling) ??
+    withFailureTasks(seen, said(advance(seen, status, telling)), telling)
   const late = addedTooLate(version.spec, decision.status ?? status, appPhases)
   return withLateChecks(decision, { status, late, telling })
 }

@@ -11,7 +11,7 @@ import {
 } from '../../api/index.ts'
 import { controllerOf } from '../../api/object.ts'
 import { workloadName } from '../../identity/names.ts'
-import { findCondition } from '../../kube/conditions.ts'
+import { findCondition, withCondition } from '../../kube/conditions.ts'
 import { settled, type Decision, type Transition } from '../../kube/decision.ts'
 import { isAutomatic, isAutomaticVersion } from '../checks/automatic-app.ts'
 import { haveAppChecksPassed } from '../checks/app-checks.ts'
@@ -177,5 +177,16 @@ export const waitForApp = (
           }),
         ]
       : []
-  return { status: withVerdict(status, verdict, seen.now), actions: [], transitions: told }
+  return { status: withWord(seen, status, verdict), actions: [], transitions: told }
+}
+
+/** The verdict of one whose pods were let go before stays as it is: there `Ready` says what the next attempt waits for. */
+const withWord = (
+  { version, now }: WorkloadVersionSeen,
+  status: WorkloadVersionStatus,
+  verdict: Verdict,
+): WorkloadVersionStatus => {
+  if (!isReleased(version)) return withVerdict(status, verdict, now)
+  const ready = { type: conditionTypes.ready, ...verdict } as const
+  return { ...status, conditions: withCondition(status.conditions, ready, now) }
 }

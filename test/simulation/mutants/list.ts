@@ -179,8 +179,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'only the last of what people asked remembered',
     file: 'lifecycle/actions/decide.ts',
-    find: 'new Set((status.actions ?? []).map(({ id }) => id))',
-    replace: 'new Set((status.actions ?? []).slice(-1).map(({ id }) => id))',
+    find: 'new Set((status?.actions ?? []).map(({ id }) => id))',
+    replace: 'new Set((status?.actions ?? []).slice(-1).map(({ id }) => id))',
     because: 'each entry is carried out once',
   },
   {
@@ -192,7 +192,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'one check named and all skipped',
-    file: 'lifecycle/actions/decide.ts',
+    file: 'lifecycle/actions/skip.ts',
     find: 'const others = before.filter((each) => each !== own)',
     replace:
       "const others = before.filter((each) => each !== own).map((each) => ({ ...each, status: 'Warning' as const }))",
@@ -208,14 +208,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'retry of a version that has not failed',
-    file: 'lifecycle/actions/decide.ts',
+    file: 'lifecycle/actions/retry.ts',
     find: "if (status.status !== 'Failed') {\n    return refused(",
     replace: "if (status.status === 'Succeeded') {\n    return refused(",
     because: 'two attempts would run side by side',
   },
   {
     name: 'abort that only says so',
-    file: 'lifecycle/actions/decide.ts',
+    file: 'lifecycle/actions/abort.ts',
     find: "status: 'Failed',\n    endTime: wholeSeconds(now),",
     replace: 'endTime: wholeSeconds(now),',
     because: 'an aborted version has ended',

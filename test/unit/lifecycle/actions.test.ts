@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { ActionRecord, ActionType, VersionAction } from '../../../api/index.ts'
-import { actOn, mindsGuard, withGuardSaid, type Asked } from '../../../lifecycle/actions/decide.ts'
+import type { Asked } from '../../../lifecycle/actions/asked.ts'
+import { actOn, mindsGuard, withGuardSaid } from '../../../lifecycle/actions/decide.ts'
 import { retriesOf, skipsIn } from '../../../lifecycle/actions/records.ts'
 import {
   abandonmentOf,
@@ -114,6 +115,8 @@ test('a version minds the policy while something is open, or it says that people
   expect(mindsGuard(workloadVersion({ actions: [entry('abort')] }, unheard))).toBe(true)
   const done = { ...begin, actions: [record('abort')] }
   expect(mindsGuard(workloadVersion({ actions: [entry('abort')] }, done))).toBe(false)
+  // Somebody took an entry away and wrote another, where nothing guards them.
+  expect(mindsGuard(workloadVersion({ actions: [entry('abort', '2')] }, done))).toBe(true)
   expect(mindsGuard(workloadVersion())).toBe(false)
 })
 
