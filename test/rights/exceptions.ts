@@ -77,11 +77,19 @@ export const unusedRights: readonly Exception[] = [
 const left: readonly string[] = ['leaving', 'seeds']
 
 /** Requests that our accounts may make in vain. */
-export const expectedRefusals: readonly Exception[] = left.flatMap((cluster) =>
-  ['lifecycle-operator', 'lifecycle-webhook', 'metrics-operator'].map((account) => ({
-    account,
-    cluster,
+export const expectedRefusals: readonly Exception[] = [
+  {
+    account: 'lifecycle-operator',
+    cluster: 'upgrade',
     reason:
-      'Its rights are deleted with the chart or with our namespace, and its pods need a moment to end',
-  })),
-)
+      'An upgrade takes away the rights to certificates and installs afresh; the pods of before need a moment to end',
+  },
+  ...left.flatMap((cluster) =>
+    ['lifecycle-operator', 'lifecycle-webhook', 'metrics-operator'].map((account) => ({
+      account,
+      cluster,
+      reason:
+        'Its rights are deleted with the chart or with our namespace, and its pods need a moment to end',
+    })),
+  ),
+]

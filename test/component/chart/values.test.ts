@@ -18,6 +18,12 @@ test.each<readonly [path: string, value: unknown, shows: string]>([
   ['global.commonLabels', { team: 'platform-team' }, 'platform-team'],
   ['global.commonAnnotations', { team: 'platform-team' }, 'platform-team'],
   ['global.caInjectionAnnotations', { 'example.com/inject': 'ca-of-mine' }, 'ca-of-mine'],
+  ['global.certManagerEnabled', false, '"lifecycle,gate"'],
+  [
+    'lifecycleOperator.promotionTasksEnabled',
+    true,
+    '"name":"PROMOTION_TASKS_ENABLED","value":"true"',
+  ],
   ['lifecycleOperator.allowedNamespaces', ['only-this'], 'only-this'],
   ['lifecycleOperator.deniedNamespaces', ['never-this'], 'never-this'],
   ['lifecycleOperator.failurePolicy', 'Ignore', '"failurePolicy":"Ignore"'],
@@ -43,6 +49,23 @@ test.each<readonly [path: string, value: unknown, shows: string]>([
 ])("%s is honoured, as in Keptn's chart", async (path, value, shows) => {
   expect(JSON.stringify(await renderChart())).not.toContain(shows)
   expect(JSON.stringify(await renderChart(at(path, value)))).toContain(shows)
+})
+
+test('on OpenShift, as in Keptn, no user and no group is named', async () => {
+  expect(JSON.stringify(await renderChart())).toContain('"runAsUser":65532')
+  const objects = JSON.stringify(await renderChart(at('global.openShift.enabled', true)))
+  expect(objects).not.toMatch(/"(runAsUser|runAsGroup|fsGroup)"/)
+})
+
+test('where others make the certificates, we are given no right to, and no object asks us for a bundle', async () => {
+  const objects = await renderChart(at('global.certManagerEnabled', false))
+  const of = (...kinds: readonly string[]) => objects.filter(({ kind }) => kinds.includes(kind))
+  expect(of('MutatingWebhookConfiguration', 'APIService')).toHaveLength(3)
+  const labels = of('MutatingWebhookConfiguration', 'APIService').map(
+    ({ metadata }) => metadata.labels,
+  )
+  expect(JSON.stringify(labels)).not.toContain('keptn.sh/inject-cert')
+  expect(JSON.stringify(of('ClusterRole', 'Role'))).not.toContain('keptn-certs')
 })
 
 test.each<readonly [path: string, value: unknown]>([
