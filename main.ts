@@ -17,6 +17,7 @@ const roles: Readonly<Record<string, () => Promise<Run>>> = {
 const commands: Readonly<Record<string, () => Promise<Run>>> = {
   convert: async () => (await import('./cli/main.ts')).convert,
   'release-all': async () => (await import('./cli/main.ts')).releaseAll,
+  verify: async () => (await import('./cli/main.ts')).verify,
   release: async () => (await import('./cli/main.ts')).act('release'),
   retry: async () => (await import('./cli/main.ts')).act('retry'),
   skip: async () => (await import('./cli/main.ts')).act('skip'),

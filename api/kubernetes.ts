@@ -433,6 +433,13 @@ export const CustomResourceDefinition = resource<CustomResourceDefinition>({
 /** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/api-service-v1/ */
 export interface APIService extends KubeObject {
   readonly spec: { readonly caBundle?: string }
+  readonly status?: {
+    readonly conditions?: readonly {
+      readonly type: string
+      readonly status: string
+      readonly message?: string
+    }[]
+  }
 }
 export const APIService = resource<APIService>({
   group: 'apiregistration.k8s.io',

@@ -7,13 +7,12 @@
 import type { Logger } from 'pino'
 import { APIService, MutatingWebhookConfiguration, Secret } from '../api/kubernetes.ts'
 import type { KubeObject } from '../api/object.ts'
-import { webhookConfigurationName } from '../identity/keys.ts'
+import { apiServiceNames, webhookConfigurationName } from '../identity/keys.ts'
 import { backOffMs, pause } from '../kube/back-off.ts'
 import type { Client } from '../kube/client.ts'
 import { startReflector } from '../kube/reflector.ts'
 import { ensureCertificates, secretName } from './bootstrap.ts'
 import { certificateGauges, keepSecret, type KeptSecret } from './expiry.ts'
-import { apiServiceNames } from './inject.ts'
 
 export { ensureCertificates } from './bootstrap.ts'
 

@@ -4,15 +4,9 @@
  * @module
  */
 import { APIService, MutatingWebhookConfiguration } from '../api/kubernetes.ts'
-import { keys, webhookConfigurationName } from '../identity/keys.ts'
+import { apiServiceNames, keys, webhookConfigurationName } from '../identity/keys.ts'
 import type { Client } from '../kube/client.ts'
 import { isConflict, isNotFound } from '../kube/errors.ts'
-
-/** Our APIServices. */
-export const apiServiceNames = [
-  'v1beta1.custom.metrics.k8s.io',
-  'v1beta2.custom.metrics.k8s.io',
-] as const
 
 /**
  * Writes the bundle into our webhook configuration and our APIServices, where it differs. Says whether they now hold it:

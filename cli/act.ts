@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { Command, CommanderError } from 'commander'
 import {
   mostActions,
   type ActionRecord,
@@ -14,21 +13,10 @@ import {
 } from '../api/actions.ts'
 import { KeptnAppVersion, KeptnWorkloadVersion } from '../api/index.ts'
 import type { KubeObject, ResourceType } from '../api/object.ts'
-import { createClient, type Client } from '../kube/client.ts'
-import type { Connection } from '../kube/connection.ts'
+import type { Client } from '../kube/client.ts'
 import { ApiError, isConflict } from '../kube/errors.ts'
+import { commandLine, Refusal, runCommand, withClient, type Surroundings } from './command.ts'
 import type { Choice } from './kubeconfig.ts'
-
-/** What the program needs of its process. */
-export interface Surroundings {
-  /** Finds the cluster; its errors are sentences. */
-  readonly connect: (choice: Choice) => Promise<Connection>
-  readonly print: (text: string) => void
-  /** For people: problems. */
-  readonly complain: (text: string) => void
-  /** Waits between two looks at the version. */
-  readonly pause: () => Promise<unknown>
-}
 
 interface Flags extends Choice {
   readonly namespace: string
@@ -60,18 +48,13 @@ const looks = 20
 /** Others may ask at the same time. */
 const attempts = 5
 
-/** A mistake or a refusal, for people to read. */
-class Refusal extends Error {}
-
 /** Runs one of the commands with these arguments, and tells the exit code: 0 only if what was asked is carried out. */
 export const runAct = async (
   surroundings: Surroundings,
   type: ActionType,
   args: readonly string[],
 ): Promise<number> => {
-  const { print, complain } = surroundings
-  let code = 0
-  const program = new Command(`gatekept ${type}`)
+  const program = commandLine(type, surroundings)
     .description(purposes[type])
     .argument(
       '<version>',
@@ -79,29 +62,16 @@ export const runAct = async (
     )
     .requiredOption('-n, --namespace <name>', 'where the version is')
     .requiredOption('--reason <text>', 'why, for those who look into it later')
-    .option('--kubeconfig <file>', 'kubeconfig to use instead of the one that kubectl would use')
-    .option('--context <name>', 'context of the kubeconfig')
     .option('--no-wait', 'ask, and do not wait for what becomes of it')
-    .exitOverride()
-    .configureOutput({ writeOut: print, writeErr: complain })
-    .showHelpAfterError(`See gatekept ${type} --help`)
-    .action(async (version: string, flags: Flags) => {
-      code = await act(surroundings, { type, version, flags })
-    })
   if (type === 'skip') {
     program.requiredOption(
       '--check <name>',
       'name of the KeptnTaskDefinition or KeptnEvaluationDefinition to skip',
     )
   }
-  try {
-    await program.parseAsync(args, { from: 'user' })
-    return code
-  } catch (error) {
-    // Commander has told it.
-    if (error instanceof CommanderError) return error.exitCode
-    throw error
-  }
+  return runCommand(program, args, () =>
+    act(surroundings, { type, version: program.args[0] ?? '', flags: program.opts<Flags>() }),
+  )
 }
 
 interface Wish {
@@ -118,36 +88,21 @@ interface Subject {
 }
 
 const act = async (surroundings: Surroundings, wish: Wish): Promise<number> => {
-  const { complain, connect } = surroundings
-  const { namespace, kubeconfig, context } = wish.flags
-  const choice = {
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
-    ...(context === undefined ? {} : { context }),
-  }
+  const { flags, type, version } = wish
   try {
-    const subject = { namespace, ...parseVersion(wish.version) }
-    const client = createClient(await connectTo(connect, choice), {
-      userAgent: `gatekept-${wish.type}`,
+    const subject = { namespace: flags.namespace, ...parseVersion(version) }
+    const userAgent = `gatekept-${type}`
+    return await withClient(surroundings, { ...flags, userAgent }, async (client) => {
+      try {
+        return await ask(client, surroundings, { ...wish, subject })
+      } catch (error) {
+        throw error instanceof ApiError ? new Refusal(toldOf(error, type, subject)) : error
+      }
     })
-    try {
-      return await ask(client, surroundings, { ...wish, subject })
-    } catch (error) {
-      throw error instanceof ApiError ? new Refusal(toldOf(error, wish.type, subject)) : error
-    } finally {
-      await client.close()
-    }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
-    complain(`${error.message}\n`)
+    surroundings.complain(`${error.message}\n`)
     return 1
-  }
-}
-
-const connectTo = async (connect: Surroundings['connect'], choice: Choice): Promise<Connection> => {
-  try {
-    return await connect(choice)
-  } catch (error) {
-    throw new Refusal((error as Error).message)
   }
 }
 

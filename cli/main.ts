@@ -15,6 +15,7 @@ import { runAct } from './act.ts'
 import { runConvert } from './convert.ts'
 import type { Choice } from './kubeconfig.ts'
 import { runReleaseAll } from './release-all.ts'
+import { runVerify } from './verify.ts'
 
 /** Runs `gatekept convert`. */
 export const convert = async (args: readonly string[]): Promise<void> => {
@@ -58,6 +59,20 @@ export const act =
       args,
     )
   }
+
+/** Runs `gatekept verify`. */
+export const verify = async (args: readonly string[]): Promise<void> => {
+  process.exitCode = await runVerify(
+    {
+      connect,
+      ownNamespace: process.env['POD_NAMESPACE'],
+      print: (line) => process.stdout.write(line),
+      complain: (line) => process.stderr.write(line),
+      pause: () => sleep(500),
+    },
+    args,
+  )
+}
 
 /** As kubectl finds it. The library that reads a kubeconfig is large: a pod, which has none, never loads it. */
 const connect = async (choice: Choice): Promise<Connection> => {

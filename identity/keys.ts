@@ -61,6 +61,12 @@ export const keys = {
 /** The configuration by which the API server asks our webhook. */
 export const webhookConfigurationName = 'lifecycle-mutating-webhook-configuration'
 
+/** The APIs that we register with the API server. */
+export const apiServiceNames = [
+  'v1beta1.custom.metrics.k8s.io',
+  'v1beta2.custom.metrics.k8s.io',
+] as const
+
 /** The scheduling gate that holds a pod. It is ours alone, and of `schedulingGates` only it is. */
 export const gateName = 'keptn-prechecks-gate'
 

@@ -5,7 +5,7 @@
  */
 import { APIService, Deployment, MutatingWebhookConfiguration } from '../../api/kubernetes.ts'
 import type { KubeObject, ResourceType } from '../../api/object.ts'
-import { webhookConfigurationName } from '../../identity/keys.ts'
+import { apiServiceNames, webhookConfigurationName } from '../../identity/keys.ts'
 
 /** One object, by its kind and the name that the chart gives it. */
 export interface Obstacle {
@@ -45,7 +45,7 @@ const kinds: readonly (readonly [ResourceType<KubeObject>, readonly string[]])[]
   [admission('MutatingAdmissionPolicy', 'mutatingadmissionpolicies'), mutating],
   [admission('ValidatingAdmissionPolicy', 'validatingadmissionpolicies'), validating],
   // While nobody serves an API that is registered, no namespace can be deleted.
-  [APIService, ['v1beta1.custom.metrics.k8s.io', 'v1beta2.custom.metrics.k8s.io']],
+  [APIService, apiServiceNames],
 ]
 
 /** The Deployment whose process writes notes on namespaces and pods. */

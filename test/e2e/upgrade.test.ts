@@ -5,12 +5,13 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { KeptnWorkloadVersion } from '../../api/index.ts'
-import type { Pod } from '../../api/kubernetes.ts'
+import { APIService, MutatingWebhookConfiguration, Secret, type Pod } from '../../api/kubernetes.ts'
+import { createAuthority, issueServerCertificate } from '../../certs/authority.ts'
 import { systemNamespace, type Values } from '../../deploy/chart.ts'
 import { toContainerd } from '../../deploy/delivery.ts'
 import { deployGatekept } from '../../deploy/install.ts'
 import { programFolder } from '../../deploy/options.ts'
-import { gateName, keys } from '../../identity/keys.ts'
+import { apiServiceNames, gateName, keys, webhookConfigurationName } from '../../identity/keys.ts'
 import { eventually } from '../eventually.ts'
 import { readAudit } from './audit.ts'
 import { install, type Installation } from './installation.ts'
@@ -100,6 +101,38 @@ const ungated = (): readonly string[] =>
     .filter(({ spec }) => !spec.schedulingGates?.some(({ name }) => name === gateName))
     .map(({ metadata }) => metadata.name)
 
+/** Whether `helm test` was content, and what its pod has said. */
+const helmTest = async (): Promise<{ readonly isGood: boolean; readonly said: string }> => {
+  const isGood = await helm('test', 'gatekept').then(
+    () => true,
+    () => false,
+  )
+  const said = await world.cluster.kubectl(['logs', 'verify', `--namespace=${systemNamespace}`])
+  return { isGood, said }
+}
+
+test('helm test says that pods are held, and by whom; and what is amiss once nobody asks the webhook', async () => {
+  const good = await helmTest()
+  expect(good.said).toContain(
+    `A pod of a Deployment is held, by the ${hasPolicies ? 'policy' : 'webhook'}`,
+  )
+  expect(good.said).not.toContain('FAIL')
+  expect(good.isGood).toBe(true)
+
+  const configuration = 'mutatingwebhookconfiguration/lifecycle-mutating-webhook-configuration'
+  await world.cluster.kubectl(['delete', configuration])
+  const bad = await helmTest()
+  expect(bad.said).toContain(
+    hasPolicies
+      ? 'FAIL  The webhook does not answer'
+      : 'FAIL  A pod of a Deployment is let through',
+  )
+  expect(bad.isGood).toBe(false)
+
+  await upgradeTo({ admission: first })
+  expect(await helmTest()).toMatchObject({ isGood: true })
+}, 300_000)
+
 test('what is held stays held while the chart is upgraded and rolled back, and goes on when its checks have passed', async () => {
   await world.apply(yaml(managedNamespace(namespace), web('1')))
   await areAllThere(expectHeld)
@@ -133,4 +166,49 @@ test('after an uninstall everything that is left stays, and a new installation g
   await world.apply(yaml(web('2')))
   await versionIs('2', 'Succeeded')
   await areAllThere(run)
+}, 400_000)
+
+test('another can make the certificates: they are served without a restart, and we leave them alone', async () => {
+  const injectFrom = { 'cert-manager.io/inject-ca-from': `${systemNamespace}/keptn-certs` }
+  await upgradeTo({
+    admission: first,
+    global: { certManagerEnabled: false, caInjectionAnnotations: injectFrom },
+  })
+  const configuration = await world.client.get(MutatingWebhookConfiguration, {
+    name: webhookConfigurationName,
+  })
+  expect(configuration?.metadata.annotations).toMatchObject(injectFrom)
+
+  const now = new Date()
+  const authority = await createAuthority(now)
+  const { cert, key } = await issueServerCertificate(authority, systemNamespace, now)
+  const secret = await world.client.patch(Secret, {
+    ...{ namespace: systemNamespace, name: 'keptn-certs', patchType: 'merge' },
+    patch: {
+      metadata: { annotations: { 'cert-manager.io/certificate-name': 'keptn-certs' } },
+      stringData: { 'ca.crt': authority.cert, 'tls.crt': cert, 'tls.key': key },
+    },
+  })
+  const caBundle = Buffer.from(authority.cert).toString('base64')
+  const injected = await world.client.patch(MutatingWebhookConfiguration, {
+    ...{ name: webhookConfigurationName, patchType: 'strategic' },
+    patch: {
+      webhooks: configuration?.webhooks?.map(({ name }) => ({ name, clientConfig: { caBundle } })),
+    },
+  })
+
+  for (const name of apiServiceNames) {
+    const patch = { spec: { caBundle } }
+    await world.client.patch(APIService, { name, patchType: 'merge', patch })
+  }
+
+  // The kubelet takes up to a minute to tell the webhook.
+  await eventually(async () => {
+    expect(await helmTest()).toMatchObject({ isGood: true })
+  }, patient)
+  const after = await world.client.get(Secret, { namespace: systemNamespace, name: 'keptn-certs' })
+  expect(after?.metadata.resourceVersion).toBe(secret.metadata.resourceVersion)
+  expect(
+    await world.client.get(MutatingWebhookConfiguration, { name: webhookConfigurationName }),
+  ).toEqual(injected)
 }, 400_000)

@@ -83,3 +83,42 @@ annotations:
   {{- tpl (toYaml .) $.root | nindent 2 }}
 {{- end }}
 {{- end -}}
+
+{{/* Pods that run once, for Helm: where they may run, and as whom. */}}
+{{- define "gatekept.onceInTheCluster" -}}
+{{- with .Values.global.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.lifecycleOperator.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.lifecycleOperator.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  {{- if not .Values.global.openShift.enabled }}
+  runAsUser: 65532
+  runAsGroup: 65532
+  {{- end }}
+  seccompProfile:
+    type: RuntimeDefault
+{{- end -}}
+
+{{- define "gatekept.onceContainer" -}}
+image: {{ include "gatekept.image" (dict "root" . "image" .Values.lifecycleOperator.image) }}
+imagePullPolicy: {{ .Values.lifecycleOperator.image.imagePullPolicy | default .Values.global.imagePullPolicy | default "IfNotPresent" }}
+env:
+  - name: POD_NAMESPACE
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.namespace
+resources:
+  requests: { cpu: 20m, memory: 96Mi }
+  limits: { memory: 256Mi }
+securityContext:
+  {{- toYaml .Values.lifecycleOperator.containerSecurityContext | nindent 2 }}
+{{- end -}}

@@ -1,6 +1,7 @@
 /** What `gatekept release` and the others store and tell, with the guard, where nothing of ours runs but what a test plays. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { runAct, type Surroundings } from '../../../cli/act.ts'
+import { runAct } from '../../../cli/act.ts'
+import type { Surroundings } from '../../../cli/command.ts'
 import type { ActionRecord, ActionType, VersionAction } from '../../../api/actions.ts'
 import { KeptnAppVersion, KeptnWorkloadVersion } from '../../../api/index.ts'
 import { chartYaml } from '../../chart.ts'
