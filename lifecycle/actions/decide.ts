@@ -44,6 +44,7 @@ import {
   type Phase,
 } from '../phases.ts'
 import { withoutStalled } from '../held-up.ts'
+import { withPhasesEnded, withPhasesReopened } from '../phase-times.ts'
 import type { VersionStatus } from '../version-status.ts'
 import { factTransition, type Telling } from '../transitions.ts'
 import type { GuardState } from './guard.ts'
@@ -149,7 +150,7 @@ const reopened = <Status extends ActedStatus>(
     message,
   } as const
   return {
-    ...(withStates(Object.fromEntries(open), later, 'Pending') as Status),
+    ...withPhasesReopened(withStates(Object.fromEntries(open), later, 'Pending') as Status, later),
     status: 'Progressing',
     conditions: withCondition(status.conditions, ready, now),
   }
@@ -180,7 +181,8 @@ const release = <Status extends ActedStatus>(
     )
   }, begun)
   const verdict = { status: 'True', reason: 'ReleasedByAction', message } as const
-  return { kind: 'done', message, status: withStates(next, open, 'Warning'), verdict }
+  const goesOn = withPhasesEnded(withStates(next, open, 'Warning'), open, telling.now)
+  return { kind: 'done', message, status: goesOn, verdict }
 }
 
 /** Whether an item fails its phase; one that was not run for another's sake does not. */
@@ -302,7 +304,7 @@ const abort = <Status extends ActedStatus>(
   return {
     kind: 'done',
     message,
-    status: withoutStalled(ended, now),
+    status: withoutStalled(withPhasesEnded(ended, open, now), now),
     verdict: { status: 'False', reason: aborted, message },
   }
 }
