@@ -102,6 +102,7 @@ const heldFacts = (
     .map(({ definitionName = '', message = '' }) =>
       factTransition(telling, {
         reason: `${onFailurePhase.name}${stuck.get(definitionName)?.reason ?? 'DefinitionNotFound'}`,
+        phase: onFailurePhase.name,
         what: definitionName,
         message: `${onFailurePhase.longName}: ${message}`,
         severity: 'Warning',

@@ -63,26 +63,15 @@ export const fact = (
     readonly severity?: 'Warning'
   },
 ): Transition => {
-  const { spec, metadata } = evaluation
+  const { spec } = evaluation
   const version = spec.workloadVersion === '' ? (spec.appVersion ?? '') : spec.workloadVersion
-  const reason = eventNames === 'keptn' ? keptnReason : 'ReconcileEvaluation'
-  return {
-    ...factTransition(
-      { subject: evaluation, version, eventNames, now },
-      {
-        reason,
-        what,
-        message,
-        ...(severity === undefined ? {} : { severity }),
-      },
-    ),
-    attributes: {
-      appName: spec.appName ?? '',
-      appVersion: spec.appVersion ?? '',
-      workloadName: spec.workload ?? '',
-      workloadVersion: spec.workloadVersion,
-      evaluationName: metadata.name,
-      evaluationDefinitionName: spec.evaluationDefinition,
+  return factTransition(
+    { subject: evaluation, version, eventNames, now },
+    {
+      reason: eventNames === 'keptn' ? keptnReason : 'ReconcileEvaluation',
+      what,
+      message,
+      ...(severity === undefined ? {} : { severity }),
     },
-  }
+  )
 }

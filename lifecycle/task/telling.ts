@@ -90,22 +90,11 @@ export const fact = (
   { task, settings, now }: Seen,
   what: Parameters<typeof factTransition>[1],
 ): Transition => {
-  const { context = {}, taskDefinition } = task.spec
   const telling = {
     subject: task,
     version: versionOf(task),
     eventNames: settings.eventNames,
     now,
   }
-  return {
-    ...factTransition(telling, what),
-    attributes: {
-      appName: context.appName ?? '',
-      appVersion: context.appVersion ?? '',
-      workloadName: context.workloadName ?? '',
-      workloadVersion: context.workloadVersion ?? '',
-      taskName: task.metadata.name,
-      taskDefinitionName: taskDefinition,
-    },
-  }
+  return factTransition(telling, what)
 }

@@ -82,7 +82,12 @@ const runDeployment = (
 const timedOut = (seen: WorkloadVersionSeen, detail: string): readonly Transition[] => {
   if (seen.config.eventNames !== 'keptn') return []
   const message = `Workload Deployment: ${detail}`
-  const fact = { reason: 'WorkloadDeployFinished', what: 'timeout', message } as const
+  const fact = {
+    reason: 'WorkloadDeployFinished',
+    what: 'timeout',
+    message,
+    phase: 'WorkloadDeploy',
+  } as const
   return [factTransition(tellingOf(seen), { ...fact, severity: 'Warning' })]
 }
 
