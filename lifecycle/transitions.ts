@@ -55,7 +55,7 @@ export interface Telling {
   readonly now: Date
   /** Which attempt of the subject it is about, where it may have several: what happens again is another fact. */
   readonly attempt?: number
-  /** How many checks people have skipped in it: a phase that goes on for that may fail once more. */
+  /** How many checks people have skipped in it: a phase that goes on for that may fail once more, and nothing but that. */
   readonly skips?: number
 }
 
@@ -92,7 +92,7 @@ export const phaseTransition = (
   fact: PhaseFact,
   detail?: string,
 ): Transition => ({
-  id: idOf(telling, `${phase.name}/${fact}`),
+  id: idOf(fact === 'Errored' ? telling : { ...telling, skips: 0 }, `${phase.name}/${fact}`),
   subject: referenceTo(telling.subject),
   reason: `${phase.name}${telling.eventNames === 'keptn' ? keptnWords[fact] : fact}`,
   severity: fact === 'Errored' ? 'Warning' : 'Normal',
@@ -107,7 +107,7 @@ export const phaseTransition = (
 
 /** The whole version has come to its good end. */
 export const completedTransition = (telling: Telling, level: 'App' | 'Workload'): Transition => ({
-  id: idOf(telling, `${completedPhase}/Succeeded`),
+  id: idOf({ ...telling, skips: 0 }, `${completedPhase}/Succeeded`),
   subject: referenceTo(telling.subject),
   reason: telling.eventNames === 'keptn' ? `${level}CompletedFinished` : completedPhase,
   severity: 'Normal',

@@ -46,9 +46,10 @@ import {
 import { withoutStalled } from '../held-up.ts'
 import { withPhasesEnded, withPhasesReopened } from '../phase-times.ts'
 import type { VersionStatus } from '../version-status.ts'
-import { factTransition, type Telling } from '../transitions.ts'
+import type { Telling } from '../transitions.ts'
 import type { GuardState } from './guard.ts'
 import type { Recorded } from './records.ts'
+import { actionFact } from './telling.ts'
 
 /** What the status of a version has for actions to change. */
 export type ActedStatus = VersionStatus & Recorded
@@ -337,16 +338,6 @@ const recordOf = <Status extends ActedStatus>(
   ...('phase' in what ? { phase: what.phase } : {}),
 })
 
-const toldOf = (telling: Telling, { id, type, outcome, message }: ActionRecord): Transition =>
-  outcome === 'CarriedOut'
-    ? factTransition(telling, { reason: 'ActionCarriedOut', what: id, message })
-    : factTransition(telling, {
-        reason: 'ActionRefused',
-        what: id,
-        message: `Action "${id}" (${type}) was refused: ${message}`,
-        severity: 'Warning',
-      })
-
 const unguarded =
   'The policy "gatekept-actions" is not in force, so nobody can tell who wrote this entry: have it installed, and ask again with another id'
 
@@ -373,7 +364,7 @@ const refuseAll = <Status extends ActedStatus>(
       conditions: withCondition(status.conditions, condition, telling.now),
     },
     verdict: undefined,
-    transitions: records.map((record) => toldOf(telling, record)),
+    transitions: records.map((record) => actionFact(telling, record)),
   }
 }
 
@@ -394,7 +385,7 @@ export const actOn = <Status extends ActedStatus>(
   return {
     status: { ...next, actions: [...(status.actions ?? []), record] },
     verdict: what.kind === 'done' ? what.verdict : undefined,
-    transitions: [toldOf(telling, record)],
+    transitions: [actionFact(telling, record)],
   }
 }
 

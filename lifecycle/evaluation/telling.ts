@@ -10,6 +10,7 @@ import { conditionTypes, type Condition } from '../../api/index.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
 import { settled, type Decision, type Transition } from '../../kube/decision.ts'
 import { factTransition } from '../transitions.ts'
+import { describeEvaluation } from './describe.ts'
 import type { Seen, Status } from './seen.ts'
 
 /** The reason of `Stalled` while a target can't be understood. */
@@ -48,9 +49,29 @@ export const stalled = (
   return { ...settled, status: { ...status, conditions }, transitions: isKnown ? [] : [telling] }
 }
 
+/** An evaluation to tell of, in whose words, and when it became true. */
+export type About = Pick<Seen, 'evaluation' | 'eventNames' | 'now'>
+
+/** What is told of an evaluation that has met its objectives, or not, as its status says it. */
+export const endFacts = (about: About): readonly Transition[] => {
+  const { spec, status } = about.evaluation
+  const outcome = status?.overallStatus
+  if (outcome !== 'Succeeded' && outcome !== 'Failed') return []
+  const isGood = outcome === 'Succeeded'
+  const words = describeEvaluation(status === undefined ? { spec } : { spec, status })
+  return [
+    fact(about, {
+      what: outcome,
+      keptnReason: isGood ? 'ReconcileEvaluationFinished' : 'ReconcileEvaluationFailed',
+      message: `evaluation has ${isGood ? 'succeeded' : 'failed'}: ${words}`,
+      ...(isGood ? {} : { severity: 'Warning' }),
+    }),
+  ]
+}
+
 /** Something to tell about an evaluation. */
 export const fact = (
-  { evaluation, eventNames, now }: Seen,
+  { evaluation, eventNames, now }: About,
   {
     what,
     keptnReason,
