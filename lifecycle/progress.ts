@@ -18,11 +18,13 @@ import type { Action, Decision, Transition } from '../kube/decision.ts'
 import type { Obstacle } from './checks/order.ts'
 import { isPassed, isTerminal } from './checks/roll-up.ts'
 import { toldOf, withoutStalled, withStalled, type Held } from './held-up.ts'
+import { madeFacts } from './made.ts'
 import { withPhaseBegun, withPhasesEnded } from './phase-times.ts'
 import { completedPhase, type CheckItems, type Phase } from './phases.ts'
 import {
   completedTransition,
   factTransition,
+  failedTransitions,
   phaseTransition,
   type Telling,
 } from './transitions.ts'
@@ -104,7 +106,11 @@ const fail = <StateField extends string, Status extends VersionStatus & Record<S
   return {
     status,
     actions: step.actions,
-    transitions: [...step.transitions, phaseTransition(walk.telling, failed, 'Errored', detail)],
+    transitions: [
+      ...step.transitions,
+      phaseTransition(walk.telling, failed, 'Errored', detail),
+      ...failedTransitions(walk.telling, walk.level),
+    ],
   }
 }
 
@@ -217,6 +223,8 @@ export const walkPhases = <
     step = enter(step, phase, telling)
     const result = walk.run(phase, step.status)
     step = afterRun(step, phase, result)
+    const made = madeFacts(telling, phase, result.actions ?? [])
+    step = { ...step, transitions: [...step.transitions, ...made] }
     if (result.state === 'Failed') return fail(walk, step, phase, result.detail ?? '')
     if (!isPassed(result.state)) return wait(walk, step, phase, result)
     step = {

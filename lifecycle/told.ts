@@ -28,12 +28,16 @@ import { endFacts as taskEnd, startFact } from './task/telling.ts'
 import {
   completedTransition,
   factTransition,
+  failedTransitions,
   phaseTransition,
   type EventNames,
   type Telling,
 } from './transitions.ts'
 
 type Version = KeptnAppVersion | KeptnWorkloadVersion
+
+const levelOf = ({ kind }: Version): 'App' | 'Workload' =>
+  kind === 'KeptnAppVersion' ? 'App' : 'Workload'
 
 /** How many checks had been skipped by then in the present attempt. */
 const skipsBy = ({ status }: Version, at: Date): number =>
@@ -80,7 +84,10 @@ const phaseTold = (
   const telling = tellingAt(version, eventNames, endTime)
   const state = stateIn(version, phase)
   if (state === 'Failed') {
-    return [started, phaseTransition(telling, phase, 'Errored', whyFailed(version, phase))]
+    const errored = phaseTransition(telling, phase, 'Errored', whyFailed(version, phase))
+    const whole =
+      phase.name === onFailurePhase.name ? [] : failedTransitions(telling, levelOf(version))
+    return [started, errored, ...whole]
   }
   return isPassed(state) && !isReleasedAt(version, endTime)
     ? [started, phaseTransition(telling, phase, 'Succeeded')]
@@ -88,12 +95,12 @@ const phaseTold = (
 }
 
 const endTold = (version: Version, eventNames: EventNames): readonly Transition[] => {
-  const { status, kind } = version
+  const { status } = version
   const { endTime } = status ?? {}
   if (status === undefined || endTime === undefined) return []
   const telling = tellingAt(version, eventNames, endTime)
   if (status.status === 'Succeeded' && status.currentPhase === completedPhase) {
-    return [completedTransition(telling, kind === 'KeptnAppVersion' ? 'App' : 'Workload')]
+    return [completedTransition(telling, levelOf(version))]
   }
   const reason = endingOf(version)
   if (reason === undefined) return []

@@ -117,6 +117,23 @@ export const completedTransition = (telling: Telling, level: 'App' | 'Workload')
   attributes: attributes(telling, completedPhase),
 })
 
+/** The whole version has failed. Only Keptn has a word for it: the phase that failed says as much. */
+export const failedTransitions = (
+  telling: Telling,
+  level: 'App' | 'Workload',
+): readonly Transition[] =>
+  telling.eventNames === 'keptn'
+    ? [
+        factTransition(telling, {
+          reason: `${level}CompletedFailed`,
+          what: completedPhase,
+          message: `${level} ${completedPhase}: has failed`,
+          severity: 'Warning',
+          phase: completedPhase,
+        }),
+      ]
+    : []
+
 /** Any other fact about an object: something was made, or waits for a person. `what` makes its id its own. */
 export const factTransition = (
   telling: Telling,

@@ -15,6 +15,7 @@ import { attemptOf, isAborted } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { namesIn, type Parent } from '../children.ts'
 import { withoutStalled } from '../held-up.ts'
+import { madeFacts } from '../made.ts'
 import { withPhaseBegun, withPhasesEnded } from '../phase-times.ts'
 import { appPhases, onFailurePhase, promotionPhase } from '../phases.ts'
 import { factTransition, phaseTransition, type Telling } from '../transitions.ts'
@@ -177,6 +178,7 @@ export const withFailureTasks = (
     transitions: [
       ...decision.transitions,
       ...phaseFacts(telling, stored.onFailureStatus, state, progress.detail),
+      ...madeFacts(telling, onFailurePhase, progress.actions),
       ...heldFacts(telling, recorded, progress, items),
     ],
   }

@@ -321,6 +321,21 @@ describe('a workload version', () => {
     })
   })
 
+  test('tells of each child that it makes, under the same id whenever it makes it', () => {
+    holds((seen) => {
+      const { actions, transitions } = decide(seen)
+      const { uid } = seen.version.metadata
+      const made = actions.flatMap((action) => (action.kind === 'create' ? [action.object] : []))
+      const ids = made.map(({ kind, metadata: { name } }) => {
+        const reason = kind === 'KeptnTask' ? 'CreateTask' : 'CreateEvaluation'
+        const attempt = decide(seen).status?.attempt ?? 1
+        return `${uid}/${reason}/${name}${attempt === 1 ? '' : `/${String(attempt)}`}`
+      })
+      const told = transitions.filter(({ reason }) => reason.startsWith('Create'))
+      expect(told.map(({ id }) => id)).toEqual(ids)
+    })
+  })
+
   test('tells each fact once, and short enough for an event and a condition', () => {
     holds((seen) => {
       const { transitions, status } = decide(seen)

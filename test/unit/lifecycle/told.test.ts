@@ -16,6 +16,7 @@ import type { AppVersionSeen } from '../../../lifecycle/app-version/seen.ts'
 import { defaultConfig } from '../../../lifecycle/config.ts'
 import { toldLately } from '../../../lifecycle/told-lately.ts'
 import { toldOfEvaluation, toldOfTask, toldOfVersion } from '../../../lifecycle/told.ts'
+import type { EventNames } from '../../../lifecycle/transitions.ts'
 import { decide as decideWorkload } from '../../../lifecycle/workload-version/decide.ts'
 import { begin, type WorkloadVersionSeen } from '../../../lifecycle/workload-version/seen.ts'
 import { filledStore } from '../filled-store.ts'
@@ -32,6 +33,8 @@ import {
 type Version = KeptnAppVersion | KeptnWorkloadVersion
 
 const start = Date.parse('2026-03-01T12:00:30Z')
+/** Keptn's words have what the others have, and more. */
+const eventNames: EventNames = 'keptn'
 const types = ['release', 'skip', 'retry', 'abort'] as const
 const states: readonly State[] = ['Pending', 'Progressing', 'Succeeded', 'Failed', 'Deprecated']
 
@@ -73,7 +76,7 @@ const common = (world: World, step: Step, now: Date) => ({
   now,
   children: childrenIn(world, step),
   definitions,
-  config: { ...defaultConfig, blocking: step.blocking },
+  config: { ...defaultConfig, blocking: step.blocking, eventNames },
   actionsGuard: 'present' as const,
 })
 
@@ -138,7 +141,9 @@ const after = (world: World, { status, actions }: Decision): World => {
 
 /** What a status keeps: phases and their end, and what people asked. */
 const isKept = ({ phase, reason }: Transition): boolean =>
-  phase !== undefined || ['Deprecated', 'ActionCarriedOut', 'ActionRefused'].includes(reason)
+  phase !== undefined ||
+  reason.endsWith('CompletedFailed') ||
+  ['Deprecated', 'ActionCarriedOut', 'ActionRefused'].includes(reason)
 
 const idsOf = (transitions: readonly Transition[]): readonly string[] =>
   transitions.map(({ id }) => id)
@@ -176,7 +181,7 @@ describe.each([
     fc.assert(
       fc.property(histories, (chosen) => {
         for (const { told, version } of history(first, decide, chosen)) {
-          const again = idsOf(toldOfVersion(version, 'seeds'))
+          const again = idsOf(toldOfVersion(version, eventNames))
           for (const id of idsOf(told.filter(isKept))) expect(again).toContain(id)
         }
       }),
@@ -190,7 +195,7 @@ describe.each([
         const sofar = new Map<string, Transition>()
         for (const { told, version } of history(first, decide, chosen)) {
           for (const each of told) sofar.set(each.id, each)
-          const again = toldOfVersion(version, 'seeds')
+          const again = toldOfVersion(version, eventNames)
           expect(new Set(idsOf(again)).size).toBe(again.length)
           for (const each of again) {
             expect(sofar.get(each.id)?.reason).toBe(each.reason)
@@ -210,7 +215,7 @@ test('of a phase that failed it is said again why', () => {
   const last = history(firstWorkload, ofWorkload, chosen).at(-1)
   const failed = last?.told.find(({ phase }) => phase?.state === 'Errored')
   if (last === undefined || failed === undefined) throw new Error('It has not failed')
-  const again = toldOfVersion(last.version, 'seeds').find(({ id }) => id === failed.id)
+  const again = toldOfVersion(last.version, eventNames).find(({ id }) => id === failed.id)
   expect(again).toEqual({ ...failed, at: new Date(start + 1_000) })
 })
 
