@@ -72,6 +72,20 @@ export const phaseTraceIds = Type.Optional(
   }),
 )
 
+const phaseTime = Type.Object({
+  startTime: time('When the phase began.'),
+  endTime: Type.Optional(time('When the phase ended. Missing while it goes on.')),
+})
+
+/** When the phases of a version began and ended. */
+export const phaseTimes = Type.Optional(
+  mapOf(phaseTime, {
+    description:
+      'When each phase began and ended in the present attempt, by the short name of the phase. A phase that was not entered is not there.',
+  }),
+)
+export type PhaseTimes = Readonly<Record<string, Read<typeof phaseTime>>>
+
 /** The trace carrier of whoever caused a version. */
 export const traceId = Type.Optional(
   stringMap('W3C trace context of whatever caused this version (`traceparent`, `tracestate`).'),

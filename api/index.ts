@@ -59,7 +59,7 @@ export {
   type TemplateReference,
 } from './analysis-definition.ts'
 export type { ActionRecord, ActionType, VersionAction } from './actions.ts'
-export type { ItemStatus, WorkloadReference } from './checks.ts'
+export type { ItemStatus, PhaseTimes, WorkloadReference } from './checks.ts'
 export { conditionTypes, type Condition } from './condition.ts'
 export type { Awaited, EvaluationStatusItem, ObjectiveStatus } from './keptn-evaluation.ts'
 export { targetForm, type Objective } from './keptn-evaluation-definition.ts'

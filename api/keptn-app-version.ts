@@ -5,6 +5,7 @@ import {
   freeMetadata,
   itemStatuses,
   onFailure,
+  phaseTimes,
   phaseTraceIds,
   promotionTasks,
   spanLinks,
@@ -112,6 +113,7 @@ export const KeptnAppVersion = defineResource({
     ),
     currentPhase: Type.Optional(Type.String({ description: 'Short name of the phase it is in.' })),
     phaseTraceIDs: phaseTraceIds,
+    phaseTimes,
     startTime: Type.Optional(time('When the version began.')),
     endTime: Type.Optional(time('When the version ended.')),
     attempt: Type.Optional(

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { actionRecords, actions } from './actions.ts'
-import { itemStatuses, phaseTraceIds, traceId } from './checks.ts'
+import { itemStatuses, phaseTimes, phaseTraceIds, traceId } from './checks.ts'
 import { conditions } from './condition.ts'
 import { workloadSpec } from './keptn-workload.ts'
 import { defineResource, type Column, type ResourceOf } from './resource.ts'
@@ -86,6 +86,7 @@ export const KeptnWorkloadVersion = defineResource({
   }),
   status: Type.Object({
     ...phaseStatus,
+    phaseTimes,
     deploymentStartTime: Type.Optional(time('When the rollout began.')),
     appContextMetadata: Type.Optional(
       stringMap("The metadata of the app's KeptnAppContext, as it was when this version began."),

@@ -8,8 +8,9 @@ import { gateControllers } from '../gate/index.ts'
 import type { Runtime } from '../kube/controller.ts'
 import { keyOf } from '../kube/keys.ts'
 import type { Term } from '../kube/lease.ts'
-import { lifecycleControllers, watchPolicy } from '../lifecycle/index.ts'
-import { lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
+import { lifecycleControllers, toldLately, watchPolicy } from '../lifecycle/index.ts'
+import { tellAgain } from './listeners.ts'
+import { eventListener, lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
 import { reflectLifecycle } from './reflections.ts'
 
 /** Keptn's name, so that its operator and ours never act together. */
@@ -23,7 +24,8 @@ export const startLifecycle = (process: Process): Started => {
     namespace: settings.namespace,
     eligibility: settings.eligibility,
   })
-  const runtime = runtimeOf(process, reflectors, 'lifecycle-operator')
+  const listeners = [eventListener(process, 'lifecycle-operator')]
+  const runtime = runtimeOf(process, reflectors, listeners)
   const guard = watchPolicy(process)
   let term: Term | undefined
   const gate = gateControllers({
@@ -36,11 +38,25 @@ export const startLifecycle = (process: Process): Started => {
   stores.configs.subscribe(({ now }) => {
     if (now !== undefined) process.log.info({ config: keyOf(now) }, 'reconciling Keptn Config')
   })
+  const synced = Promise.all(reflectors.map((reflector) => reflector.synced))
+  // The one who led before may not have told all that it had stored.
+  const tellStored = (signal: AbortSignal): void => {
+    const { namespace } = settings
+    try {
+      const told = toldLately({ stores, namespace, now: new Date() })
+      tellAgain(told, { listeners, log: process.log, signal })
+    } catch (error) {
+      process.log.error({ err: error }, 'Telling again failed')
+    }
+  }
   const leading = async (now: Term): Promise<void> => {
     term = now
     const engine = lifecycleControllers({ stores, client, settings, guard })
     const own: Runtime = { ...runtime, signal: now.signal, mayWrite: now.stillLeading }
     const rows = [...engine.map((controller) => ({ controller })), ...gate.leading()]
+    void synced.then(() => {
+      tellStored(now.signal)
+    })
     await runRows(rows, own)
   }
   return {

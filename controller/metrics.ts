@@ -13,7 +13,7 @@ import type { Term } from '../kube/lease.ts'
 import { startServing } from '../kube/serving.ts'
 import { analysisGauges } from '../metrics/analysis/gauges.ts'
 import type { MetricsSettings } from '../metrics/index.ts'
-import { lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
+import { eventListener, lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
 import { reflectMetrics } from './reflections.ts'
 import type { ControllerSettings } from './settings.ts'
 
@@ -26,7 +26,7 @@ type Stores = ReturnType<typeof reflectMetrics>['stores']
 export const startMetrics = (process: Process): Started => {
   const { reflectors, stores } = reflectMetrics(process)
   process.show?.(analysisGauges(stores.analyses))
-  const runtime = runtimeOf(process, reflectors, 'metrics-operator')
+  const runtime = runtimeOf(process, reflectors, [eventListener(process, 'metrics-operator')])
   const isSynced = (): boolean => reflectors.every((reflector) => reflector.isSynced())
   const customMetrics = serveCustomMetrics(process, stores.metrics, isSynced)
   return {

@@ -10,6 +10,7 @@ import { runController, type Controller, type Runtime } from '../kube/controller
 import { holdLease, type Term } from '../kube/lease.ts'
 import { createEventSender } from '../telemetry/events.ts'
 import type { ProcessMetrics } from '../telemetry/process-metrics.ts'
+import { announceTo, type Listener } from './listeners.ts'
 import type { ControllerSettings } from './settings.ts'
 
 /** What every part is started with. */
@@ -48,20 +49,26 @@ export const runRows = async (rows: readonly Row[], runtime: Runtime): Promise<v
   )
 }
 
-/** What the controllers of a part run with; `reporter`: whom Kubernetes Events name. */
-export const runtimeOf = (
-  process: Process,
-  stores: Runtime['stores'],
-  reporter: string,
-): Runtime => ({
-  client: process.client,
-  stores,
-  announce: createEventSender({
+/** Tells transitions as Kubernetes Events; `reporter`: whom they name. */
+export const eventListener = (process: Process, reporter: string): Listener => ({
+  hear: createEventSender({
     client: process.client,
     reporter: { controller: reporter, instance: process.settings.podName },
     log: process.log,
     signal: process.signal,
   }),
+  knowsRepeats: true,
+})
+
+/** What the controllers of a part run with, and who hears of what they store. */
+export const runtimeOf = (
+  process: Process,
+  stores: Runtime['stores'],
+  listeners: readonly Listener[],
+): Runtime => ({
+  client: process.client,
+  stores,
+  announce: announceTo(listeners, process.log),
   log: process.log,
   signal: process.signal,
   ...(process.onPass === undefined ? {} : { onPass: process.onPass }),

@@ -85,7 +85,14 @@ export interface Transition {
   /** A sentence, for people. */
   readonly message: string
   readonly at: Date
-  /** What it was about besides its subject, for filters: application, version, phase. */
+  /** The phase that was entered or left; missing: it is about something else. */
+  readonly phase?: {
+    readonly name: string
+    /** For people. */
+    readonly longName: string
+    readonly state: 'Started' | 'Succeeded' | 'Errored'
+  }
+  /** What it was about besides its subject, for filters: application, version, phase. Each is short. */
   readonly attributes?: Readonly<Record<string, string>>
 }
 

@@ -87,6 +87,7 @@ export const toldOf = (
   return news.map(({ reason, what, message }) =>
     factTransition(telling, {
       reason: `${phase.name}${reason}`,
+      phase: phase.name,
       what,
       message: `${phase.longName}: ${message}`,
       severity: 'Warning',

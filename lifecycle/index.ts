@@ -5,6 +5,7 @@
  */
 import type { Client } from '../kube/client.ts'
 import type { Controller } from '../kube/controller.ts'
+import type { Transition } from '../kube/decision.ts'
 import type { ActionsGuard } from './actions/guard.ts'
 import { appDiscoveryController } from './app-discovery/index.ts'
 import { appVersionController } from './app-version/index.ts'
@@ -16,6 +17,7 @@ import { revisionController } from './revision/index.ts'
 import type { LifecycleStores } from './stores.ts'
 import { taskDefinitionController } from './task-definition/index.ts'
 import { taskController } from './task/index.ts'
+import { toldLately as toldLatelyIn } from './told-lately.ts'
 import { workloadController } from './workload/index.ts'
 import { workloadVersionController } from './workload-version/index.ts'
 
@@ -35,6 +37,17 @@ export interface LifecycleSettings {
   readonly denoImage: string
   /** The image that runs `python` tasks. */
   readonly pythonImage: string
+}
+
+/** What a leader tells again as it begins, since the one before may not have told it any more: the earliest first. */
+export const toldLately = (from: {
+  readonly stores: LifecycleStores
+  readonly namespace: string
+  readonly now: Date
+}): readonly Transition[] => {
+  const { stores, namespace, now } = from
+  const { eventNames } = configOf(stores.configs.by('namespace', namespace))
+  return toldLatelyIn(stores, { now, eventNames })
 }
 
 /** Makes the controllers of a leader, for one term: what they remember ends with it. */

@@ -18,10 +18,13 @@ import type { Action, Decision, Transition } from '../kube/decision.ts'
 import type { Obstacle } from './checks/order.ts'
 import { isPassed, isTerminal } from './checks/roll-up.ts'
 import { toldOf, withoutStalled, withStalled, type Held } from './held-up.ts'
+import { madeFacts } from './made.ts'
+import { withPhaseBegun, withPhasesEnded } from './phase-times.ts'
 import { completedPhase, type CheckItems, type Phase } from './phases.ts'
 import {
   completedTransition,
   factTransition,
+  failedTransitions,
   phaseTransition,
   type Telling,
 } from './transitions.ts'
@@ -75,7 +78,11 @@ const enter = <Status extends VersionStatus>(
     ? step
     : {
         ...step,
-        status: { ...step.status, currentPhase: phase.name, status: 'Progressing' },
+        status: withPhaseBegun(
+          { ...step.status, currentPhase: phase.name, status: 'Progressing' },
+          phase,
+          telling.now,
+        ),
         transitions: [...step.transitions, phaseTransition(telling, phase, 'Started')],
       }
 
@@ -92,14 +99,18 @@ const fail = <StateField extends string, Status extends VersionStatus & Record<S
   const ended: Status = { ...step.status, ...skipped, status: 'Failed', endTime: wholeSeconds(now) }
   const reason = `${failed.name}Failed`
   const status = setCondition(
-    withoutStalled(ended, now),
+    withoutStalled(withPhasesEnded(ended, walk.phases, now), now),
     { type: conditionTypes.ready, status: 'False', reason, message: detail },
     now,
   )
   return {
     status,
     actions: step.actions,
-    transitions: [...step.transitions, phaseTransition(walk.telling, failed, 'Errored', detail)],
+    transitions: [
+      ...step.transitions,
+      phaseTransition(walk.telling, failed, 'Errored', detail),
+      ...failedTransitions(walk.telling, walk.level),
+    ],
   }
 }
 
@@ -146,8 +157,15 @@ const wait = <StateField extends string, Status extends VersionStatus & Record<S
 /** Ends a version that has passed all phases. */
 const complete = <Status extends VersionStatus>(
   step: Step<Status>,
-  level: 'App' | 'Workload',
-  telling: Telling,
+  {
+    level,
+    phases,
+    telling,
+  }: {
+    readonly level: 'App' | 'Workload'
+    readonly phases: readonly Phase[]
+    readonly telling: Telling
+  },
 ): Decision<Status> => {
   const ended: Status = {
     ...step.status,
@@ -162,7 +180,11 @@ const complete = <Status extends VersionStatus>(
     message: 'All phases are passed',
   } as const
   return {
-    status: withoutStalled(setCondition(ended, ready, telling.now), telling.now),
+    status: withoutStalled(
+      // One that was switched off on the way has not ended yet.
+      setCondition(withPhasesEnded(ended, phases, telling.now), ready, telling.now),
+      telling.now,
+    ),
     actions: step.actions,
     transitions: [...step.transitions, completedTransition(telling, level)],
   }
@@ -201,14 +223,17 @@ export const walkPhases = <
     step = enter(step, phase, telling)
     const result = walk.run(phase, step.status)
     step = afterRun(step, phase, result)
+    const made = madeFacts(telling, phase, result.actions ?? [])
+    step = { ...step, transitions: [...step.transitions, ...made] }
     if (result.state === 'Failed') return fail(walk, step, phase, result.detail ?? '')
     if (!isPassed(result.state)) return wait(walk, step, phase, result)
     step = {
       ...step,
+      status: withPhasesEnded(step.status, [phase], telling.now),
       transitions: [...step.transitions, phaseTransition(telling, phase, 'Succeeded')],
     }
   }
-  return complete(step, level, telling)
+  return complete(step, { level, phases, telling })
 }
 
 /** How a version ends that nobody wants any more. */
@@ -237,7 +262,10 @@ export const deprecate = <Status extends VersionStatus>(
   }
   const ready = { type: conditionTypes.ready, status: 'False', reason, message } as const
   return {
-    status: withoutStalled(setCondition(ended, ready, telling.now), telling.now),
+    status: withoutStalled(
+      setCondition(withPhasesEnded(ended, phases, telling.now), ready, telling.now),
+      telling.now,
+    ),
     actions: [],
     transitions: [factTransition(telling, { reason: 'Deprecated', what: reason, message })],
   }

@@ -5,13 +5,14 @@
  */
 import type { KubeObject } from '../api/object.ts'
 import { referenceTo, type Transition } from '../kube/decision.ts'
+import { attributesOf } from './attributes.ts'
 import { completedPhase } from './phases.ts'
 
 /** Which words events have: those of the documentation that users were given, or those that Keptn really sent. */
 export type EventNames = 'seeds' | 'keptn'
 
 /** What happened to a phase. */
-export type PhaseFact = 'Started' | 'Succeeded' | 'Errored'
+export type PhaseFact = NonNullable<Transition['phase']>['state']
 
 const keptnWords: Readonly<Record<PhaseFact, string>> = {
   Started: 'Started',
@@ -28,6 +29,8 @@ const sentences: Readonly<Record<PhaseFact, string>> = {
 const longestNote = 1024
 /** Of a note, what may say where it happened: a version can be as long as its author likes. */
 const longestPlace = 480
+/** The longest attribute, in bytes: an event has a dozen of them. */
+const longestAttribute = 253
 /** The longest message that is shown as it is, in bytes. */
 const longestMessage = 900
 
@@ -52,7 +55,7 @@ export interface Telling {
   readonly now: Date
   /** Which attempt of the subject it is about, where it may have several: what happens again is another fact. */
   readonly attempt?: number
-  /** How many checks people have skipped in it: a phase that goes on for that may fail once more. */
+  /** How many checks people have skipped in it: a phase that goes on for that may fail once more, and nothing but that. */
   readonly skips?: number
 }
 
@@ -70,6 +73,18 @@ const message = (telling: Telling, sentence: string): string => {
   return cutMessage(sentence, longestNote - Buffer.byteLength(place)).concat(place)
 }
 
+/** What a transition says of its subject in words for filters. */
+const attributes = (
+  { subject, version }: Telling,
+  phase: string,
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(attributesOf(subject, phase, version)).map(([key, value]) => [
+      key,
+      cutMessage(value, longestAttribute),
+    ]),
+  )
+
 /** A phase was entered or left. `detail` says why it failed. */
 export const phaseTransition = (
   telling: Telling,
@@ -77,7 +92,7 @@ export const phaseTransition = (
   fact: PhaseFact,
   detail?: string,
 ): Transition => ({
-  id: idOf(telling, `${phase.name}/${fact}`),
+  id: idOf(fact === 'Errored' ? telling : { ...telling, skips: 0 }, `${phase.name}/${fact}`),
   subject: referenceTo(telling.subject),
   reason: `${phase.name}${telling.eventNames === 'keptn' ? keptnWords[fact] : fact}`,
   severity: fact === 'Errored' ? 'Warning' : 'Normal',
@@ -86,19 +101,38 @@ export const phaseTransition = (
     `${phase.longName}: ${sentences[fact]}${detail === undefined ? '' : `: ${detail}`}`,
   ),
   at: telling.now,
-  attributes: { phase: phase.name, version: telling.version },
+  phase: { name: phase.name, longName: phase.longName, state: fact },
+  attributes: attributes(telling, phase.name),
 })
 
 /** The whole version has come to its good end. */
 export const completedTransition = (telling: Telling, level: 'App' | 'Workload'): Transition => ({
-  id: idOf(telling, `${completedPhase}/Succeeded`),
+  id: idOf({ ...telling, skips: 0 }, `${completedPhase}/Succeeded`),
   subject: referenceTo(telling.subject),
   reason: telling.eventNames === 'keptn' ? `${level}CompletedFinished` : completedPhase,
   severity: 'Normal',
   message: message(telling, `${level} ${completedPhase}: has finished`),
   at: telling.now,
-  attributes: { phase: completedPhase, version: telling.version },
+  phase: { name: completedPhase, longName: `${level} ${completedPhase}`, state: 'Succeeded' },
+  attributes: attributes(telling, completedPhase),
 })
+
+/** The whole version has failed. Only Keptn has a word for it: the phase that failed says as much. */
+export const failedTransitions = (
+  telling: Telling,
+  level: 'App' | 'Workload',
+): readonly Transition[] =>
+  telling.eventNames === 'keptn'
+    ? [
+        factTransition(telling, {
+          reason: `${level}CompletedFailed`,
+          what: completedPhase,
+          message: `${level} ${completedPhase}: has failed`,
+          severity: 'Warning',
+          phase: completedPhase,
+        }),
+      ]
+    : []
 
 /** Any other fact about an object: something was made, or waits for a person. `what` makes its id its own. */
 export const factTransition = (
@@ -108,6 +142,8 @@ export const factTransition = (
     readonly what: string
     readonly message: string
     readonly severity?: 'Warning'
+    /** The phase that it is about, where its subject does not tell. */
+    readonly phase?: string
   },
 ): Transition => ({
   id: idOf(telling, `${fact.reason}/${fact.what}`),
@@ -116,4 +152,5 @@ export const factTransition = (
   severity: fact.severity ?? 'Normal',
   message: message(telling, fact.message),
   at: telling.now,
+  attributes: attributes(telling, fact.phase ?? fact.reason),
 })

@@ -8,6 +8,7 @@ import { wholeSeconds, withCondition } from '../../kube/conditions.ts'
 import { aborted } from '../checks/ending.ts'
 import { isPassed, isTerminal } from '../checks/roll-up.ts'
 import { withoutStalled } from '../held-up.ts'
+import { withPhasesEnded } from '../phase-times.ts'
 import {
   byWhom,
   checksIn,
@@ -50,7 +51,7 @@ export const abort = <Status extends ActedStatus>(
   return {
     kind: 'done',
     message,
-    status: withoutStalled(ended, now),
+    status: withoutStalled(withPhasesEnded(ended, open, now), now),
     verdict: { status: 'False', reason: aborted, message },
   }
 }

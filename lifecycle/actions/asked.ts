@@ -12,6 +12,7 @@ import {
 } from '../../api/index.ts'
 import { wholeSeconds, withCondition } from '../../kube/conditions.ts'
 import { isTerminal } from '../checks/roll-up.ts'
+import { withPhasesReopened } from '../phase-times.ts'
 import type { CheckItems, CheckList, CheckPhase, Phase } from '../phases.ts'
 import type { Telling } from '../transitions.ts'
 import type { VersionStatus } from '../version-status.ts'
@@ -117,7 +118,7 @@ export const reopened = <Status extends ActedStatus>(
     message,
   } as const
   return {
-    ...(withStates(Object.fromEntries(open), later, 'Pending') as Status),
+    ...withPhasesReopened(withStates(Object.fromEntries(open), later, 'Pending') as Status, later),
     status: 'Progressing',
     conditions: withCondition(status.conditions, ready, now),
   }

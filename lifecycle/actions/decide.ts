@@ -25,7 +25,7 @@
 import { conditionTypes, type ActionRecord, type VersionAction } from '../../api/index.ts'
 import { findCondition, wholeSeconds, withCondition } from '../../kube/conditions.ts'
 import type { Transition } from '../../kube/decision.ts'
-import { factTransition, type Telling } from '../transitions.ts'
+
 import type { VersionStatus } from '../version-status.ts'
 import { abort } from './abort.ts'
 import {
@@ -41,6 +41,7 @@ import type { Recorded } from './records.ts'
 import { release } from './release.ts'
 import { retry } from './retry.ts'
 import { skip } from './skip.ts'
+import { actionFact } from './telling.ts'
 
 /** What is stored and told of an entry. */
 export interface Acted<Status> {
@@ -77,16 +78,6 @@ const recordOf = <Status extends ActedStatus>(
   ...('phase' in what ? { phase: what.phase } : {}),
 })
 
-const toldOf = (telling: Telling, { id, type, outcome, message }: ActionRecord): Transition =>
-  outcome === 'CarriedOut'
-    ? factTransition(telling, { reason: 'ActionCarriedOut', what: id, message })
-    : factTransition(telling, {
-        reason: 'ActionRefused',
-        what: id,
-        message: `Action "${id}" (${type}) was refused: ${message}`,
-        severity: 'Warning',
-      })
-
 const unguarded =
   'The policy "gatekept-actions" is not in force, so nobody can tell who wrote this entry: have it installed, and ask again with another id'
 
@@ -113,7 +104,7 @@ const refuseAll = <Status extends ActedStatus>(
       conditions: withCondition(status.conditions, condition, telling.now),
     },
     verdict: undefined,
-    transitions: records.map((record) => toldOf(telling, record)),
+    transitions: records.map((record) => actionFact(telling, record)),
   }
 }
 
@@ -142,7 +133,7 @@ export const actOn = <Status extends ActedStatus>(
   return {
     status: { ...next, actions: [...(status.actions ?? []), record] },
     verdict: what.kind === 'done' ? what.verdict : undefined,
-    transitions: [toldOf(telling, record)],
+    transitions: [actionFact(telling, record)],
   }
 }
 

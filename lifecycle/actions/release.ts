@@ -6,6 +6,7 @@
 import type { ItemStatus, VersionAction } from '../../api/index.ts'
 import { isPassed } from '../checks/roll-up.ts'
 import { namesIn } from '../children.ts'
+import { withPhasesEnded } from '../phase-times.ts'
 import { beforeDeployment } from '../phases.ts'
 import {
   byWhom,
@@ -45,5 +46,6 @@ export const release = <Status extends ActedStatus>(
     )
   }, begun)
   const verdict = { status: 'True', reason: 'ReleasedByAction', message } as const
-  return { kind: 'done', message, status: withStates(next, open, 'Warning'), verdict }
+  const goesOn = withPhasesEnded(withStates(next, open, 'Warning'), open, telling.now)
+  return { kind: 'done', message, status: goesOn, verdict }
 }

@@ -21,7 +21,8 @@ import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
 import { isPassed, isTerminal, rollUp } from '../checks/roll-up.ts'
 import { runChecks } from '../checks/run-checks.ts'
 import { sayRefused } from '../held-up.ts'
-import { appPhases, beforeDeployment, promotionPhase } from '../phases.ts'
+import { withPhasesEnded } from '../phase-times.ts'
+import { appPhases, beforeDeployment, onFailurePhase, promotionPhase } from '../phases.ts'
 import { deprecate, walkPhases, type PhaseResult } from '../progress.ts'
 import type { Telling } from '../transitions.ts'
 import { lossOf } from './loss.ts'
@@ -211,15 +212,16 @@ const act = (
   })
   if (acted === undefined) return undefined
   const isAborting = acted.status.status === 'Failed' && status.status !== 'Failed'
-  const next = isAborting ? withoutFailureTasks(acted.status) : acted.status
+  const next = isAborting ? withoutFailureTasks(acted.status, seen.now) : acted.status
   return { status: next, actions: [], transitions: acted.transitions }
 }
 
 /** Those that were begun are stopped. */
-const withoutFailureTasks = (status: AppVersionStatus): AppVersionStatus =>
-  status.onFailureStatus === undefined || isTerminal(status.onFailureStatus)
-    ? status
-    : { ...status, onFailureStatus: 'Deprecated' }
+const withoutFailureTasks = (status: AppVersionStatus, now: Date): AppVersionStatus => {
+  if (status.onFailureStatus === undefined || isTerminal(status.onFailureStatus)) return status
+  const stopped: AppVersionStatus = { ...status, onFailureStatus: 'Deprecated' }
+  return withPhasesEnded(stopped, [onFailurePhase], now)
+}
 
 /** What the version says when one of its tasks or evaluations is not taken. */
 export const refused = (

@@ -15,6 +15,8 @@ import { attemptOf, isAborted } from '../checks/ending.ts'
 import { isTerminal } from '../checks/roll-up.ts'
 import { namesIn, type Parent } from '../children.ts'
 import { withoutStalled } from '../held-up.ts'
+import { madeFacts } from '../made.ts'
+import { withPhaseBegun, withPhasesEnded } from '../phase-times.ts'
 import { appPhases, onFailurePhase, promotionPhase } from '../phases.ts'
 import { factTransition, phaseTransition, type Telling } from '../transitions.ts'
 import type { AppVersionSeen, AppVersionStatus } from './seen.ts'
@@ -101,11 +103,22 @@ const heldFacts = (
     .map(({ definitionName = '', message = '' }) =>
       factTransition(telling, {
         reason: `${onFailurePhase.name}${stuck.get(definitionName)?.reason ?? 'DefinitionNotFound'}`,
+        phase: onFailurePhase.name,
         what: definitionName,
         message: `${onFailurePhase.longName}: ${message}`,
         severity: 'Warning',
       }),
     )
+
+/** When they began, and ended if they have. */
+const withTimes = (
+  status: AppVersionStatus,
+  before: State | undefined,
+  now: Date,
+): AppVersionStatus => {
+  const begun = before === undefined ? withPhaseBegun(status, onFailurePhase, now) : status
+  return isTerminal(status.onFailureStatus) ? withPhasesEnded(begun, [onFailurePhase], now) : begun
+}
 
 /** Whether on-failure tasks have to be run, or looked after, unless the version is given up. */
 const areDue = (stored: AppVersionStatus, isGivenUp: boolean): boolean =>
@@ -116,12 +129,12 @@ const areDue = (stored: AppVersionStatus, isGivenUp: boolean): boolean =>
 /** Those of a version that is given up are stopped, like all of its tasks. */
 const givenUp = (
   decision: Decision<AppVersionStatus>,
-  stored: AppVersionStatus,
-  current: AppVersionStatus,
-): Decision<AppVersionStatus> =>
-  stored.onFailureStatus === undefined
-    ? decision
-    : { ...decision, status: { ...current, onFailureStatus: 'Deprecated' } }
+  { stored, current, now }: { stored: AppVersionStatus; current: AppVersionStatus; now: Date },
+): Decision<AppVersionStatus> => {
+  if (stored.onFailureStatus === undefined) return decision
+  const stopped: AppVersionStatus = { ...current, onFailureStatus: 'Deprecated' }
+  return { ...decision, status: withPhasesEnded(stopped, [onFailurePhase], now) }
+}
 
 /** Adds to a decision what the on-failure tasks of the version need, if they are to be run. */
 export const withFailureTasks = (
@@ -136,7 +149,9 @@ export const withFailureTasks = (
   const current = decision.status ?? stored
   const isGivenUp = stored.status === 'Deprecated' || isAborted(version)
   if (!areDue(stored, isGivenUp)) return decision
-  if (current.status === 'Deprecated') return givenUp(decision, stored, current)
+  if (current.status === 'Deprecated') {
+    return givenUp(decision, { stored, current, now: telling.now })
+  }
   const recorded = stored.onFailureTaskStatus ?? []
   const progress = checkPhase({
     parent: appParent(version, attemptOf(version)),
@@ -154,11 +169,16 @@ export const withFailureTasks = (
   return {
     ...decision,
     mayWait: false,
-    status: { ...base, onFailureStatus: state, onFailureTaskStatus: items },
+    status: withTimes(
+      { ...base, onFailureStatus: state, onFailureTaskStatus: items },
+      stored.onFailureStatus,
+      telling.now,
+    ),
     actions: [...decision.actions, ...progress.actions],
     transitions: [
       ...decision.transitions,
       ...phaseFacts(telling, stored.onFailureStatus, state, progress.detail),
+      ...madeFacts(telling, onFailurePhase, progress.actions),
       ...heldFacts(telling, recorded, progress, items),
     ],
   }

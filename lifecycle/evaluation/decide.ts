@@ -30,7 +30,7 @@ import { describeEvaluation } from './describe.ts'
 import { outcomeKeyOf } from './label.ts'
 import { badTarget, judge, metBefore, placesOf, type Placed } from './objective.ts'
 import { begun, type Seen, type Status } from './seen.ts'
-import { fact, ready, stalled, targetInvalid } from './telling.ts'
+import { endFacts, ready, stalled, targetInvalid } from './telling.ts'
 import { awaitedSince, waitForDefinition, waitForValues } from './waiting.ts'
 
 /** Tells the state of an evaluation, and when the next attempt is due. */
@@ -116,14 +116,7 @@ const end = (seen: Seen, before: Status, outcome: 'Succeeded' | 'Failed'): Decis
   return {
     ...settled,
     status: { ...status, conditions: ready(seen, isGood ? 'True' : 'False', outcome, message) },
-    transitions: [
-      fact(seen, {
-        what: outcome,
-        keptnReason: isGood ? 'ReconcileEvaluationFinished' : 'ReconcileEvaluationFailed',
-        message: `evaluation has ${isGood ? 'succeeded' : 'failed'}: ${message}`,
-        ...(isGood ? {} : { severity: 'Warning' }),
-      }),
-    ],
+    transitions: endFacts({ ...seen, evaluation: { ...seen.evaluation, status } }),
   }
 }
 

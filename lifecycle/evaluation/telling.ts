@@ -10,6 +10,7 @@ import { conditionTypes, type Condition } from '../../api/index.ts'
 import { findCondition, withCondition } from '../../kube/conditions.ts'
 import { settled, type Decision, type Transition } from '../../kube/decision.ts'
 import { factTransition } from '../transitions.ts'
+import { describeEvaluation } from './describe.ts'
 import type { Seen, Status } from './seen.ts'
 
 /** The reason of `Stalled` while a target can't be understood. */
@@ -48,9 +49,29 @@ export const stalled = (
   return { ...settled, status: { ...status, conditions }, transitions: isKnown ? [] : [telling] }
 }
 
+/** An evaluation to tell of, in whose words, and when it became true. */
+export type About = Pick<Seen, 'evaluation' | 'eventNames' | 'now'>
+
+/** What is told of an evaluation that has met its objectives, or not, as its status says it. */
+export const endFacts = (about: About): readonly Transition[] => {
+  const { spec, status } = about.evaluation
+  const outcome = status?.overallStatus
+  if (outcome !== 'Succeeded' && outcome !== 'Failed') return []
+  const isGood = outcome === 'Succeeded'
+  const words = describeEvaluation(status === undefined ? { spec } : { spec, status })
+  return [
+    fact(about, {
+      what: outcome,
+      keptnReason: isGood ? 'ReconcileEvaluationFinished' : 'ReconcileEvaluationFailed',
+      message: `evaluation has ${isGood ? 'succeeded' : 'failed'}: ${words}`,
+      ...(isGood ? {} : { severity: 'Warning' }),
+    }),
+  ]
+}
+
 /** Something to tell about an evaluation. */
 export const fact = (
-  { evaluation, eventNames, now }: Seen,
+  { evaluation, eventNames, now }: About,
   {
     what,
     keptnReason,
@@ -63,26 +84,15 @@ export const fact = (
     readonly severity?: 'Warning'
   },
 ): Transition => {
-  const { spec, metadata } = evaluation
+  const { spec } = evaluation
   const version = spec.workloadVersion === '' ? (spec.appVersion ?? '') : spec.workloadVersion
-  const reason = eventNames === 'keptn' ? keptnReason : 'ReconcileEvaluation'
-  return {
-    ...factTransition(
-      { subject: evaluation, version, eventNames, now },
-      {
-        reason,
-        what,
-        message,
-        ...(severity === undefined ? {} : { severity }),
-      },
-    ),
-    attributes: {
-      appName: spec.appName ?? '',
-      appVersion: spec.appVersion ?? '',
-      workloadName: spec.workload ?? '',
-      workloadVersion: spec.workloadVersion,
-      evaluationName: metadata.name,
-      evaluationDefinitionName: spec.evaluationDefinition,
+  return factTransition(
+    { subject: evaluation, version, eventNames, now },
+    {
+      reason: eventNames === 'keptn' ? keptnReason : 'ReconcileEvaluation',
+      what,
+      message,
+      ...(severity === undefined ? {} : { severity }),
     },
-  }
+  )
 }

@@ -30,7 +30,7 @@ import { end, keepLastWords, outcomeOf } from './outcome.ts'
 import { watchStart } from './pod-start.ts'
 import type { Seen, Status } from './seen.ts'
 import { nameTaken, start } from './start.ts'
-import { conditionsOf, fact, progressing, stall } from './telling.ts'
+import { conditionsOf, endFacts, progressing, stall, startFact } from './telling.ts'
 
 /** Tells what a task needs next. A task whose outcome is stored is never run again, whatever else was seen. */
 export const decide = (seen: Seen): Decision<Status> => {
@@ -72,9 +72,7 @@ const record = (seen: Seen, job: FollowedJob): Decision<Status> => {
       conditions: conditionsOf(seen, progressing(job)),
     },
     actions: labelIfMissing(job, task),
-    transitions: [
-      fact(seen, { reason: 'CreateTask', what: 'Job', message: `created Job ${name}` }),
-    ],
+    transitions: [startFact(seen, name)],
   }
 }
 
@@ -136,9 +134,8 @@ const stop = (seen: Seen, { reason, message }: Abandonment): Decision<Status> =>
     endTime: wholeSeconds(now),
     conditions: conditionsOf(seen, { status: 'False', reason, message: cutMessage(message) }),
   }
-  const what = { reason: 'ReconcileTask', what: 'Deprecated', message: cutMessage(message) }
   const actions = job.kind === 'there' ? labelIfMissing(job.job, task) : []
-  return { status, actions, transitions: [fact(seen, what)] }
+  return { status, actions, transitions: endFacts({ ...seen, task: { ...task, status } }) }
 }
 
 /** Tells what a person should know when the API server does not take the Job or the copy of the code. */

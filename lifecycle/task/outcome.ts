@@ -13,7 +13,7 @@ import { settled, type Decision, type Transition } from '../../kube/decision.ts'
 import { cutMessage } from '../transitions.ts'
 import type { Ending } from './ending.ts'
 import type { Seen, Status } from './seen.ts'
-import { conditionsOf, fact, stalledOf } from './telling.ts'
+import { conditionsOf, endFacts, fact, stalledOf } from './telling.ts'
 
 /** How a task has ended. */
 export interface Outcome {
@@ -66,37 +66,23 @@ const wordsOf = ({ exitCode, cause, output }: Ending): string => {
 /** Stores the outcome of a task, with what it has left, and tells of it. */
 export const end = (seen: Seen, outcome: Outcome): Decision<Status> => {
   const { state, reason, message, at } = outcome
-  const name = seen.task.spec.taskDefinition
   const conditions = conditionsOf(seen, {
     status: state === 'Succeeded' ? 'True' : 'False',
     reason: isReason(reason) ? reason : state,
     message: cutMessage(message),
   })
-  return {
-    status: {
-      ...seen.task.status,
-      status: state,
-      reason,
-      message,
-      ...factsOf(seen),
-      startTime: seen.task.status?.startTime ?? at,
-      endTime: at,
-      conditions: withUnusable(seen, conditions),
-    },
-    actions: [],
-    transitions: [
-      fact(seen, {
-        reason: 'ReconcileTask',
-        what: state,
-        message:
-          state === 'Succeeded'
-            ? `task ${name} has succeeded`
-            : `task ${name} has failed: ${reason}: ${message}`,
-        ...(state === 'Failed' ? { severity: 'Warning' } : {}),
-      }),
-      ...unusableFacts(seen),
-    ],
+  const status: Status = {
+    ...seen.task.status,
+    status: state,
+    reason,
+    message,
+    ...factsOf(seen),
+    startTime: seen.task.status?.startTime ?? at,
+    endTime: at,
+    conditions: withUnusable(seen, conditions),
   }
+  const ended = endFacts({ ...seen, task: { ...seen.task, status } })
+  return { status, actions: [], transitions: [...ended, ...unusableFacts(seen)] }
 }
 
 const isReason = (text: string): boolean => /^[A-Za-z][A-Za-z0-9_,:]*$/.test(text)

@@ -13,7 +13,7 @@ import type { Decision, Transition } from '../../kube/decision.ts'
 import { parentNotFound } from '../task-definition/lineage.ts'
 import { cutMessage, factTransition } from '../transitions.ts'
 import { versionOf, type FollowedJob } from './job.ts'
-import type { Seen, Status } from './seen.ts'
+import type { Seen, Settings, Status } from './seen.ts'
 
 /** What is in the way of a task, for people. */
 export type Problem = Pick<Condition, 'reason' | 'message'>
@@ -85,27 +85,41 @@ export const stall = (seen: Seen, { reason, message }: Problem): Decision<Status
   }
 }
 
+/** A task to tell of, in whose words, and when it became true. */
+export interface About {
+  readonly task: KeptnTask
+  readonly settings: Pick<Settings, 'eventNames'>
+  readonly now: Date
+}
+
+/** What is told of a task once it says that its Job is made. */
+export const startFact = (about: About, job: string): Transition =>
+  fact(about, { reason: 'CreateTask', what: 'Job', message: `created Job ${job}` })
+
+/** What is told of a task that has come to its end, as its status says it. */
+export const endFacts = (about: About): readonly Transition[] => {
+  const { spec, status } = about.task
+  const { status: state, reason = '', message = '' } = status ?? {}
+  const name = spec.taskDefinition
+  const told = { reason: 'ReconcileTask', what: String(state) } as const
+  if (state === 'Succeeded')
+    return [fact(about, { ...told, message: `task ${name} has succeeded` })]
+  if (state === 'Deprecated') return [fact(about, { ...told, message })]
+  if (state !== 'Failed') return []
+  const words = `task ${name} has failed: ${reason}: ${message}`
+  return [fact(about, { ...told, message: words, severity: 'Warning' })]
+}
+
 /** Something to tell about a task. */
 export const fact = (
-  { task, settings, now }: Seen,
+  { task, settings, now }: About,
   what: Parameters<typeof factTransition>[1],
 ): Transition => {
-  const { context = {}, taskDefinition } = task.spec
   const telling = {
     subject: task,
     version: versionOf(task),
     eventNames: settings.eventNames,
     now,
   }
-  return {
-    ...factTransition(telling, what),
-    attributes: {
-      appName: context.appName ?? '',
-      appVersion: context.appVersion ?? '',
-      workloadName: context.workloadName ?? '',
-      workloadVersion: context.workloadVersion ?? '',
-      taskName: task.metadata.name,
-      taskDefinitionName: taskDefinition,
-    },
-  }
+  return factTransition(telling, what)
 }

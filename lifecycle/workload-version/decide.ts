@@ -66,24 +66,41 @@ const runDeployment = (
   seen: WorkloadVersionSeen,
   status: WorkloadVersionStatus,
 ): PhaseResult<WorkloadVersionStatus> => {
+  const isNew = status.deploymentStartTime === undefined
   const startTime = status.deploymentStartTime ?? wholeSeconds(seen.now)
   const changes = { deploymentStartTime: startTime }
   const rollout = rolloutOf(seen.owner, hashOf(seen.version))
   if (rollout.kind === 'ready') return { state: 'Succeeded', changes }
   const deadline = new Date(Date.parse(startTime) + seen.config.observabilityTimeoutMs)
   if (seen.now < deadline) {
-    return { state: 'Progressing', detail: rollout.message, changes, wakeAt: deadline }
+    const transitions = isNew ? awaited(seen, rollout.message) : []
+    return { state: 'Progressing', detail: rollout.message, changes, transitions, wakeAt: deadline }
   }
   const detail = `has reached timeout: ${rollout.message}`
   return { state: 'Failed', detail, changes, transitions: timedOut(seen, detail) }
 }
 
-/** Keptn tells of it twice, first by this reason (spec/lifecycle 15.6, 47). */
+const deployment = { what: 'rollout', phase: 'WorkloadDeploy' } as const
+
+/** A rollout that is waited for is told once, however long it takes. Keptn has no word for it. */
+const awaited = (seen: WorkloadVersionSeen, detail: string): readonly Transition[] => {
+  if (seen.config.eventNames === 'keptn') return []
+  const message = `Workload Deployment: is under way: ${detail}`
+  const reason = 'WorkloadDeployReconcile'
+  return [factTransition(tellingOf(seen), { ...deployment, reason, message })]
+}
+
+/** It is told twice, first by this reason; in Keptn's words by one of its own (spec/lifecycle 15.6, 47). */
 const timedOut = (seen: WorkloadVersionSeen, detail: string): readonly Transition[] => {
-  if (seen.config.eventNames !== 'keptn') return []
-  const message = `Workload Deployment: ${detail}`
-  const fact = { reason: 'WorkloadDeployFinished', what: 'timeout', message } as const
-  return [factTransition(tellingOf(seen), { ...fact, severity: 'Warning' })]
+  const isKeptn = seen.config.eventNames === 'keptn'
+  const fact = {
+    ...deployment,
+    reason: isKeptn ? 'WorkloadDeployFinished' : 'WorkloadDeployReconcileErrored',
+    what: 'timeout',
+    message: `Workload Deployment: ${detail}`,
+    severity: 'Warning',
+  } as const
+  return [factTransition(tellingOf(seen), fact)]
 }
 
 const run = (

@@ -209,3 +209,47 @@ test('skips count in their attempt', () => {
   expect(skipsIn({ actions, attempt: 3 })).toBe(0)
   expect(skipsIn(undefined)).toBe(0)
 })
+
+describe('what people ask changes when phases have ended', () => {
+  const start = '2026-03-01T12:00:10Z'
+  const [tasks, evaluations, deployment] = workloadPhases.map(({ name }) => name) as [
+    string,
+    string,
+    string,
+  ]
+  const passed = { [tasks]: { startTime: start, endTime: time } }
+  const of = (
+    type: ActionType,
+    status: Partial<WorkloadVersionStatus>,
+  ): WorkloadVersionStatus['phaseTimes'] => actOn(asked([entry(type)], status))?.status.phaseTimes
+
+  test('an abort ends what goes on, and begins nothing', () => {
+    const phaseTimes = { ...passed, [evaluations]: { startTime: time } }
+    const status = { status: 'Progressing', preDeploymentStatus: 'Succeeded', phaseTimes } as const
+    expect(of('abort', status)).toEqual({
+      ...passed,
+      [evaluations]: { startTime: time, endTime: '2026-03-01T12:00:30Z' },
+    })
+  })
+
+  test('a release ends what goes on, and what had failed anew', () => {
+    const ended = { [tasks]: { startTime: start, endTime: '2026-03-01T12:00:30Z' } }
+    const goesOn = { phaseTimes: { [tasks]: { startTime: start } } }
+    expect(of('release', { ...goesOn, status: 'Progressing' })).toEqual(ended)
+    const failed = { phaseTimes: passed, preDeploymentStatus: 'Failed' } as const
+    expect(of('release', { ...failed, status: 'Failed' })).toEqual(ended)
+  })
+
+  test('a skip with which a version goes on takes back that the phase has ended', () => {
+    const failed = { status: 'Failed', preDeploymentStatus: 'Failed' } as const
+    const other = { [deployment]: { startTime: start } }
+    expect(of('skip', { ...failed, phaseTimes: { ...passed, ...other } })).toEqual({
+      [tasks]: { startTime: start },
+      ...other,
+    })
+  })
+
+  test('a retry begins without times', () => {
+    expect(of('retry', { status: 'Failed', phaseTimes: passed })).toBeUndefined()
+  })
+})

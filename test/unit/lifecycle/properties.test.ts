@@ -94,6 +94,24 @@ const owners = fc
     },
   }))
 
+/** Phases that have begun a while ago, and some of which have ended. */
+const phaseTimes = fc
+  .record({
+    begun: fc.subarray(workloadPhases.map(({ name }) => name)),
+    ended: fc.subarray(workloadPhases.map(({ name }) => name)),
+  })
+  .map(({ begun, ended }) =>
+    Object.fromEntries(
+      begun.map((name) => [
+        name,
+        {
+          startTime: '2026-03-01T12:00:10Z',
+          ...(ended.includes(name) ? { endTime: '2026-03-01T12:00:20Z' } : {}),
+        },
+      ]),
+    ),
+  )
+
 /** A version on its way: no status yet, or one that an earlier decision may have stored. */
 const statuses: fc.Arbitrary<KeptnWorkloadVersion['status']> = maybe(
   fc.record({
@@ -104,6 +122,7 @@ const statuses: fc.Arbitrary<KeptnWorkloadVersion['status']> = maybe(
     postDeploymentEvaluationStatus: fc.constantFrom(...states),
     status: fc.constantFrom(...states),
     currentPhase: fc.constantFrom(...workloadPhases.map(({ name }) => name)),
+    phaseTimes,
   }),
 )
 
@@ -240,6 +259,35 @@ describe('a workload version', () => {
     })
   })
 
+  test('never moves a time at which a phase began or ended', () => {
+    holds((seen) => {
+      const before = seen.version.status
+      const { status } = decide(seen)
+      if (status === undefined || status.attempt !== before?.attempt) return
+      for (const [name, times] of Object.entries(before?.phaseTimes ?? {})) {
+        expect(status.phaseTimes?.[name]).toMatchObject(times)
+      }
+    })
+  })
+
+  test('notes when the phase that it enters began', () => {
+    holds((seen) => {
+      const before = seen.version.status?.currentPhase
+      const { currentPhase = before, phaseTimes = {} } = decide(seen).status ?? {}
+      if (currentPhase === undefined || currentPhase === before) return
+      if (currentPhase !== 'Completed') expect(Object.keys(phaseTimes)).toContain(currentPhase)
+    })
+  })
+
+  test('that ends leaves no phase without an end', () => {
+    holds((seen) => {
+      const { status } = decide(seen)
+      if (isTerminal(seen.version.status?.status) || !isTerminal(status?.status)) return
+      const open = Object.values(status?.phaseTimes ?? {}).filter(({ endTime }) => !endTime)
+      expect(open).toEqual([])
+    })
+  })
+
   test('gets the verdict only when both phases before the deployment are passed', () => {
     holds((seen) => {
       const { status } = decide(seen)
@@ -270,6 +318,21 @@ describe('a workload version', () => {
         expect(namespace).toBe('shop')
         expect(controllerOf(action.object)?.uid).toBe(seen.version.metadata.uid)
       }
+    })
+  })
+
+  test('tells of each child that it makes, under the same id whenever it makes it', () => {
+    holds((seen) => {
+      const { actions, transitions } = decide(seen)
+      const { uid } = seen.version.metadata
+      const made = actions.flatMap((action) => (action.kind === 'create' ? [action.object] : []))
+      const ids = made.map(({ kind, metadata: { name } }) => {
+        const reason = kind === 'KeptnTask' ? 'CreateTask' : 'CreateEvaluation'
+        const attempt = decide(seen).status?.attempt ?? 1
+        return `${uid}/${reason}/${name}${attempt === 1 ? '' : `/${String(attempt)}`}`
+      })
+      const told = transitions.filter(({ reason }) => reason.startsWith('Create'))
+      expect(told.map(({ id }) => id)).toEqual(ids)
     })
   })
 
