@@ -9,6 +9,7 @@ import type { Runtime } from '../kube/controller.ts'
 import { keyOf } from '../kube/keys.ts'
 import type { Term } from '../kube/lease.ts'
 import { lifecycleControllers, watchPolicy } from '../lifecycle/index.ts'
+import { serveLifecycleMetrics } from '../telemetry/prometheus/index.ts'
 import { lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
 import { reflectLifecycle } from './reflections.ts'
 
@@ -25,7 +26,8 @@ export const startLifecycle = (process: Process): Started => {
   })
   const runtime = runtimeOf(process, reflectors, 'lifecycle-operator')
   const guard = watchPolicy(process)
-  let term: Term | undefined
+  let term: (Term & { readonly since: Date }) | undefined
+  serveLifecycleMetrics({ ...process, stores, promotes: settings.promotes, leading: () => term })
   const gate = gateControllers({
     ...gateStores,
     client,
@@ -37,7 +39,7 @@ export const startLifecycle = (process: Process): Started => {
     if (now !== undefined) process.log.info({ config: keyOf(now) }, 'reconciling Keptn Config')
   })
   const leading = async (now: Term): Promise<void> => {
-    term = now
+    term = { ...now, since: new Date() }
     const engine = lifecycleControllers({ stores, client, settings, guard })
     const own: Runtime = { ...runtime, signal: now.signal, mayWrite: now.stillLeading }
     const rows = [...engine.map((controller) => ({ controller })), ...gate.leading()]
