@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { gateControllers } from '../gate/index.ts'
+import { gateControllers, releasedCondition } from '../gate/index.ts'
+import { isHeld } from '../identity/scope.ts'
 import type { Runtime } from '../kube/controller.ts'
 import { keyOf } from '../kube/keys.ts'
 import type { Term } from '../kube/lease.ts'
-import { lifecycleControllers, watchPolicy } from '../lifecycle/index.ts'
+import { lifecycleControllers, lifecycleIndexes, watchPolicy } from '../lifecycle/index.ts'
 import { serveLifecycleMetrics } from '../telemetry/prometheus/index.ts'
 import { lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
 import { reflectLifecycle } from './reflections.ts'
@@ -27,7 +28,22 @@ export const startLifecycle = (process: Process): Started => {
   const runtime = runtimeOf(process, reflectors, 'lifecycle-operator')
   const guard = watchPolicy(process)
   let term: (Term & { readonly since: Date }) | undefined
-  serveLifecycleMetrics({ ...process, stores, promotes: settings.promotes, leading: () => term })
+  serveLifecycleMetrics({
+    ...process,
+    stores,
+    reflectors,
+    promotes: settings.promotes,
+    leading: () => term,
+    holding: {
+      pods: gateStores.pods,
+      condition: releasedCondition,
+      isHeld,
+      hasVersion: (pod) =>
+        lifecycleIndexes.pods
+          .revision(pod)
+          .some((revision) => stores.workloadVersions.by('revision', revision).length > 0),
+    },
+  })
   const gate = gateControllers({
     ...gateStores,
     client,

@@ -4,7 +4,7 @@ import type {
   KeptnTask,
   KeptnWorkloadVersion,
 } from '../../../api/index.ts'
-import type { KubeObject } from '../../../api/object.ts'
+import { controllerOf, type KubeObject } from '../../../api/object.ts'
 import { createFeed, type Feed, type Indexes } from '../../../kube/store.ts'
 
 /** A time on the day of the tests, such as `10:00:05`. */
@@ -33,12 +33,15 @@ export const emptyFeed = <T extends KubeObject>(indexes: Indexes<T> = {}): Feed<
     },
   })
 
+const controller = (object: KubeObject): readonly string[] =>
+  [controllerOf(object)?.uid ?? ''].filter((uid) => uid !== '')
+
 /** The feeds of everything that is measured. */
 export const measuredFeeds = () => ({
   appVersions: emptyFeed<KeptnAppVersion>(),
   workloadVersions: emptyFeed<KeptnWorkloadVersion>(),
-  tasks: emptyFeed<KeptnTask>(),
-  evaluations: emptyFeed<KeptnEvaluation>(),
+  tasks: emptyFeed<KeptnTask>({ controller }),
+  evaluations: emptyFeed<KeptnEvaluation>({ controller }),
 })
 
 /** Their stores. */

@@ -1,4 +1,5 @@
 import { buildProcessMetrics } from '../../../telemetry/process-metrics.ts'
+import { certificateGauges } from '../../../certs/expiry.ts'
 import { serveLifecycleMetrics } from '../../../telemetry/prometheus/index.ts'
 import { measuredFeeds, storesOf } from './objects.ts'
 
@@ -16,9 +17,17 @@ export const servedMetrics = (): readonly Served[] => {
     stores: storesOf(measuredFeeds()),
     leading: () => undefined,
     promotes: true,
+    reflectors: [],
+    holding: {
+      pods: { all: () => [] },
+      isHeld: () => true,
+      hasVersion: () => true,
+      condition: '',
+    },
     figures: registry,
     show,
   })
+  show(certificateGauges({ all: () => [] }))
   // What a metric is made of is no part of the library's types.
   const metrics = registry.getMetricsAsArray() as unknown as readonly {
     readonly name: string
