@@ -1,5 +1,6 @@
 import { buildProcessMetrics } from '../../../telemetry/process-metrics.ts'
 import { certificateGauges } from '../../../certs/expiry.ts'
+import { serveAnswers } from '../../../telemetry/prometheus/answers.ts'
 import { serveLifecycleMetrics } from '../../../telemetry/prometheus/index.ts'
 import { measuredFeeds, storesOf } from './objects.ts'
 
@@ -10,7 +11,7 @@ export interface Served {
   readonly labels: readonly string[]
 }
 
-/** Every metric that the lifecycle operator serves, but for those of any Node process. */
+/** Every metric that the lifecycle operator or the webhook serves, but for those of any Node process. */
 export const servedMetrics = (): readonly Served[] => {
   const { registry, show } = buildProcessMetrics()
   serveLifecycleMetrics({
@@ -28,6 +29,7 @@ export const servedMetrics = (): readonly Served[] => {
     show,
   })
   show(certificateGauges({ all: () => [] }))
+  serveAnswers(registry)
   // What a metric is made of is no part of the library's types.
   const metrics = registry.getMetricsAsArray() as unknown as readonly {
     readonly name: string
