@@ -4,11 +4,18 @@
  *
  * @module
  */
-import { gateControllers } from '../gate/index.ts'
+import { gateControllers, releasedCondition } from '../gate/index.ts'
+import { isHeld } from '../identity/scope.ts'
 import type { Runtime } from '../kube/controller.ts'
 import { keyOf } from '../kube/keys.ts'
 import type { Term } from '../kube/lease.ts'
-import { lifecycleControllers, toldLately, watchPolicy } from '../lifecycle/index.ts'
+import {
+  lifecycleControllers,
+  lifecycleIndexes,
+  toldLately,
+  watchPolicy,
+} from '../lifecycle/index.ts'
+import { serveLifecycleMetrics } from '../telemetry/prometheus/index.ts'
 import { tellAgain } from './listeners.ts'
 import { eventListener, lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
 import { reflectLifecycle } from './reflections.ts'
@@ -27,7 +34,23 @@ export const startLifecycle = (process: Process): Started => {
   const listeners = [eventListener(process, 'lifecycle-operator')]
   const runtime = runtimeOf(process, reflectors, listeners)
   const guard = watchPolicy(process)
-  let term: Term | undefined
+  let term: (Term & { readonly since: Date }) | undefined
+  serveLifecycleMetrics({
+    ...process,
+    stores,
+    reflectors,
+    promotes: settings.promotes,
+    leading: () => term,
+    holding: {
+      pods: gateStores.pods,
+      condition: releasedCondition,
+      isHeld,
+      hasVersion: (pod) =>
+        lifecycleIndexes.pods
+          .revision(pod)
+          .some((revision) => stores.workloadVersions.by('revision', revision).length > 0),
+    },
+  })
   const gate = gateControllers({
     ...gateStores,
     client,
@@ -50,7 +73,7 @@ export const startLifecycle = (process: Process): Started => {
     }
   }
   const leading = async (now: Term): Promise<void> => {
-    term = now
+    term = { ...now, since: new Date() }
     const engine = lifecycleControllers({ stores, client, settings, guard })
     const own: Runtime = { ...runtime, signal: now.signal, mayWrite: now.stillLeading }
     const rows = [...engine.map((controller) => ({ controller })), ...gate.leading()]

@@ -49,6 +49,7 @@ export const main = (
     log,
     signal: stopping.signal,
     onPass: metrics.onPass,
+    onQueue: metrics.onQueue,
     show: metrics.show,
     figures: metrics.registry,
   })

@@ -20,6 +20,7 @@ export interface Process {
   readonly log: Logger
   readonly signal: AbortSignal
   readonly onPass?: Runtime['onPass']
+  readonly onQueue?: Runtime['onQueue']
   readonly show?: ProcessMetrics['show']
   /** Figures of the process, for who serves them along with others. */
   readonly figures?: Registry
@@ -72,6 +73,7 @@ export const runtimeOf = (
   log: process.log,
   signal: process.signal,
   ...(process.onPass === undefined ? {} : { onPass: process.onPass }),
+  ...(process.onQueue === undefined ? {} : { onQueue: process.onQueue }),
 })
 
 /** Runs something for each term in which this process leads. */

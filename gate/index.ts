@@ -17,7 +17,14 @@ import { rememberUnmanaged } from './unmanaged.ts'
 import { releasedController } from './released/index.ts'
 import type { OwnerStores, Sources } from './released/observe.ts'
 
-export { heldPodIndexes, heldPods, letGoPods, projectHeldPod, type HeldPod } from './held-pods.ts'
+export {
+  heldPodIndexes,
+  heldPods,
+  letGoPods,
+  projectHeldPod,
+  releasedCondition,
+  type HeldPod,
+} from './held-pods.ts'
 export { judge, type Finding } from './opening/decide.ts'
 export { webhookEndpoints, type KeptEndpoints } from './nudge/endpoints.ts'
 export { versionIndexes } from './verdict.ts'

@@ -126,6 +126,12 @@ export interface Runtime {
   /** Asked right before each write; a lease's `stillLeading`. */
   readonly mayWrite?: () => boolean
   readonly onPass?: (pass: Pass) => void
+  /** Told of the queue of each controller that begins to run. */
+  readonly onQueue?: (queue: {
+    readonly controller: string
+    readonly size: () => number
+    readonly signal: AbortSignal
+  }) => void
 }
 
 const defaultWorkers = 8
@@ -148,6 +154,7 @@ export const runController = async <Seen, Status>(
   const { signal, stores } = runtime
   const log = runtime.log.child({ controller: controller.name })
   const queue = createQueue(runtime.now === undefined ? {} : { now: runtime.now })
+  runtime.onQueue?.({ controller: controller.name, size: () => queue.size(), signal })
   const windDown = startWindDown(signal)
   const stopped = new Promise<void>((resolve) => {
     onAbort(signal, () => {

@@ -13,6 +13,13 @@ export interface MeasuredPass {
   readonly outcome: string
 }
 
+/** How many keys wait for a controller, until its signal is aborted. */
+export interface MeasuredQueue {
+  readonly controller: string
+  readonly size: () => number
+  readonly signal: AbortSignal
+}
+
 /** A gauge whose series are told anew each time that somebody asks. */
 export interface ShownGauge {
   readonly name: string
@@ -27,6 +34,8 @@ export interface ShownGauge {
 /** Counts passes, and serves all figures. */
 export interface ProcessMetrics {
   readonly onPass: (pass: MeasuredPass) => void
+  /** Serves how many keys wait in this queue. */
+  readonly onQueue: (queue: MeasuredQueue) => void
   /** Serves these gauges too. */
   readonly show: (gauges: readonly ShownGauge[]) => void
   /** All figures, for whoever serves them along with others. */
@@ -46,6 +55,8 @@ export const buildProcessMetrics = (): ProcessMetrics => {
     buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
     registers: [registry],
   })
+  const queues = queueGauge()
+  showGauge(registry, queues.gauge)
   const server = createServer((request, response) => {
     if (request.url !== '/metrics') {
       response.statusCode = 404
@@ -67,11 +78,34 @@ export const buildProcessMetrics = (): ProcessMetrics => {
     onPass: ({ controller, ms, outcome }) => {
       passes.observe({ controller, outcome }, ms / 1000)
     },
+    onQueue: queues.onQueue,
     show: (gauges) => {
       for (const gauge of gauges) showGauge(registry, gauge)
     },
     registry,
     server,
+  }
+}
+
+/** A gauge of queues, and where to tell of one that has begun. */
+const queueGauge = (): {
+  readonly gauge: ShownGauge
+  readonly onQueue: (queue: MeasuredQueue) => void
+} => {
+  const queues = new Map<string, MeasuredQueue>()
+  return {
+    onQueue: (queue) => {
+      queues.set(queue.controller, queue)
+    },
+    gauge: {
+      name: 'gatekept_queue_depth',
+      help: 'How many keys wait for a controller to look at them',
+      labelNames: ['controller'],
+      series: () =>
+        [...queues.values()]
+          .filter(({ signal }) => !signal.aborted)
+          .map(({ controller, size }) => ({ labels: { controller }, value: size() })),
+    },
   }
 }
 

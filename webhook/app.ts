@@ -43,6 +43,14 @@ export interface WebhookSettings {
   readonly https?: ServerOptions
 }
 
+/** One answer, for figures. */
+export interface Answered {
+  /** The path of the route; empty where there is none. */
+  readonly path: string
+  readonly status: number
+  readonly seconds: number
+}
+
 const nothing: Released = new Set<never>()
 
 /** Builds the admission server. */
@@ -50,8 +58,10 @@ export const buildWebhook = (dependencies: {
   readonly cluster: Cluster
   readonly log: Logger
   readonly settings: WebhookSettings
+  /** Told of each answer once it is sent. */
+  readonly onAnswered?: (answered: Answered) => void
 }): FastifyInstance => {
-  const { cluster, log, settings } = dependencies
+  const { cluster, log, settings, onAnswered } = dependencies
   const app = fastify({
     ...(settings.https && { https: settings.https }),
     logger: false,
@@ -60,6 +70,14 @@ export const buildWebhook = (dependencies: {
     return503OnClosing: false,
     ajv: { customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false } },
   }) as unknown as FastifyInstance
+
+  if (onAnswered !== undefined) {
+    app.addHook('onResponse', (request, { statusCode, elapsedTime }, done) => {
+      const path = request.routeOptions.url ?? ''
+      onAnswered({ path, status: statusCode, seconds: elapsedTime / 1_000 })
+      done()
+    })
+  }
 
   // Fastify's own parser also searches for `__proto__`, which does no harm here: nothing of a review is ever copied.
   app.removeAllContentTypeParsers()

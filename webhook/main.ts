@@ -10,6 +10,8 @@ import { inCluster, type Connection } from '../kube/connection.ts'
 import { readVersion } from '../kube/server-version.ts'
 import { anyAddress } from '../kube/serving.ts'
 import { buildProbes } from '../telemetry/probes.ts'
+import { serveAnswers } from '../telemetry/prometheus/answers.ts'
+import { buildProcessMetrics } from '../telemetry/process-metrics.ts'
 import { readAdmission, readHolding, requireGates } from './holding.ts'
 import { startWebhook } from './serve.ts'
 
@@ -31,10 +33,17 @@ export const main = async (
   let isReady = (): boolean => false
   const probes = buildProbes(() => isReady())
   probes.listen({ host: anyAddress(), port: Number(environment['PROBE_PORT'] ?? 8081) })
+  const metrics = buildProcessMetrics()
+  // Pods are admitted whether somebody can count that or not.
+  metrics.server.on('error', (err) => {
+    log.warn({ err }, 'Metrics are not served')
+  })
+  metrics.server.listen({ host: anyAddress(), port: Number(environment['METRICS_PORT'] ?? 2223) })
   requireGates(holding, await readVersion(client, new AbortController().signal))
   const webhook = await startWebhook({
     client,
     log,
+    onAnswered: serveAnswers(metrics.registry),
     settings: {
       namespace,
       holding,
@@ -51,6 +60,7 @@ export const main = async (
     // After a failure nobody knows what the answers would be worth.
     await webhook.end({ drains: !err })
     probes.close()
+    metrics.server.close()
     await client.close()
     log.info('Webhook ended')
   })

@@ -6,7 +6,7 @@
 import type { Logger } from 'pino'
 import type { Client } from '../kube/client.ts'
 import { startServing, tls } from '../kube/serving.ts'
-import { buildWebhook } from './app.ts'
+import { buildWebhook, type Answered } from './app.ts'
 import type { Admission, Holding } from './pod.ts'
 import { watchCluster } from './cluster.ts'
 import { watchTrust } from './trust.ts'
@@ -49,8 +49,9 @@ export const startWebhook = async (options: {
   readonly client: Client
   readonly log: Logger
   readonly settings: WebhookServing
+  readonly onAnswered?: (answered: Answered) => void
 }): Promise<Webhook> => {
-  const { client, log, settings } = options
+  const { client, log, settings, onAnswered } = options
   const { namespace, holding, admission, certificateFolder, ...where } = settings
   const stopping = new AbortController()
   const { signal } = stopping
@@ -58,7 +59,12 @@ export const startWebhook = async (options: {
   let reconsider = (): void => undefined
   const trust = watchTrust({ client, log, signal, onChange: () => reconsider() })
   const serving = await startServing({
-    app: buildWebhook({ cluster, log, settings: { namespace, holding, admission, https: tls } }),
+    app: buildWebhook({
+      cluster,
+      log,
+      settings: { namespace, holding, admission, https: tls },
+      ...(onAnswered === undefined ? {} : { onAnswered }),
+    }),
     certificate: { folder: certificateFolder, isBelieved: trust.believes },
     ...where,
     log,

@@ -21,11 +21,13 @@ export interface Prometheus {
   readonly set: (value: number) => Promise<void>
   /** Replaces all other series that it scrapes; those that are gone end with a stale marker. */
   readonly expose: (...lines: readonly string[]) => void
+  /** What it answers to an instant query. */
+  readonly query: (text: string) => Promise<unknown>
   readonly close: () => Promise<void>
 }
 
-/** Starts Prometheus with a scrape each 200 ms. */
-export const startPrometheus = async (): Promise<Prometheus> => {
+/** Starts Prometheus with a scrape each 200 ms; `alsoAt`: the port of another target. */
+export const startPrometheus = async (alsoAt?: number): Promise<Prometheus> => {
   const folder = await mkdtemp(join(tmpdir(), 'prometheus-'))
   const program = await findProgram(folder)
   let value = 0
@@ -39,9 +41,12 @@ export const startPrometheus = async (): Promise<Prometheus> => {
   const targetPort = await listen(target)
   const port = await freePort()
   const config = join(folder, 'prometheus.yml')
+  const targets = [targetPort, ...(alsoAt === undefined ? [] : [alsoAt])]
+    .map((each) => `'127.0.0.1:${each}'`)
+    .join(', ')
   await writeFile(
     config,
-    `scrape_configs: [{job_name: target, scrape_interval: 200ms, scrape_timeout: 200ms, static_configs: [{targets: ['127.0.0.1:${targetPort}']}]}]`,
+    `scrape_configs: [{job_name: target, scrape_interval: 200ms, scrape_timeout: 200ms, static_configs: [{targets: [${targets}]}]}]`,
   )
   const process = spawn(
     program,
@@ -74,6 +79,7 @@ export const startPrometheus = async (): Promise<Prometheus> => {
     expose: (...lines) => {
       others = lines
     },
+    query,
     close: async () => {
       process.kill()
       await ended
@@ -85,10 +91,13 @@ export const startPrometheus = async (): Promise<Prometheus> => {
 }
 
 /** The program as Debian ships it. Its package is unpacked, not installed: that would start a service. */
-const findProgram = async (folder: string): Promise<string> => {
-  if (existsSync('/usr/bin/prometheus')) return '/usr/bin/prometheus'
+export const findProgram = async (
+  folder: string,
+  name: 'prometheus' | 'promtool' = 'prometheus',
+): Promise<string> => {
+  if (existsSync(`/usr/bin/${name}`)) return `/usr/bin/${name}`
   await unpackPackage('prometheus', folder)
-  return join(folder, 'usr/bin/prometheus')
+  return join(folder, `usr/bin/${name}`)
 }
 
 const listen = async (server: ReturnType<typeof createServer>): Promise<number> => {
