@@ -53,6 +53,31 @@ const taskPods = Type.Object(
 /** What pods of tasks are given besides what their definitions say. */
 export type TaskPods = Read<typeof taskPods>
 
+const cloudEvents = Type.Object(
+  {
+    mode: withDefault(
+      oneOf(['binary', 'structured'], {
+        description:
+          'How an event is put into a request: `binary` in headers and body, `structured` in the body alone.',
+      }),
+      'binary',
+    ),
+    tokenSecretRef: Type.Optional(
+      Type.Object(
+        {
+          name: Type.String({ description: 'Name of the Secret.' }),
+          key: Type.String({ description: 'Key in the Secret.' }),
+        },
+        {
+          description:
+            'A token to send with each event (`Authorization: Bearer`), from a Secret in the namespace of Gatekept.',
+        },
+      ),
+    ),
+  },
+  { description: 'How CloudEvents are sent to `cloudEventsEndpoint`.' },
+)
+
 /** Settings that can change while everything runs. */
 export const KeptnConfig = defineResource({
   group: 'options.keptn.sh',
@@ -87,6 +112,7 @@ export const KeptnConfig = defineResource({
       cloudEventsEndpoint: Type.Optional(
         Type.String({ description: 'URL that CloudEvents are posted to.' }),
       ),
+      cloudEvents: Type.Optional(cloudEvents),
       eventNames: withDefault(
         oneOf(['seeds', 'keptn'], {
           description:

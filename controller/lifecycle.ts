@@ -16,6 +16,7 @@ import {
   watchPolicy,
 } from '../lifecycle/index.ts'
 import { serveLifecycleMetrics } from '../telemetry/prometheus/index.ts'
+import { cloudEventListener } from './cloud-events.ts'
 import { tellAgain } from './listeners.ts'
 import { eventListener, lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
 import { reflectLifecycle } from './reflections.ts'
@@ -31,7 +32,8 @@ export const startLifecycle = (process: Process): Started => {
     namespace: settings.namespace,
     eligibility: settings.eligibility,
   })
-  const listeners = [eventListener(process, 'lifecycle-operator')]
+  const events = eventListener(process, 'lifecycle-operator')
+  const listeners = [events, cloudEventListener(process, stores.configs, events)]
   const runtime = runtimeOf(process, reflectors, listeners)
   const guard = watchPolicy(process)
   let term: (Term & { readonly since: Date }) | undefined

@@ -23,6 +23,7 @@ import { workloadVersionController } from './workload-version/index.ts'
 
 export type { ActionsGuard, GuardState } from './actions/guard.ts'
 export { watchPolicy } from './actions/watch-policy.ts'
+export { inForce } from './config.ts'
 export { lifecycleIndexes, type LifecycleStores } from './stores.ts'
 export { definitionIndexes, functionConfigMaps } from './task-definition/index.ts'
 export { enforceLabel, taskIndexes, taskJobs, taskPods } from './task/index.ts'

@@ -1,3 +1,5 @@
+import { pino } from 'pino'
+import { createCloudEventSender } from '../../../telemetry/cloud-events/index.ts'
 import { buildProcessMetrics } from '../../../telemetry/process-metrics.ts'
 import { certificateGauges } from '../../../certs/expiry.ts'
 import { serveAnswers } from '../../../telemetry/prometheus/answers.ts'
@@ -30,6 +32,13 @@ export const servedMetrics = (): readonly Served[] => {
   })
   show(certificateGauges({ all: () => [] }))
   serveAnswers(registry)
+  createCloudEventSender({
+    settings: () => undefined,
+    notify: () => undefined,
+    figures: registry,
+    log: pino({ level: 'silent' }),
+    signal: AbortSignal.abort(),
+  })
   // What a metric is made of is no part of the library's types.
   const metrics = registry.getMetricsAsArray() as unknown as readonly {
     readonly name: string

@@ -1,0 +1,85 @@
+/**
+ * One CloudEvent as one request, and what its answer means.
+ * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+ *
+ * @module
+ */
+import type { Agent } from 'undici'
+import type { Transition } from '../../kube/decision.ts'
+import type { Sent } from './delivery.ts'
+import { cloudEventOf, type CloudEventNames } from './event.ts'
+
+/** Where events go, and how. */
+export interface CloudEventSettings {
+  readonly endpoint: string
+  readonly mode: 'binary' | 'structured'
+  readonly names: CloudEventNames
+  /** Reads the token to send. Rejects with a sentence if there is none where there should be. */
+  readonly token?: () => Promise<string>
+}
+
+const timeoutMs = 10_000
+
+/** What may be shown of an endpoint: no path, query or user, which may be secrets. */
+export const shownEndpoint = (endpoint: string): string =>
+  URL.canParse(endpoint) ? new URL(endpoint).origin : 'cloudEventsEndpoint'
+
+const isHttp = (endpoint: string): boolean =>
+  URL.canParse(endpoint) && ['http:', 'https:'].includes(new URL(endpoint).protocol)
+
+const comesBack = (status: number): boolean => status === 408 || status === 429 || status >= 500
+
+const meaningOf = (status: number, retryAfter: unknown): Sent => {
+  if (status >= 200 && status < 300) return { outcome: 'delivered' }
+  const why = `it answers with HTTP status ${status}`
+  if (!comesBack(status)) return { outcome: 'refused', why }
+  const seconds = typeof retryAfter === 'string' ? Number(retryAfter) : Number.NaN
+  const isSaid = seconds > 0 && seconds <= 300
+  return { outcome: 'away', why, ...(isSaid ? { retryAfterMs: seconds * 1_000 } : {}) }
+}
+
+/** Why a request had no answer: the code alone, since a message may quote the URL. */
+const whyNot = (error: unknown): string => {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const name = error instanceof Error ? error.name : ''
+  return name === 'TimeoutError'
+    ? `it gives no answer within ${timeoutMs / 1_000} seconds`
+    : `it can't be reached (${code || name})`
+}
+
+/** Sends the event of a transition. Redirects are not followed: the token is for the endpoint alone. */
+export const sendCloudEvent = async (
+  transition: Transition,
+  settings: CloudEventSettings,
+  { agent, signal }: { readonly agent: Agent; readonly signal: AbortSignal },
+): Promise<Sent> => {
+  const { endpoint, mode, names, token } = settings
+  if (!isHttp(endpoint)) return { outcome: 'refused', why: 'it is no URL of http or https' }
+  let authorization: Record<string, string> = {}
+  try {
+    if (token !== undefined) authorization = { authorization: `Bearer ${await token()}` }
+  } catch (error) {
+    return { outcome: 'away', why: (error as Error).message }
+  }
+  // Nobody who sends none carries the library.
+  const { CloudEvent, HTTP } = await import('cloudevents')
+  const { headers, body } = HTTP[mode](new CloudEvent(cloudEventOf(transition, names)))
+  try {
+    const {
+      statusCode,
+      headers: answered,
+      body: rest,
+    } = await agent.request({
+      origin: new URL(endpoint).origin,
+      path: new URL(endpoint).pathname + new URL(endpoint).search,
+      method: 'POST',
+      headers: { ...(headers as Record<string, string>), ...authorization },
+      body: body as string,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    })
+    await rest.dump({ limit: 64 * 1_024 })
+    return meaningOf(statusCode, answered['retry-after'])
+  } catch (error) {
+    return { outcome: 'away', why: whyNot(error) }
+  }
+}
