@@ -12,12 +12,23 @@ export const withPermit: Values = {
   permit: { enabled: true, scheduler: { image: { tag: 'v1.36.0' } } },
 }
 
-/** Our namespace and the chart's objects of these kinds, as YAML for kubectl. */
+const namespaceOf = (name: string): object => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name },
+})
+
+/** The chart's objects of these kinds, and the namespaces that they are in, ours among them, as YAML for kubectl. */
 export const chartYaml = async (
   kinds: readonly string[],
   values: Values = { admission: 'webhook' },
 ): Promise<string> => {
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: systemNamespace } }
   const objects = (await renderChart(values)).filter(({ kind }) => kinds.includes(kind))
-  return [namespace, ...objects].map((object) => stringify(object)).join('---\n')
+  const inside = objects.flatMap(({ metadata: { namespace } }) => namespace ?? [])
+  const namespaces = new Set([systemNamespace, ...inside])
+  // Each cluster has it.
+  namespaces.delete('kube-system')
+  return [...[...namespaces].map(namespaceOf), ...objects]
+    .map((object) => stringify(object))
+    .join('---\n')
 }
