@@ -44,20 +44,9 @@ export interface ProcessMetrics {
   readonly server: Server
 }
 
-/** Makes the registry of this process and its server. */
-export const buildProcessMetrics = (): ProcessMetrics => {
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
-  const passes = new Histogram({
-    name: 'gatekept_controller_pass_seconds',
-    help: 'How long a controller took to look at one key',
-    labelNames: ['controller', 'outcome'],
-    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
-    registers: [registry],
-  })
-  const queues = queueGauge()
-  showGauge(registry, queues.gauge)
-  const server = createServer((request, response) => {
+/** Serves the figures of a registry: `GET /metrics`. */
+export const buildFiguresServer = (registry: Registry): Server =>
+  createServer((request, response) => {
     if (request.url !== '/metrics') {
       response.statusCode = 404
       response.end()
@@ -74,6 +63,20 @@ export const buildProcessMetrics = (): ProcessMetrics => {
       },
     )
   })
+
+/** Makes the registry of this process and its server. */
+export const buildProcessMetrics = (): ProcessMetrics => {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const passes = new Histogram({
+    name: 'gatekept_controller_pass_seconds',
+    help: 'How long a controller took to look at one key',
+    labelNames: ['controller', 'outcome'],
+    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
+    registers: [registry],
+  })
+  const queues = queueGauge()
+  showGauge(registry, queues.gauge)
   return {
     onPass: ({ controller, ms, outcome }) => {
       passes.observe({ controller, outcome }, ms / 1000)
@@ -83,7 +86,7 @@ export const buildProcessMetrics = (): ProcessMetrics => {
       for (const gauge of gauges) showGauge(registry, gauge)
     },
     registry,
-    server,
+    server: buildFiguresServer(registry),
   }
 }
 

@@ -5,13 +5,14 @@
  */
 import closeWithGrace from 'close-with-grace'
 import { pino } from 'pino'
+import { Registry } from 'prom-client'
 import { createClient } from '../kube/client.ts'
 import { inCluster, type Connection } from '../kube/connection.ts'
 import { readVersion } from '../kube/server-version.ts'
 import { anyAddress } from '../kube/serving.ts'
 import { buildProbes } from '../telemetry/probes.ts'
 import { serveAnswers } from '../telemetry/prometheus/answers.ts'
-import { buildProcessMetrics } from '../telemetry/process-metrics.ts'
+import { buildFiguresServer } from '../telemetry/process-metrics.ts'
 import { readAdmission, readHolding, requireGates } from './holding.ts'
 import { startWebhook } from './serve.ts'
 
@@ -33,17 +34,19 @@ export const main = async (
   let isReady = (): boolean => false
   const probes = buildProbes(() => isReady())
   probes.listen({ host: anyAddress(), port: Number(environment['PROBE_PORT'] ?? 8081) })
-  const metrics = buildProcessMetrics()
+  // Nothing of the process itself: that takes more memory than all that is counted here.
+  const figures = new Registry()
+  const metrics = buildFiguresServer(figures)
   // Pods are admitted whether somebody can count that or not.
-  metrics.server.on('error', (err) => {
+  metrics.on('error', (err) => {
     log.warn({ err }, 'Metrics are not served')
   })
-  metrics.server.listen({ host: anyAddress(), port: Number(environment['METRICS_PORT'] ?? 2223) })
+  metrics.listen({ host: anyAddress(), port: Number(environment['METRICS_PORT'] ?? 2223) })
   requireGates(holding, await readVersion(client, new AbortController().signal))
   const webhook = await startWebhook({
     client,
     log,
-    onAnswered: serveAnswers(metrics.registry),
+    onAnswered: serveAnswers(figures),
     settings: {
       namespace,
       holding,
@@ -60,7 +63,7 @@ export const main = async (
     // After a failure nobody knows what the answers would be worth.
     await webhook.end({ drains: !err })
     probes.close()
-    metrics.server.close()
+    metrics.close()
     await client.close()
     log.info('Webhook ended')
   })
