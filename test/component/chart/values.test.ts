@@ -51,6 +51,31 @@ test.each<readonly [path: string, value: unknown, shows: string]>([
   expect(JSON.stringify(await renderChart(at(path, value)))).toContain(shows)
 })
 
+test('Prometheus Operator is told of each process, by a port that it has', async () => {
+  const objects = await renderChart(
+    at('serviceMonitor', { enabled: true, labels: { release: 'prom' } }),
+  )
+  const monitors = objects.filter(({ kind }) => kind.endsWith('Monitor'))
+  expect(monitors.map(({ kind, metadata }) => `${kind} ${metadata.name}`).toSorted()).toEqual([
+    'PodMonitor lifecycle-webhook',
+    'ServiceMonitor lifecycle-operator',
+    'ServiceMonitor metrics-operator',
+  ])
+  expect(monitors.map(({ metadata }) => metadata.labels?.['release'])).toEqual([
+    'prom',
+    'prom',
+    'prom',
+  ])
+  const scraped = (name: string, kind: string): string =>
+    JSON.stringify(
+      objects.filter((each) => each.kind === kind && each.metadata.name.startsWith(name)),
+    )
+  expect(scraped('lifecycle-webhook', 'Deployment')).toContain('"name":"metrics"')
+  for (const name of ['lifecycle-operator', 'metrics-operator']) {
+    expect(scraped(name, 'Service')).toContain('"name":"metrics"')
+  }
+})
+
 test('on OpenShift, as in Keptn, no user and no group is named', async () => {
   expect(JSON.stringify(await renderChart())).toContain('"runAsUser":65532')
   const objects = JSON.stringify(await renderChart(at('global.openShift.enabled', true)))
