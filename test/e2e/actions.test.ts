@@ -1,5 +1,5 @@
 /** What people ask of versions with `gatekept release`, `skip`, `retry` and `abort`, and what is not listened to. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect } from '@jest/globals'
 import { runAct } from '../../cli/act.ts'
 import { connectionOf, readKubeconfig } from '../../cli/kubeconfig.ts'
 import type { ActionType } from '../../api/actions.ts'
@@ -8,6 +8,8 @@ import { Job, ValidatingAdmissionPolicyBinding } from '../../api/kubernetes.ts'
 import { findCondition } from '../../kube/conditions.ts'
 import { eventually } from '../eventually.ts'
 import { install, type Installation } from './installation.ts'
+import { hasPolicies } from './mode.ts'
+import { testWithoutPolicies, testWithPolicies } from './with-policies.ts'
 import { deployment, expectHeld, lookAt, managedNamespace, stays, task, yaml } from './world.ts'
 
 const binding = 'gatekept-actions'
@@ -24,7 +26,7 @@ let installation: Installation
 
 beforeAll(async () => {
   installation = await install('actions')
-  await guarded()
+  if (hasPolicies) await guarded()
 }, 300_000)
 
 afterAll(async () => {
@@ -108,8 +110,29 @@ const carriedOut = (type: ActionType, by: string) => ({
 const by = 'admin'
 
 const scenario = (sentence: string, run: () => Promise<void>): void => {
-  test(sentence, run, 180_000)
+  testWithPolicies(sentence, run, 180_000)
 }
+
+const unguarded = (status: string) => ({
+  conditions: expect.arrayContaining([
+    expect.objectContaining({ type: conditionTypes.actionsUnguarded, status }),
+  ]),
+})
+
+/** Asks for a release that nobody may be trusted to have asked for. */
+const isRefused = async (version: KeptnWorkloadVersion): Promise<void> => {
+  const namespace = version.metadata.namespace ?? ''
+  const { code, said } = await gatekept('release', version)
+  expect({ code, said }).toEqual({ code: 1, said: expect.stringContaining('is not in force') })
+  await comesTo(namespace, unguarded('True'))
+  await isHeld(namespace)
+}
+
+testWithoutPolicies(
+  'where nothing guards what is asked, it is refused, and the version says why',
+  async () => isRefused(await deployed('without-policies', fails, 'Failed')),
+  180_000,
+)
 
 scenario('the pods of a failed version go when it is released', async () => {
   const version = await deployed('released', fails, 'Failed')
@@ -168,15 +191,7 @@ scenario(
       readonly metadata: { readonly labels: object }
     }
     await kubectl(['delete', 'validatingadmissionpolicybinding', binding])
-    const refused = await gatekept('release', version)
-    expect(refused).toEqual({ code: 1, said: expect.stringContaining('is not in force') })
-    const unguarded = (status: string) => ({
-      conditions: expect.arrayContaining([
-        expect.objectContaining({ type: conditionTypes.actionsUnguarded, status }),
-      ]),
-    })
-    await comesTo('unguarded', unguarded('True'))
-    await isHeld('unguarded')
+    await isRefused(version)
 
     const again = { ...rest, metadata: { name: binding, labels: metadata.labels } }
     await kubectl(['create', '--filename=-'], JSON.stringify(again))

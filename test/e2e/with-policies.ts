@@ -18,6 +18,15 @@ export const testWithPolicies = (
   else test.skip(`${name} ${why}`, run, timeoutMs)
 }
 
+/** As `test`, of what is to be done without: there for clusters alone that have no policies. */
+export const testWithoutPolicies = (
+  name: string,
+  run: () => Promise<void>,
+  timeoutMs: number,
+): void => {
+  if (!hasPolicies) test(name, run, timeoutMs)
+}
+
 /** As `describe`. */
 export const describeWithPolicies = (name: string, define: () => void): void => {
   if (hasPolicies) describe(name, define)
