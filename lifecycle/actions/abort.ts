@@ -23,6 +23,7 @@ import {
   type Asked,
 } from './asked.ts'
 
+/** Ends the version as failed, with all that it runs. */
 export const abort = <Status extends ActedStatus>(
   { status, phases, telling: { now } }: Asked<Status>,
   entry: VersionAction,

@@ -23,6 +23,7 @@ import {
   type Asked,
 } from './asked.ts'
 
+/** Lets what comes before the deployment count as passed, with a warning. */
 export const release = <Status extends ActedStatus>(
   asked: Asked<Status>,
   entry: VersionAction,

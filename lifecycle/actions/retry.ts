@@ -7,6 +7,7 @@ import type { VersionAction } from '../../api/index.ts'
 import { isAborted } from '../checks/ending.ts'
 import { attemptIn, byWhom, refused, type ActedStatus, type Answer, type Asked } from './asked.ts'
 
+/** Lets the version begin its next attempt, once nothing of an aborted one runs any more. */
 export const retry = <Status extends ActedStatus>(
   { status, anew, areAllStopped }: Asked<Status>,
   entry: VersionAction,
