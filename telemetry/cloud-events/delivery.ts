@@ -77,10 +77,12 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     }, jittered).unref()
   }
 
+  /** Takes the first of a lane away. What is left of it waits behind the others: none is kept waiting by a long one. */
   const leave = (key: string, lane: Waiting[]): void => {
     lane.shift()
     count -= 1
-    if (lane.length === 0) lanes.delete(key)
+    lanes.delete(key)
+    if (lane.length > 0) lanes.set(key, lane)
   }
 
   const drop = (key: string, lane: Waiting[]): void => {
@@ -107,23 +109,30 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     onFate(sent.outcome, 1, sent.outcome === 'refused' ? sent.why : '')
   }
 
-  const startable = (): readonly (readonly [string, Waiting[]])[] =>
-    // One event finds out whether a receiver that was away is back.
-    pauseMs > 0 && trial !== undefined
-      ? []
-      : [...lanes]
-          .filter(([key]) => !busy.has(key))
-          .slice(0, pauseMs > 0 ? 1 : Math.max(0, sideBySide - busy.size))
+  /** How many more may be sent now. One event finds out whether a receiver that was away is back. */
+  const room = (): number => {
+    if (pauseMs > 0) return trial === undefined ? 1 : 0
+    return Math.max(0, sideBySide - busy.size)
+  }
+
+  /** The first of a lane that has not waited for too long. */
+  const headOf = (key: string, lane: Waiting[]): Waiting | undefined => {
+    let [head] = lane
+    while (head !== undefined && Date.now() - head.since > longestWaitMs) {
+      drop(key, lane)
+      ;[head] = lane
+    }
+    return head
+  }
 
   const next = (): void => {
     if (isPaused || signal.aborted) return
-    for (const [key, lane] of startable()) {
-      let head = lane[0]
-      while (head !== undefined && Date.now() - head.since > longestWaitMs) {
-        drop(key, lane)
-        head = lane[0]
-      }
+    let left = room()
+    for (const [key, lane] of lanes) {
+      if (left === 0) return
+      const head = busy.has(key) ? undefined : headOf(key, lane)
       if (head === undefined) continue
+      left -= 1
       busy.add(key)
       if (pauseMs > 0) trial = key
       void deliver(key, lane, head).finally(next)
@@ -132,8 +141,7 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
 
   return {
     add: (transitions) => {
-      const room = Math.max(0, most - count)
-      const taken = transitions.slice(0, room)
+      const taken = transitions.slice(0, Math.max(0, most - count))
       for (const transition of taken) {
         const key = transition.subject.uid
         const lane = lanes.get(key) ?? []

@@ -135,6 +135,24 @@ describe('delivery', () => {
     expect(outages.at(-1)).toBeUndefined()
   })
 
+  test('lets no object wait for all that is told of another', async () => {
+    const { delivery, seen } = started(() => ({ outcome: 'delivered' }))
+    const long = Array.from({ length: 50 }, (_, step) => transition('a', `Step${String(step)}`))
+    delivery.add([...long, ...['b', 'c', 'd', 'e', 'f'].map((name) => transition(name))])
+    await eventually(() => {
+      expect(delivery.waiting()).toBe(0)
+    })
+    expect(seen.indexOf('uid-f/WorkloadDeployStarted')).toBeLessThan(20)
+  })
+
+  test('takes ten thousand in little time', async () => {
+    const { delivery, seen } = started(() => ({ outcome: 'delivered' }))
+    delivery.add(Array.from({ length: 10_000 }, (_, each) => transition(`n${String(each)}`)))
+    await eventually(() => {
+      expect(seen).toHaveLength(10_000)
+    })
+  })
+
   test('drops what is refused, and goes on', async () => {
     const { delivery, seen, fates } = started(({ reason }) =>
       reason === 'Bad' ? { outcome: 'refused', why: 'no' } : { outcome: 'delivered' },
