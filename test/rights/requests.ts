@@ -48,7 +48,7 @@ interface AuditEvent {
 }
 
 /** Where rights are limited to names, and objects are few. */
-const named: readonly string[] = ['', systemNamespace, 'kube-system']
+const named: readonly string[] = ['', systemNamespace, 'kube-system', 'gatekept-verify']
 
 const ours = `system:serviceaccount:${systemNamespace}:`
 
