@@ -102,7 +102,7 @@ export const findOptIn = async (place: Place): Promise<Finding> => {
 
 /** Is a pod of a Deployment held, and does the webhook answer? */
 export const findHeld = async (place: Place): Promise<readonly Finding[]> => {
-  const tried = await tryPod(place, {})
+  const tried = await tryPodUntil(place, {}, isHeld)
   if (typeof tried === 'string') {
     return [
       failed(
@@ -111,15 +111,17 @@ export const findHeld = async (place: Place): Promise<readonly Finding[]> => {
     ]
   }
   const byPolicy = await isThere(place, 'mutatingadmissionpolicybindings', 'gatekept-hold')
-  const holds = carriesGate(tried) || isForPermit(tried)
   const who = byPolicy ? 'the policy "gatekept-hold"' : 'the webhook'
-  const held = holds
+  const held = isHeld(tried)
     ? ok(`A pod of a Deployment is held, by ${who}`)
     : failed(
         `A pod of a Deployment is let through without its gate: ${who} is not asked, or does not answer. \`helm upgrade\` with the same values puts back what is missing`,
       )
   return [held, answerOf(tried)]
 }
+
+const isHeld = (tried: Pod | string): tried is Pod =>
+  typeof tried !== 'string' && (carriesGate(tried) || isForPermit(tried))
 
 /** The pod names no application: who completes that is the webhook. */
 const answerOf = ({ metadata }: KubeObject): Finding =>
@@ -131,11 +133,10 @@ const answerOf = ({ metadata }: KubeObject): Finding =>
 
 /** Is there a way round the gate? */
 export const findGuard = async (place: Place): Promise<readonly Finding[]> => {
-  const tried = await tryPod(place, { nodeName: 'gatekept-verify' })
-  const placed =
-    typeof tried === 'string' && tried.includes('spec.nodeName')
-      ? ok('A pod that names its node itself is refused')
-      : failed('A pod that names its node itself is not refused, and would run unchecked')
+  const tried = await tryPodUntil(place, { nodeName: 'gatekept-verify' }, isRefusedForItsNode)
+  const placed = isRefusedForItsNode(tried)
+    ? ok('A pod that names its node itself is refused')
+    : failed('A pod that names its node itself is not refused, and would run unchecked')
   const isGuarded = await isThere(place, 'validatingadmissionpolicybindings', 'gatekept-gate')
   const guarded = isGuarded
     ? ok('Gates are guarded: only who holds the verb "release" may take one away')
@@ -144,6 +145,9 @@ export const findGuard = async (place: Place): Promise<readonly Finding[]> => {
       )
   return [placed, guarded]
 }
+
+const isRefusedForItsNode = (tried: Pod | string): boolean =>
+  typeof tried === 'string' && tried.includes('spec.nodeName')
 
 const isThere = async ({ client }: Place, plural: string, name: string): Promise<boolean> => {
   try {
@@ -194,20 +198,29 @@ const podOf = (namespace: string, spec: Partial<PodSpec>): object => ({
   },
 })
 
-/** The pod that the API server would have stored, or why it would not have. */
-const tryPod = async (
-  { client, tryIn, pause }: Place,
+/**
+ * What comes of a pod: the last answer, or the first that is as it should be. The API server takes a moment to act on
+ * policies and webhooks that are new, and a new namespace has no service account yet.
+ */
+const tryPodUntil = async (
+  place: Place,
   spec: Partial<PodSpec>,
+  isAsItShouldBe: (tried: Pod | string) => boolean,
 ): Promise<Pod | string> => {
-  const path = `/api/v1/namespaces/${encodeURIComponent(tryIn)}/pods?dryRun=All`
   for (let look = 1; ; look += 1) {
-    try {
-      return (await client.raw({ method: 'POST', path, body: podOf(tryIn, spec) })) as Pod
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status === 0) throw error
-      // A namespace that was made a moment ago has none yet.
-      if (!error.message.includes('serviceaccount') || look === looks) return error.message
-    }
-    await pause()
+    const tried = await tryPod(place, spec)
+    if (isAsItShouldBe(tried) || look === looks) return tried
+    await place.pause()
+  }
+}
+
+/** The pod that the API server would have stored, or why it would not have. */
+const tryPod = async ({ client, tryIn }: Place, spec: Partial<PodSpec>): Promise<Pod | string> => {
+  const path = `/api/v1/namespaces/${encodeURIComponent(tryIn)}/pods?dryRun=All`
+  try {
+    return (await client.raw({ method: 'POST', path, body: podOf(tryIn, spec) })) as Pod
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status === 0) throw error
+    return error.message
   }
 }

@@ -21,6 +21,8 @@ beforeAll(async () => {
     expect(await tryPod(world.client, 'shop', heldPod)).toMatchObject({
       gates: [expect.anything()],
     })
+    const placed = { ...heldPod, spec: { ...heldPod.spec, nodeName: 'node-1' } }
+    expect(await tryPod(world.client, 'shop', placed)).toHaveProperty('refused')
   })
 }, 300_000)
 afterAll(() => world.close())
