@@ -17,6 +17,7 @@ import {
 } from '../api/index.ts'
 import { ownedBy, type KubeObject } from '../api/object.ts'
 import { childName } from '../identity/names.ts'
+import { carrierOf, type VersionTrace } from '../identity/trace.ts'
 import type { Create } from '../kube/decision.ts'
 import type { CheckPhase } from './phases.ts'
 
@@ -33,6 +34,8 @@ export interface Parent {
   readonly metadata: Readonly<Record<string, string>>
   /** How often the parent has gone through its phases, this time included: each time has children of its own. */
   readonly attempt: number
+  /** Its spans; missing: nobody is told of spans. */
+  readonly trace?: VersionTrace | undefined
 }
 
 /** What exists of the children of one version. */
@@ -76,6 +79,10 @@ const metadataOfChild = (parent: Parent, name: string) => {
   }
 }
 
+/** Free words, and the span that a task may hang its own below: it is not for anybody else to name (spec/lifecycle 6.1). */
+const metadataFor = ({ metadata, trace }: Parent, phase: CheckPhase): Parent['metadata'] =>
+  trace === undefined ? metadata : { ...metadata, ...carrierOf(trace, phase.name) }
+
 /** What a task is told of its parent, in `KEPTN_CONTEXT`. */
 const contextOf = (parent: Parent, phase: CheckPhase): TaskContext => ({
   workloadName: parent.workloadName,
@@ -84,8 +91,11 @@ const contextOf = (parent: Parent, phase: CheckPhase): TaskContext => ({
   workloadVersion: parent.workloadVersion,
   taskType: phase.checkType,
   objectType: parent.objectType,
-  ...(Object.keys(parent.metadata).length === 0 ? {} : { metadata: parent.metadata }),
+  ...withMetadata(metadataFor(parent, phase)),
 })
+
+const withMetadata = (metadata: Parent['metadata']): Pick<TaskContext, 'metadata'> =>
+  Object.keys(metadata).length === 0 ? {} : { metadata }
 
 /** Keptn's tasks have durations in the form that Go prints, `5m0s` (spec/lifecycle 4.14). */
 const asKeptnWrites = (duration: string): string => {

@@ -20,6 +20,8 @@ export interface LifecycleConfig {
   /** How many versions are kept of each workload and app. */
   readonly versionsKept: number
   readonly eventNames: EventNames
+  /** Whether somebody is told of spans. */
+  readonly traced: boolean
   /** What pods of tasks are given besides what their definitions say. */
   readonly taskPods: TaskPods
 }
@@ -32,6 +34,7 @@ export const defaultConfig: LifecycleConfig = {
   discoveryQuietMs: 5_000,
   versionsKept: 10,
   eventNames: 'seeds',
+  traced: false,
   taskPods: {},
 }
 
@@ -52,6 +55,7 @@ export const configOf = (configs: readonly KeptnConfig[]): LifecycleConfig => {
     discoveryQuietMs: spec.discoveryQuietSeconds * 1000,
     versionsKept: spec.versionHistoryLimit,
     eventNames: spec.eventNames,
+    traced: (spec.OTelCollectorUrl ?? '').trim() !== '',
     taskPods: spec.taskPods ?? defaultConfig.taskPods,
   }
 }

@@ -13,6 +13,7 @@
  * @module
  */
 import { conditionTypes, type ItemStatus, type State } from '../api/index.ts'
+import type { VersionTrace } from '../identity/trace.ts'
 import { wholeSeconds } from '../kube/conditions.ts'
 import type { Action, Decision, Transition } from '../kube/decision.ts'
 import type { Obstacle } from './checks/order.ts'
@@ -20,6 +21,7 @@ import { isPassed, isTerminal } from './checks/roll-up.ts'
 import { toldOf, withoutStalled, withStalled, type Held } from './held-up.ts'
 import { madeFacts } from './made.ts'
 import { withPhaseBegun, withPhasesEnded } from './phase-times.ts'
+import { withPhaseTraced } from './phase-traces.ts'
 import { completedPhase, type CheckItems, type Phase } from './phases.ts'
 import {
   completedTransition,
@@ -59,6 +61,8 @@ export interface Walk<
   /** Whether a phase is switched off: it is passed over and keeps its state. */
   readonly isOff?: (phase: Phase<StateField>) => boolean
   readonly telling: Telling
+  /** Its spans; missing: nobody is told of spans. */
+  readonly trace?: VersionTrace | undefined
 }
 
 /** The status as it changes along the walk, and what has to be done and told. */
@@ -72,19 +76,16 @@ interface Step<Status> {
 const enter = <Status extends VersionStatus>(
   step: Step<Status>,
   phase: Phase,
-  telling: Telling,
-): Step<Status> =>
-  step.status.currentPhase === phase.name
-    ? step
-    : {
-        ...step,
-        status: withPhaseBegun(
-          { ...step.status, currentPhase: phase.name, status: 'Progressing' },
-          phase,
-          telling.now,
-        ),
-        transitions: [...step.transitions, phaseTransition(telling, phase, 'Started')],
-      }
+  { telling, trace }: { readonly telling: Telling; readonly trace?: VersionTrace | undefined },
+): Step<Status> => {
+  if (step.status.currentPhase === phase.name) return step
+  const entered: Status = { ...step.status, currentPhase: phase.name, status: 'Progressing' }
+  return {
+    ...step,
+    status: withPhaseTraced(withPhaseBegun(entered, phase, telling.now), phase, trace),
+    transitions: [...step.transitions, phaseTransition(telling, phase, 'Started')],
+  }
+}
 
 /** Ends a version with a phase that has failed: those after it are skipped. */
 const fail = <StateField extends string, Status extends VersionStatus & Record<StateField, State>>(
@@ -220,7 +221,7 @@ export const walkPhases = <
   let step: Step<Status> = { status: begun, actions: [], transitions: [] }
   for (const phase of phases) {
     if (isPassed(step.status[phase.state]) || walk.isOff?.(phase) === true) continue
-    step = enter(step, phase, telling)
+    step = enter(step, phase, walk)
     const result = walk.run(phase, step.status)
     step = afterRun(step, phase, result)
     const made = madeFacts(telling, phase, result.actions ?? [])

@@ -6,10 +6,11 @@
 import type { Condition, State } from '../api/index.ts'
 import { withCondition } from '../kube/conditions.ts'
 import type { Timed } from './phase-times.ts'
+import type { Traced } from './phase-traces.ts'
 import { cutMessage } from './transitions.ts'
 
 /** What every version's status has, besides the states of its phases. */
-export interface VersionStatus extends Timed {
+export interface VersionStatus extends Timed, Traced {
   readonly status: State
   readonly currentPhase?: string
   readonly startTime?: string

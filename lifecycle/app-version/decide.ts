@@ -26,7 +26,7 @@ import { appPhases, beforeDeployment, onFailurePhase, promotionPhase } from '../
 import { deprecate, walkPhases, type PhaseResult } from '../progress.ts'
 import type { Telling } from '../transitions.ts'
 import { lossOf } from './loss.ts'
-import { appParent, withFailureTasks } from './on-failure.ts'
+import { appParent, traceOf, withFailureTasks } from './on-failure.ts'
 import {
   isWaitedFor,
   type AppVersionSeen,
@@ -115,12 +115,13 @@ const walk = (
         ? runWorkloads(seen)
         : runChecks(
             seen,
-            appParent(seen.version, telling.attempt ?? 1),
+            appParent(seen, telling.attempt ?? 1),
             phase as Exclude<AppPhase, { runs: 'deployment' }>,
             current,
           ),
     isOff: (phase) => phase.state === promotionPhase.state && !seen.promotes,
     telling,
+    trace: traceOf(seen, telling.attempt ?? 1),
   })
 
 /** A new attempt: nothing counts of the one before but what was said about it, and what people asked. */

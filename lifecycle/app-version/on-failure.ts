@@ -8,7 +8,8 @@
  *
  * @module
  */
-import type { ItemStatus, KeptnAppVersion, State } from '../../api/index.ts'
+import type { ItemStatus, State } from '../../api/index.ts'
+import { traceOfAppVersion, type VersionTrace } from '../../identity/trace.ts'
 import type { Decision, Transition } from '../../kube/decision.ts'
 import { checkPhase, type PhaseProgress } from '../checks/check-phase.ts'
 import { attemptOf, isAborted } from '../checks/ending.ts'
@@ -17,21 +18,32 @@ import { namesIn, type Parent } from '../children.ts'
 import { withoutStalled } from '../held-up.ts'
 import { madeFacts } from '../made.ts'
 import { withPhaseBegun, withPhasesEnded } from '../phase-times.ts'
+import { withPhaseTraced } from '../phase-traces.ts'
 import { appPhases, onFailurePhase, promotionPhase } from '../phases.ts'
 import { factTransition, phaseTransition, type Telling } from '../transitions.ts'
 import type { AppVersionSeen, AppVersionStatus } from './seen.ts'
 
+/** The spans of an app version; `undefined` while nobody is told of spans. */
+export const traceOf = (
+  { version, config }: AppVersionSeen,
+  attempt: number,
+): VersionTrace | undefined => (config.traced ? traceOfAppVersion(version, attempt) : undefined)
+
 /** An app version as what its tasks are told of. */
-export const appParent = (version: KeptnAppVersion, attempt: number): Parent => ({
-  object: version,
-  objectType: 'App',
-  appName: version.spec.appName,
-  appVersion: version.spec.version,
-  workloadName: '',
-  workloadVersion: '',
-  metadata: version.spec.metadata ?? {},
-  attempt,
-})
+export const appParent = (seen: AppVersionSeen, attempt: number): Parent => {
+  const { version } = seen
+  return {
+    object: version,
+    objectType: 'App',
+    appName: version.spec.appName,
+    appVersion: version.spec.version,
+    workloadName: '',
+    workloadVersion: '',
+    metadata: version.spec.metadata ?? {},
+    attempt,
+    trace: traceOf(seen, attempt),
+  }
+}
 
 const phases = appPhases.filter(
   (phase) => phase.runs !== 'deployment' && phase.name !== promotionPhase.name,
@@ -110,13 +122,21 @@ const heldFacts = (
       }),
     )
 
+const begunFrom = (seen: AppVersionSeen, status: AppVersionStatus): AppVersionStatus =>
+  withPhaseTraced(
+    withPhaseBegun(status, onFailurePhase, seen.now),
+    onFailurePhase,
+    traceOf(seen, attemptOf(seen.version)),
+  )
+
 /** When they began, and ended if they have. */
 const withTimes = (
+  seen: AppVersionSeen,
   status: AppVersionStatus,
   before: State | undefined,
-  now: Date,
 ): AppVersionStatus => {
-  const begun = before === undefined ? withPhaseBegun(status, onFailurePhase, now) : status
+  const { now } = seen
+  const begun = before === undefined ? begunFrom(seen, status) : status
   return isTerminal(status.onFailureStatus) ? withPhasesEnded(begun, [onFailurePhase], now) : begun
 }
 
@@ -154,7 +174,7 @@ export const withFailureTasks = (
   }
   const recorded = stored.onFailureTaskStatus ?? []
   const progress = checkPhase({
-    parent: appParent(version, attemptOf(version)),
+    parent: appParent(seen, attemptOf(version)),
     phase: onFailurePhase,
     listed,
     recorded,
@@ -170,9 +190,9 @@ export const withFailureTasks = (
     ...decision,
     mayWait: false,
     status: withTimes(
+      seen,
       { ...base, onFailureStatus: state, onFailureTaskStatus: items },
       stored.onFailureStatus,
-      telling.now,
     ),
     actions: [...decision.actions, ...progress.actions],
     transitions: [

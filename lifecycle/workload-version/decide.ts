@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { conditionTypes, type KeptnAppVersion, type KeptnWorkloadVersion } from '../../api/index.ts'
-import { findCondition, wholeSeconds, withCondition } from '../../kube/conditions.ts'
-import { settled, type Action, type Decision, type Transition } from '../../kube/decision.ts'
+import { conditionTypes } from '../../api/index.ts'
+import { traceOfWorkloadVersion, type VersionTrace } from '../../identity/trace.ts'
+import { findCondition, withCondition } from '../../kube/conditions.ts'
+import { settled, type Action, type Decision } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
 import { actOn, withGuardSaid } from '../actions/decide.ts'
-import { retriesOf, skipsIn } from '../actions/records.ts'
+import { skipsIn } from '../actions/records.ts'
 import { haveAppChecksPassed } from '../checks/app-checks.ts'
-import { isAutomaticVersion } from '../checks/automatic-app.ts'
 import {
   areAllStopped,
   attemptOf,
@@ -21,14 +21,15 @@ import {
   isTriedAgainFor,
 } from '../checks/ending.ts'
 import { addedTooLate, withLateChecks } from '../checks/late-checks.ts'
-import { rolloutOf } from '../checks/rollout.ts'
 import { isPassed, isTerminal } from '../checks/roll-up.ts'
 import { runChecks } from '../checks/run-checks.ts'
 import type { Parent } from '../children.ts'
 import { sayRefused } from '../held-up.ts'
 import { beforeDeployment, workloadPhases } from '../phases.ts'
 import { deprecate, walkPhases, type PhaseResult } from '../progress.ts'
-import { cutMessage, factTransition } from '../transitions.ts'
+import { cutMessage } from '../transitions.ts'
+import { beginningOf, beginsWith, contextOf } from './beginning.ts'
+import { runDeployment } from './deployment.ts'
 import {
   begin,
   tellingOf,
@@ -47,6 +48,13 @@ const metadataOf = (
   { appContextMetadata }: WorkloadVersionStatus,
 ): Readonly<Record<string, string>> => ({ ...appContextMetadata, ...version.spec.metadata })
 
+/** Its spans; `undefined` while nobody is told of spans. */
+const traceOf = (
+  { version, config }: WorkloadVersionSeen,
+  { phaseTraceIDs, attempt = 1 }: WorkloadVersionStatus,
+): VersionTrace | undefined =>
+  config.traced ? traceOfWorkloadVersion(version, phaseTraceIDs, attempt) : undefined
+
 const parentOf = (seen: WorkloadVersionSeen, status: WorkloadVersionStatus): Parent => ({
   object: seen.version,
   objectType: 'Workload',
@@ -56,52 +64,8 @@ const parentOf = (seen: WorkloadVersionSeen, status: WorkloadVersionStatus): Par
   workloadVersion: seen.version.spec.version,
   metadata: metadataOf(seen, status),
   attempt: status.attempt ?? 1,
+  trace: traceOf(seen, status),
 })
-
-/** The part of a revision's key after the owner's UID. */
-const hashOf = (version: KeptnWorkloadVersion): string | undefined =>
-  version.spec.revision?.split('/')[1]
-
-const runDeployment = (
-  seen: WorkloadVersionSeen,
-  status: WorkloadVersionStatus,
-): PhaseResult<WorkloadVersionStatus> => {
-  const isNew = status.deploymentStartTime === undefined
-  const startTime = status.deploymentStartTime ?? wholeSeconds(seen.now)
-  const changes = { deploymentStartTime: startTime }
-  const rollout = rolloutOf(seen.owner, hashOf(seen.version))
-  if (rollout.kind === 'ready') return { state: 'Succeeded', changes }
-  const deadline = new Date(Date.parse(startTime) + seen.config.observabilityTimeoutMs)
-  if (seen.now < deadline) {
-    const transitions = isNew ? awaited(seen, rollout.message) : []
-    return { state: 'Progressing', detail: rollout.message, changes, transitions, wakeAt: deadline }
-  }
-  const detail = `has reached timeout: ${rollout.message}`
-  return { state: 'Failed', detail, changes, transitions: timedOut(seen, detail) }
-}
-
-const deployment = { what: 'rollout', phase: 'WorkloadDeploy' } as const
-
-/** A rollout that is waited for is told once, however long it takes. Keptn has no word for it. */
-const awaited = (seen: WorkloadVersionSeen, detail: string): readonly Transition[] => {
-  if (seen.config.eventNames === 'keptn') return []
-  const message = `Workload Deployment: is under way: ${detail}`
-  const reason = 'WorkloadDeployReconcile'
-  return [factTransition(tellingOf(seen), { ...deployment, reason, message })]
-}
-
-/** It is told twice, first by this reason; in Keptn's words by one of its own (spec/lifecycle 15.6, 47). */
-const timedOut = (seen: WorkloadVersionSeen, detail: string): readonly Transition[] => {
-  const isKeptn = seen.config.eventNames === 'keptn'
-  const fact = {
-    ...deployment,
-    reason: isKeptn ? 'WorkloadDeployFinished' : 'WorkloadDeployReconcileErrored',
-    what: 'timeout',
-    message: `Workload Deployment: ${detail}`,
-    severity: 'Warning',
-  } as const
-  return [factTransition(tellingOf(seen), fact)]
-}
 
 const run = (
   seen: WorkloadVersionSeen,
@@ -161,33 +125,10 @@ const proceed = (
     status,
     run: (phase, current) => run(seen, phase as WorkloadPhase, current),
     telling: { ...tellingOf(seen), attempt: status.attempt ?? 1, skips: skipsIn(status) },
+    trace: traceOf(seen, status),
   })
   const next = decision.status ?? status
   return { ...decision, status: withVerdict(next, verdictOf(next), seen.now) }
-}
-
-/** What a version takes along from its app when it begins. */
-const contextOf = (appVersion: KeptnAppVersion): Partial<WorkloadVersionStatus> => ({
-  begunFor: beginningOf(appVersion),
-  ...(appVersion.spec.metadata === undefined
-    ? {}
-    : { appContextMetadata: appVersion.spec.metadata }),
-})
-
-const beginningOf = (
-  appVersion: KeptnAppVersion,
-): NonNullable<WorkloadVersionStatus['begunFor']> => {
-  const { version, revision } = appVersion.spec
-  const retries = retriesOf(appVersion)
-  return { version, revision, ...(retries === 0 ? {} : { retries }) }
-}
-
-/** The app version that lets a version begin, if there is one. */
-const beginsWith = (seen: WorkloadVersionSeen): KeptnAppVersion | undefined => {
-  const { appVersion } = seen
-  const isBarred =
-    writtenAppOf(seen) !== undefined && appVersion !== undefined && isAutomaticVersion(appVersion)
-  return isBarred ? undefined : appVersion
 }
 
 /**
@@ -201,7 +142,7 @@ const beginOrWait = (
   const writtenAppUID = writtenAppOf(seen)
   const appVersion = beginsWith(seen)
   return appVersion !== undefined && haveAppChecksPassed(appVersion)
-    ? proceed(seen, { ...status, ...contextOf(appVersion) })
+    ? proceed(seen, { ...status, ...contextOf(seen, appVersion) })
     : waitForApp(seen, { status, appVersion, writtenAppUID })
 }
 
@@ -310,7 +251,7 @@ const startOrWait = (
   const isLetGo = beforeDeployment(workloadPhases).every(({ state }) => isPassed(status[state]))
   if (!isLetGo) return beginOrWait(seen, status)
   const appVersion = beginsWith(seen)
-  const context = appVersion === undefined ? {} : contextOf(appVersion)
+  const context = appVersion === undefined ? {} : contextOf(seen, appVersion)
   return proceed(seen, { ...status, ...context })
 }
 

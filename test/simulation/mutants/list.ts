@@ -165,8 +165,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'on-failure tasks run again',
     file: 'lifecycle/app-version/on-failure.ts',
-    find: 'parent: appParent(version, attemptOf(version)),',
-    replace: 'parent: appParent(version, Number(telling.now)),',
+    find: 'parent: appParent(seen, attemptOf(version)),',
+    replace: 'parent: appParent(seen, Number(telling.now)),',
     because: 'a version calls for help once in an attempt',
   },
   {

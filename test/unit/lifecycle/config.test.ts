@@ -15,6 +15,7 @@ test('settings are those of the KeptnConfig', () => {
     discoveryQuietSeconds: 3,
     versionHistoryLimit: 4,
     eventNames: 'keptn',
+    OTelCollectorUrl: 'collector:4317',
     taskPods: { readOnlyRootFilesystem: true, defaultResources: { limits: { memory: '64Mi' } } },
   } as const
   expect(configOf([keptnConfig('keptn', spec)])).toEqual({
@@ -24,6 +25,7 @@ test('settings are those of the KeptnConfig', () => {
     discoveryQuietMs: 3_000,
     versionsKept: 4,
     eventNames: 'keptn',
+    traced: true,
     taskPods: { readOnlyRootFilesystem: true, defaultResources: { limits: { memory: '64Mi' } } },
   })
 })
