@@ -18,6 +18,15 @@ export default tseslint.config(
       'max-depth': ['error', 3],
       'max-params': ['error', 4],
       'no-console': 'error',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'VariableDeclarator[init.argument.type="ImportExpression"][init.argument.source.value=/^[^.]/] > ObjectPattern > Property[key.name!="default"]',
+          message:
+            'In a bundle, a CommonJS library that is loaded late has nothing but `default`: import it in a module of its own, and load that late.',
+        },
+      ],
     },
   },
 )

@@ -25,7 +25,7 @@ export type Fate = 'delivered' | 'refused' | 'dropped'
 
 /** What a delivery is made of. */
 export interface DeliveryOptions {
-  /** Sends one event. It never throws. */
+  /** Sends one event. One that can't be made into a request is refused. */
   readonly send: (transition: Transition, signal: AbortSignal) => Promise<Sent>
   /** Told of the fate of events. */
   readonly onFate: (fate: Fate, count: number, why: string) => void
@@ -54,6 +54,12 @@ interface Waiting {
   readonly transition: Transition
   readonly since: number
 }
+
+/** Not its message: that may quote what is secret. */
+const unsent = (error: unknown): Sent => ({
+  outcome: 'refused',
+  why: `it can't be sent (${error instanceof Error ? error.name : typeof error})`,
+})
 
 /** Starts to deliver, until the signal is aborted. */
 export const createDelivery = (options: DeliveryOptions): Delivery => {
@@ -91,7 +97,7 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
   }
 
   const deliver = async (key: string, lane: Waiting[], head: Waiting): Promise<void> => {
-    const sent = await send(head.transition, signal)
+    const sent = await send(head.transition, signal).catch(unsent)
     busy.delete(key)
     // Meanwhile all that waited may have been forgotten.
     const isCurrent = lanes.get(key) === lane && lane[0] === head

@@ -61,9 +61,8 @@ export const sendCloudEvent = async (
   } catch (error) {
     return { outcome: 'away', why: (error as Error).message }
   }
-  // Nobody who sends none carries the library.
-  const { CloudEvent, HTTP } = await import('cloudevents')
-  const { headers, body } = HTTP[mode](new CloudEvent(cloudEventOf(transition, names)))
+  const { messageOf } = await import('./message.ts')
+  const { headers, body } = messageOf(cloudEventOf(transition, names), mode)
   try {
     const {
       statusCode,
@@ -73,8 +72,8 @@ export const sendCloudEvent = async (
       origin: new URL(endpoint).origin,
       path: new URL(endpoint).pathname + new URL(endpoint).search,
       method: 'POST',
-      headers: { ...(headers as Record<string, string>), ...authorization },
-      body: body as string,
+      headers: { ...headers, ...authorization },
+      body,
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     })
     await rest.dump({ limit: 64 * 1_024 })

@@ -1,9 +1,42 @@
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { bundle, type BundledFile } from '../../../deploy/bundle.ts'
+
+const write = (folder: string, files: readonly BundledFile[]): void => {
+  for (const { path, content } of files) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), content)
+  }
+}
+
+test('what a program loads late works in a bundle as it does outside of one', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bundle-'))
+  const types: (string | undefined)[] = []
+  const server = createServer((request, response) => {
+    types.push(request.headers['content-type'])
+    request.resume().on('end', () => response.writeHead(202).end())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  try {
+    write(folder, await bundle(join(import.meta.dirname, 'posting-program.ts')))
+    const { port } = server.address() as AddressInfo
+    const url = `http://127.0.0.1:${port}/`
+    const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'main.mjs'), url])
+    expect(stdout).toBe('delivered\ndelivered\n')
+    expect(types).toEqual(['application/json', 'application/cloudevents+json; charset=utf-8'])
+  } finally {
+    server.close()
+    rmSync(folder, { recursive: true })
+  }
+})
 
 describe('the bundle', () => {
   let folder = ''
@@ -11,10 +44,7 @@ describe('the bundle', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'bundle-'))
     files = await bundle()
-    for (const { path, content } of files) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true })
-      writeFileSync(join(folder, path), content)
-    }
+    write(folder, files)
   })
   afterAll(() => {
     rmSync(folder, { recursive: true })

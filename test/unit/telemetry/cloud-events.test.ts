@@ -113,6 +113,25 @@ describe('delivery', () => {
     return { delivery, seen, fates, outages }
   }
 
+  test('drops what can not be sent at all, says so without quoting it, and goes on', async () => {
+    const whys: string[] = []
+    const { delivery, fates } = started(() => ({ outcome: 'delivered' }), {
+      send: (each) =>
+        each.reason === 'Broken'
+          ? Promise.reject(new TypeError('token abc'))
+          : Promise.resolve({ outcome: 'delivered' }),
+      onFate: (fate, _, why) => {
+        fates.push(fate)
+        whys.push(why)
+      },
+    })
+    delivery.add([transition('a', 'Broken'), transition('a', 'Sound')])
+    await eventually(() => {
+      expect(fates).toEqual(['refused', 'delivered'])
+    })
+    expect(whys[0]).toBe("it can't be sent (TypeError)")
+  })
+
   test('keeps the order of each object over an outage, and gives each event once', async () => {
     let attempts = 0
     const { delivery, seen, outages } = started(() => {
