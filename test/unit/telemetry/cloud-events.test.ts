@@ -12,7 +12,11 @@ import {
   type CloudEventSettings,
   type Notice,
 } from '../../../telemetry/cloud-events/index.ts'
-import { createDelivery, type Sent } from '../../../telemetry/cloud-events/delivery.ts'
+import {
+  createDelivery,
+  type DeliveryOptions,
+  type Sent,
+} from '../../../telemetry/cloud-events/delivery.ts'
 import { eventually } from '../../eventually.ts'
 
 const at = new Date('2026-03-01T12:00:30.123Z')
@@ -93,7 +97,7 @@ describe('delivery', () => {
 
   const started = (
     answers: (transition: Transition) => Sent,
-    more: { longestQueue?: number } = {},
+    more: Partial<DeliveryOptions> = {},
   ) => {
     const seen: string[] = []
     const fates: string[] = []
