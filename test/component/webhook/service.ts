@@ -67,8 +67,14 @@ export interface Service {
   readonly close: () => Promise<void>
 }
 
-/** Starts a control plane, with our webhook configured and no replica yet. */
-export const startService = async (name: string): Promise<Service> => {
+/**
+ * Starts a control plane, with our webhook configured and no replica yet. `timeoutSeconds`: how long the API server waits for an
+ * answer, if not as long as the chart says.
+ */
+export const startService = async (
+  name: string,
+  webhook: { readonly timeoutSeconds?: number } = {},
+): Promise<Service> => {
   const cluster = await startCluster({ name, node: false, network: 'own' })
   const { ca } = cluster.credentials
   const client = createClient(adminOf(cluster))
@@ -87,7 +93,10 @@ export const startService = async (name: string): Promise<Service> => {
   }
   const ensure = () => ensureCertificates({ client, namespace, log })
   await ensure()
-  await cluster.kubectl(['apply', '-f', '-'], await chartYaml(['MutatingWebhookConfiguration']))
+  await cluster.kubectl(
+    ['apply', '-f', '-'],
+    await chartYaml(['MutatingWebhookConfiguration'], { admission: 'webhook', webhook }),
+  )
   await ensure()
   let count = 0
 
