@@ -6,6 +6,7 @@
  */
 import type { Agent } from 'undici'
 import type { Transition } from '../../kube/decision.ts'
+import { post, whyNoAnswer, type Answer } from '../posting.ts'
 import type { Sent } from './delivery.ts'
 import { cloudEventOf, type CloudEventNames } from './event.ts'
 
@@ -18,8 +19,6 @@ export interface CloudEventSettings {
   readonly token?: () => Promise<string>
 }
 
-const timeoutMs = 10_000
-
 /** What may be shown of an endpoint: no path, query or user, which may be secrets. */
 export const shownEndpoint = (endpoint: string): string =>
   URL.canParse(endpoint) ? new URL(endpoint).origin : 'cloudEventsEndpoint'
@@ -29,22 +28,11 @@ const isHttp = (endpoint: string): boolean =>
 
 const comesBack = (status: number): boolean => status === 408 || status === 429 || status >= 500
 
-const meaningOf = (status: number, retryAfter: unknown): Sent => {
+const meaningOf = ({ status, retryAfterMs }: Answer): Sent => {
   if (status >= 200 && status < 300) return { outcome: 'delivered' }
   const why = `it answers with HTTP status ${status}`
   if (!comesBack(status)) return { outcome: 'refused', why }
-  const seconds = typeof retryAfter === 'string' ? Number(retryAfter) : Number.NaN
-  const isSaid = seconds > 0 && seconds <= 300
-  return { outcome: 'away', why, ...(isSaid ? { retryAfterMs: seconds * 1_000 } : {}) }
-}
-
-/** Why a request had no answer: the code alone, since a message may quote the URL. */
-const whyNot = (error: unknown): string => {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const name = error instanceof Error ? error.name : ''
-  return name === 'TimeoutError'
-    ? `it gives no answer within ${timeoutMs / 1_000} seconds`
-    : `it can't be reached (${code || name})`
+  return { outcome: 'away', why, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
 }
 
 /** Sends the event of a transition. Redirects are not followed: the token is for the endpoint alone. */
@@ -64,21 +52,11 @@ export const sendCloudEvent = async (
   const { messageOf } = await import('./message.ts')
   const { headers, body } = messageOf(cloudEventOf(transition, names), mode)
   try {
-    const {
-      statusCode,
-      headers: answered,
-      body: rest,
-    } = await agent.request({
-      origin: new URL(endpoint).origin,
-      path: new URL(endpoint).pathname + new URL(endpoint).search,
-      method: 'POST',
-      headers: { ...headers, ...authorization },
-      body,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-    })
-    await rest.dump({ limit: 64 * 1_024 })
-    return meaningOf(statusCode, answered['retry-after'])
+    const url = new URL(endpoint)
+    return meaningOf(
+      await post(agent, { url, headers: { ...headers, ...authorization }, body }, { signal }),
+    )
   } catch (error) {
-    return { outcome: 'away', why: whyNot(error) }
+    return { outcome: 'away', why: whyNoAnswer(error) }
   }
 }
