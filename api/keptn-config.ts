@@ -62,6 +62,13 @@ const cloudEvents = Type.Object(
       }),
       'binary',
     ),
+    format: withDefault(
+      oneOf(['keptn', 'cdevents'], {
+        description:
+          'What events say: `keptn` whatever is told as a Kubernetes Event, in the words that `eventNames` chooses; `cdevents` what CDEvents has words for.',
+      }),
+      'keptn',
+    ),
     tokenSecretRef: Type.Optional(
       Type.Object(
         {

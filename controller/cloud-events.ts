@@ -54,6 +54,21 @@ const transitionOf = (config: KeptnConfig, notice: Notice): Transition => {
   }
 }
 
+/** `undefined`: none are wanted. */
+const settingsIn = (
+  { cloudEventsEndpoint: endpoint = '', cloudEvents, eventNames }: KeptnConfig['spec'],
+  readToken: (reference: TokenReference) => Promise<string>,
+): CloudEventSettings | undefined => {
+  if (endpoint === '') return undefined
+  const reference = cloudEvents?.tokenSecretRef
+  return {
+    endpoint,
+    mode: cloudEvents?.mode ?? 'binary',
+    names: cloudEvents?.format === 'cdevents' ? 'cdevents' : eventNames,
+    ...(reference === undefined ? {} : { token: () => readToken(reference) }),
+  }
+}
+
 /** Tells transitions as CloudEvents while the KeptnConfig in force names an endpoint; `events` is told how that goes. */
 export const cloudEventListener = (
   process: Process,
@@ -65,15 +80,7 @@ export const cloudEventListener = (
     inForce(configs.by('namespace', process.settings.namespace))
   const settings = (): CloudEventSettings | undefined => {
     const spec = config()?.spec
-    const { cloudEventsEndpoint: endpoint = '', cloudEvents } = spec ?? {}
-    if (spec === undefined || endpoint === '') return undefined
-    const reference = cloudEvents?.tokenSecretRef
-    return {
-      endpoint,
-      mode: cloudEvents?.mode ?? 'binary',
-      names: spec.eventNames,
-      ...(reference === undefined ? {} : { token: () => readToken(reference) }),
-    }
+    return spec === undefined ? undefined : settingsIn(spec, readToken)
   }
   const notify = (notice: Notice): void => {
     const about = config()

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto'
 import type { CloudEventV1 } from 'cloudevents'
 import type { ObjectReference, Transition } from '../../kube/decision.ts'
+import { idOf, source, subjectOf } from './identity.ts'
 
 /** Which words it has: those of the guides, or those that Keptn really sent (spec/lifecycle 8.2). */
 export type CloudEventNames = 'seeds' | 'keptn'
@@ -55,10 +55,6 @@ const keptnTypeOf = ({ phase, reason }: Transition): string => {
   return state === '' ? spaced : `${spaced}.${state}`
 }
 
-/** The same for the same transition, however often it is told: a receiver knows a repeat by it. */
-const idOf = ({ id }: Transition): string =>
-  createHash('sha256').update(id).digest('hex').slice(0, 32)
-
 /** The event that tells a transition. Pure: the same transition makes the same event. */
 export const cloudEventOf = (
   transition: Transition,
@@ -69,8 +65,8 @@ export const cloudEventOf = (
   const data = { message, type: severity, version: attributes['version'] ?? '', resource }
   const common = {
     specversion: '1.0',
-    id: idOf(transition),
-    source: 'keptn.sh',
+    id: idOf(transition.id),
+    source,
     time: at.toISOString(),
     datacontenttype: 'application/json',
   }
@@ -78,9 +74,7 @@ export const cloudEventOf = (
   return {
     ...common,
     type: `sh.keptn.${reason}`,
-    subject: [subject.kind, resource.namespace, subject.name]
-      .filter((part) => part !== '')
-      .join('/'),
+    subject: subjectOf(subject),
     data: { ...data, attributes },
   }
 }

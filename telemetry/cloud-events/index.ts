@@ -8,7 +8,7 @@ import { Counter, type Registry } from 'prom-client'
 import { Agent } from 'undici'
 import type { Transition } from '../../kube/decision.ts'
 import { createDelivery, type Fate } from './delivery.ts'
-import { sendCloudEvent, shownEndpoint, type CloudEventSettings } from './sending.ts'
+import { isTold, sendCloudEvent, shownEndpoint, type CloudEventSettings } from './sending.ts'
 
 export type { CloudEventSettings } from './sending.ts'
 
@@ -84,7 +84,8 @@ export const createCloudEventSender = (
   })
 
   return (transitions) => {
-    if (settings() === undefined) delivery.clear()
-    else delivery.add(transitions)
+    const now = settings()
+    if (now === undefined) delivery.clear()
+    else delivery.add(transitions.filter((transition) => isTold(transition, now)))
   }
 }

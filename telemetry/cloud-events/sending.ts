@@ -4,17 +4,20 @@
  *
  * @module
  */
+import type { CloudEventV1 } from 'cloudevents'
 import type { Agent } from 'undici'
 import type { Transition } from '../../kube/decision.ts'
-import { post, whyNoAnswer, type Answer } from '../posting.ts'
+import { post, whyNoAnswer, type Answer, type Post } from '../posting.ts'
 import type { Sent } from './delivery.ts'
+import { cdEventsOf, isCdEvent } from './cd-event.ts'
 import { cloudEventOf, type CloudEventNames } from './event.ts'
 
 /** Where events go, and how. */
 export interface CloudEventSettings {
   readonly endpoint: string
   readonly mode: 'binary' | 'structured'
-  readonly names: CloudEventNames
+  /** Which words they have. */
+  readonly names: CloudEventNames | 'cdevents'
   /** Reads the token to send. Rejects with a sentence if there is none where there should be. */
   readonly token?: () => Promise<string>
 }
@@ -35,13 +38,26 @@ const meaningOf = ({ status, retryAfterMs }: Answer): Sent => {
   return { outcome: 'away', why, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
 }
 
-/** Sends the event of a transition. Redirects are not followed: the token is for the endpoint alone. */
+/** Whether there is anything to send: some formats have no words for it. */
+export const isTold = (transition: Transition, { names }: CloudEventSettings): boolean =>
+  names !== 'cdevents' || isCdEvent(transition)
+
+const eventsOf = (
+  transition: Transition,
+  { names }: CloudEventSettings,
+): readonly CloudEventV1<unknown>[] =>
+  names === 'cdevents' ? cdEventsOf(transition) : [cloudEventOf(transition, names)]
+
+/**
+ * Sends the events of a transition, one in most formats. Where one is refused the others are sent all the same. Redirects are
+ * not followed: the token is for the endpoint alone.
+ */
 export const sendCloudEvent = async (
   transition: Transition,
   settings: CloudEventSettings,
   { agent, signal }: { readonly agent: Agent; readonly signal: AbortSignal },
 ): Promise<Sent> => {
-  const { endpoint, mode, names, token } = settings
+  const { endpoint, token } = settings
   if (!isHttp(endpoint)) return { outcome: 'refused', why: 'it is no URL of http or https' }
   let authorization: Record<string, string> = {}
   try {
@@ -50,12 +66,21 @@ export const sendCloudEvent = async (
     return { outcome: 'away', why: (error as Error).message }
   }
   const { messageOf } = await import('./message.ts')
-  const { headers, body } = messageOf(cloudEventOf(transition, names), mode)
+  const url = new URL(endpoint)
+  let outcome: Sent = { outcome: 'delivered' }
+  for (const event of eventsOf(transition, settings)) {
+    const { headers, body } = messageOf(event, settings.mode)
+    const message = { url, headers: { ...headers, ...authorization }, body }
+    const sent = await sendMessage(agent, message, signal)
+    if (sent.outcome === 'away') return sent
+    if (sent.outcome === 'refused') outcome = sent
+  }
+  return outcome
+}
+
+const sendMessage = async (agent: Agent, message: Post, signal: AbortSignal): Promise<Sent> => {
   try {
-    const url = new URL(endpoint)
-    return meaningOf(
-      await post(agent, { url, headers: { ...headers, ...authorization }, body }, { signal }),
-    )
+    return meaningOf(await post(agent, message, { signal }))
   } catch (error) {
     return { outcome: 'away', why: whyNoAnswer(error) }
   }

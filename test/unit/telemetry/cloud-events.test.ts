@@ -248,6 +248,32 @@ describe('a receiver', () => {
         HTTP.toEvent({ headers: message.headers, body }) as CloudEventV1<CloudEventData>,
     )
 
+  test('has all that CDEvents says of a transition, in order, and nothing that it has no word for', async () => {
+    const failed: Partial<Transition> = {
+      phase: { ...deploy, name: 'AppPreDeployTasks', state: 'Errored' },
+      subject: { ...transition('shop-1').subject, kind: 'KeptnAppVersion' },
+    }
+    let isFirst = true
+    answer = () => {
+      const status = isFirst ? 400 : 202
+      isFirst = false
+      return { status }
+    }
+    sender({ names: 'cdevents' })([
+      transition('shop-0', 'CreateTask'),
+      transition('shop-1', 'AppPreDeployTasksErrored', failed),
+      transition('shop-1', 'AppPreDeployTasksErrored', { ...failed, id: 'again' }),
+    ])
+    await eventually(() => {
+      expect(received().map(({ type }) => type.split('.').slice(2, 4))).toEqual([
+        // The first was refused, and the second was sent all the same.
+        ['pipelinerun', 'finished'],
+        ['taskrun', 'finished'],
+        ['pipelinerun', 'finished'],
+      ])
+    })
+  })
+
   test.each(['binary', 'structured'] as const)('reads what is sent as %s', async (mode) => {
     const told = transition('shop-cart-2.0', undefined, { message: 'größer – besser' })
     sender({ mode })([told])
@@ -301,7 +327,11 @@ describe('a receiver', () => {
         'sh.keptn.Step3',
       ])
     }
-    expect(await figures.metrics()).toContain('gatekept_cloud_events_total{outcome="delivered"} 6')
+    await eventually(async () => {
+      expect(await figures.metrics()).toContain(
+        'gatekept_cloud_events_total{outcome="delivered"} 6',
+      )
+    })
   })
 
   test('that is no URL is told of, and nothing throws', async () => {
