@@ -18,6 +18,7 @@ import { wholeSeconds } from '../kube/conditions.ts'
 import type { Action, Decision, Transition } from '../kube/decision.ts'
 import type { Obstacle } from './checks/order.ts'
 import { isPassed, isTerminal } from './checks/roll-up.ts'
+import { changedFacts } from './changed.ts'
 import { toldOf, withoutStalled, withStalled, type Held } from './held-up.ts'
 import { madeFacts } from './made.ts'
 import { withPhaseBegun, withPhasesEnded } from './phase-times.ts'
@@ -223,9 +224,11 @@ export const walkPhases = <
     if (isPassed(step.status[phase.state]) || walk.isOff?.(phase) === true) continue
     step = enter(step, phase, walk)
     const result = walk.run(phase, step.status)
+    const before = step.status
     step = afterRun(step, phase, result)
     const made = madeFacts(telling, phase, result.actions ?? [])
-    step = { ...step, transitions: [...step.transitions, ...made] }
+    const changed = changedFacts(telling, phase, before, step.status)
+    step = { ...step, transitions: [...step.transitions, ...made, ...changed] }
     if (result.state === 'Failed') return fail(walk, step, phase, result.detail ?? '')
     if (!isPassed(result.state)) return wait(walk, step, phase, result)
     step = {

@@ -4,7 +4,8 @@
  * @module
  */
 import type { KeptnAppVersion, State } from '../../api/index.ts'
-import { settled, type Action, type Decision } from '../../kube/decision.ts'
+import { workloadName } from '../../identity/names.ts'
+import { settled, type Action, type Decision, type Transition } from '../../kube/decision.ts'
 import type { ApiError } from '../../kube/errors.ts'
 import { actOn, withGuardSaid } from '../actions/decide.ts'
 import { skipsIn } from '../actions/records.ts'
@@ -22,9 +23,15 @@ import { isPassed, isTerminal, rollUp } from '../checks/roll-up.ts'
 import { runChecks } from '../checks/run-checks.ts'
 import { sayRefused } from '../held-up.ts'
 import { withPhasesEnded } from '../phase-times.ts'
-import { appPhases, beforeDeployment, onFailurePhase, promotionPhase } from '../phases.ts'
+import {
+  appPhases,
+  beforeDeployment,
+  deployPhase,
+  onFailurePhase,
+  promotionPhase,
+} from '../phases.ts'
 import { deprecate, walkPhases, type PhaseResult } from '../progress.ts'
-import type { Telling } from '../transitions.ts'
+import { factTransition, type Telling } from '../transitions.ts'
 import { lossOf } from './loss.ts'
 import { appParent, traceOf, withFailureTasks } from './on-failure.ts'
 import {
@@ -86,7 +93,32 @@ const describeWorkloads = ({ version, workloads }: AppVersionSeen): string => {
 /** How soon a new attempt is looked for that is about to begin: its owner may go on before it does, which nobody tells. */
 const startingMs = 2_000
 
-const runWorkloads = (seen: AppVersionSeen): PhaseResult<AppVersionStatus> => {
+/** Keptn tells of workloads that are not there yet; so do its words here, once, as their deployment begins. */
+const absent = (
+  { workloads, version }: AppVersionSeen,
+  before: AppVersionStatus,
+  telling: Telling,
+): readonly Transition[] => {
+  const isNews = telling.eventNames === 'keptn' && before.workloadStatus === undefined
+  if (!isNews) return []
+  return workloads
+    .filter(({ found }) => found === undefined)
+    .map(({ name }) =>
+      factTransition(telling, {
+        reason: 'ReconcileWorkloadNotFound',
+        what: name,
+        message: `could not find KeptnWorkloadVersion for KeptnWorkload: ${workloadName(version.spec.appName, name)}`,
+        severity: 'Warning',
+        phase: deployPhase.name,
+      }),
+    )
+}
+
+const runWorkloads = (
+  seen: AppVersionSeen,
+  before: AppVersionStatus,
+  telling: Telling,
+): PhaseResult<AppVersionStatus> => {
   const workloadStatus = seen.workloads.map((listed) => ({
     workload: { name: listed.name, version: listed.version },
     status: stateOf(seen.version, listed),
@@ -97,6 +129,7 @@ const runWorkloads = (seen: AppVersionSeen): PhaseResult<AppVersionStatus> => {
     state: rollUp(states, seen.workloads.length),
     detail: describeWorkloads(seen),
     changes: { workloadStatus },
+    transitions: absent(seen, before, telling),
     ...(isStarting ? { wakeAt: new Date(seen.now.getTime() + startingMs) } : {}),
   }
 }
@@ -112,7 +145,7 @@ const walk = (
     status,
     run: (phase, current) =>
       phase.runs === 'deployment'
-        ? runWorkloads(seen)
+        ? runWorkloads(seen, current, telling)
         : runChecks(
             seen,
             appParent(seen, telling.attempt ?? 1),

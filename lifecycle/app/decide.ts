@@ -185,7 +185,7 @@ export const decide = (seen: AppSeen): Decision<AppStatus> => {
     return { status, actions, transitions: [] }
   }
   const refusal = factTransition(telling, {
-    reason: 'AppVersionNameTaken',
+    reason: config.eventNames === 'keptn' ? 'CreateAppVersionFailed' : 'AppVersionNameTaken',
     what: version.metadata.uid,
     message: `KeptnAppVersion "${versionNameOf(app)}" is that of KeptnApp "${version.spec.appName}": change the version or the revision of this app`,
     severity: 'Warning',

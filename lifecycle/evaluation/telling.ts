@@ -60,6 +60,7 @@ export const endFacts = (about: About): readonly Transition[] => {
   const isGood = outcome === 'Succeeded'
   const words = describeEvaluation(status === undefined ? { spec } : { spec, status })
   return [
+    ...(isGood || about.eventNames !== 'keptn' ? [] : [retriesUsedUp(about)]),
     fact(about, {
       what: outcome,
       keptnReason: isGood ? 'ReconcileEvaluationFinished' : 'ReconcileEvaluationFailed',
@@ -68,6 +69,15 @@ export const endFacts = (about: About): readonly Transition[] => {
     }),
   ]
 }
+
+/** An evaluation fails by nothing else; Keptn has an event of its own for it. */
+const retriesUsedUp = (about: About): Transition =>
+  fact(about, {
+    what: 'retries',
+    keptnReason: 'ReconcileEvaluationReconcileTimeout',
+    message: 'retryCount exceeded',
+    severity: 'Warning',
+  })
 
 /** Something to tell about an evaluation. */
 export const fact = (

@@ -114,7 +114,7 @@ const move = (seen: RevisionSeen, workload: KeptnWorkload, spec: WorkloadSpec): 
   // Names are parts put together: to move another app's workload would lend this one its versions' verdicts.
   if (workload.spec.app !== spec.app) {
     const refusal = factTransition(telling, {
-      reason: 'WorkloadNameTaken',
+      reason: seen.config.eventNames === 'keptn' ? 'UpdateWorkloadFailed' : 'WorkloadNameTaken',
       what: seen.revision,
       message: `KeptnWorkload "${workload.metadata.name}" belongs to app "${workload.spec.app}": the pods of ${seen.owner.kind} "${seen.owner.name}" need another workload or app name`,
       severity: 'Warning',

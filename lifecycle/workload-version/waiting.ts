@@ -17,6 +17,7 @@ import { isAutomatic, isAutomaticVersion } from '../checks/automatic-app.ts'
 import { haveAppChecksPassed } from '../checks/app-checks.ts'
 import { isAborted, isReleased } from '../checks/ending.ts'
 import { isLeaving } from '../checks/leaving.ts'
+import { appPhases } from '../phases.ts'
 import { cutMessage, factTransition } from '../transitions.ts'
 import {
   tellingOf,
@@ -41,6 +42,7 @@ export const writtenAppOf = ({
 
 const appDeleted = 'AppDeleted'
 const waitingForApp = 'WaitingForApp'
+const [, appPreEvaluations] = appPhases
 const appAborted = 'AppAborted'
 
 /** Whether it waits since its app version was aborted. */
@@ -146,6 +148,42 @@ const isNews = (
   verdict.reason !== waitingForApp ||
   before.attempt !== version.status?.attempt
 
+/** What is told of a wait: that its app was deleted. */
+const waitFacts = (
+  seen: WorkloadVersionSeen,
+  waiting: Waiting,
+  { reason, message }: Verdict,
+): readonly Transition[] => {
+  const { status: before, writtenAppUID } = waiting
+  const words = [conditionTypes.preDeploymentPassed, conditionTypes.ready].map((type) =>
+    findCondition(before.conditions, type),
+  )
+  if (reason !== appDeleted) {
+    const isNews = words.every((said) => said?.message !== message)
+    return isNews && seen.config.eventNames === 'keptn' ? keptnFacts(seen, waiting) : []
+  }
+  if (words[0]?.reason === appDeleted) return []
+  const deleted = { reason, what: writtenAppUID ?? '', message, severity: 'Warning' } as const
+  return [factTransition(tellingOf(seen), deleted)]
+}
+
+/** Keptn says it by a phase of the app: that the version has none, and that its evaluations have failed. */
+const keptnFacts = (seen: WorkloadVersionSeen, { appVersion }: Waiting): readonly Transition[] => {
+  const { name, longName } = appPreEvaluations
+  const warn = (fact: string, words: string): readonly Transition[] => [
+    factTransition(tellingOf(seen), {
+      reason: `${name}${fact}`,
+      what: appVersion?.metadata.uid ?? '',
+      message: `${longName}: has failed since app ${words}`,
+      severity: 'Warning',
+      phase: name,
+    }),
+  ]
+  if (appVersion === undefined) return warn('AppVersionNotFound', 'could not be found')
+  const hasFailed = appVersion.status?.preDeploymentEvaluationStatus === 'Failed'
+  return hasFailed ? warn('Failed', 'has failed') : []
+}
+
 /** A version that has not begun, and what it waits for. */
 export interface Waiting {
   /** The stored status, or that of a new attempt. */
@@ -165,18 +203,7 @@ export const waitForApp = (
     return { ...settled, wakeAt: sayAt }
   }
   const status = { ...before, ...(writtenAppUID === undefined ? {} : { writtenAppUID }) }
-  const said = findCondition(before.conditions, conditionTypes.preDeploymentPassed)?.reason
-  const told: readonly Transition[] =
-    verdict.reason === appDeleted && said !== appDeleted
-      ? [
-          factTransition(tellingOf(seen), {
-            reason: appDeleted,
-            what: writtenAppUID ?? '',
-            message: verdict.message,
-            severity: 'Warning',
-          }),
-        ]
-      : []
+  const told = waitFacts(seen, { status: before, appVersion, writtenAppUID }, verdict)
   return { status: withWord(seen, status, verdict), actions: [], transitions: told }
 }
 

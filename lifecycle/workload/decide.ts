@@ -160,7 +160,7 @@ export const decide = (seen: WorkloadSeen): Decision<WorkloadStatus> => {
     return { status, actions, transitions: [], wakeAt: lookAgainAt(seen) }
   }
   const refusal = factTransition(telling, {
-    reason: 'WorkloadVersionNameTaken',
+    reason: eventNames === 'keptn' ? 'CreateWorkloadVersionFailed' : 'WorkloadVersionNameTaken',
     what: `${workload.spec.version}/${version.metadata.uid}`,
     message: `KeptnWorkloadVersion "${name}" is that of version "${version.spec.version}" of KeptnWorkload "${version.spec.workloadName}": choose another version`,
     severity: 'Warning',
