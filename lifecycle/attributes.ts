@@ -52,6 +52,7 @@ const ofWorkloadVersion = ({ metadata, spec }: KeptnWorkloadVersion): Attributes
   workloadName: spec.workloadName,
   workloadVersion: spec.version,
   workloadVersionName: metadata.name,
+  ...(spec.previousVersion === undefined ? {} : { previousVersion: spec.previousVersion }),
 })
 
 const ofTask = ({ metadata, spec }: KeptnTask): Attributes => {

@@ -9,7 +9,8 @@
  * | it is completed, fails, or nobody wants it more | `pipelinerun.finished`: `success`, `failure`, `error`      |
  * | a phase of checks begins                        | `taskrun.started`                                          |
  * | it is passed, or fails                          | `taskrun.finished`: `success`, `failure`                   |
- * | a workload version is rolled out                | `service.deployed`                                         |
+ * | the first version of a workload is rolled out   | `service.deployed`                                         |
+ * | a later one is rolled out                       | `service.upgraded`                                         |
  *
  * There is no word for anything else: it is not told in this format.
  *
@@ -46,7 +47,7 @@ export interface CdEvent {
 /** What happened to what. */
 interface Fact {
   readonly subject: 'pipelineRun' | 'taskRun' | 'service'
-  readonly predicate: 'started' | 'finished' | 'deployed'
+  readonly predicate: 'started' | 'finished' | 'deployed' | 'upgraded'
   readonly id: string
   readonly content: CdEvent['subject']['content']
 }
@@ -107,10 +108,10 @@ const artifactOf = (namespace: string, name: string, version: string): string =>
 
 const deploymentOf = ({ subject, attributes = {} }: Transition): Fact => {
   const { namespace = '', name } = subject
-  const { workloadName = name, workloadVersion = '' } = attributes
+  const { workloadName = name, workloadVersion = '', previousVersion } = attributes
   return {
     subject: 'service',
-    predicate: 'deployed',
+    predicate: previousVersion === undefined ? 'deployed' : 'upgraded',
     id: `${namespace}/${workloadName}`,
     content: {
       environment: { id: namespace },

@@ -149,6 +149,13 @@ test('what is deployed is named by a package URL, and where by the namespace', (
   })
 })
 
+test('a workload that had another version before is upgraded', () => {
+  const version = workloadVersion({ workloadName: 'shop-cart', version: '2', previousVersion: '1' })
+  const [event] = cdEventsOf(phaseTransition(telling(version), workloadPhases[2], 'Succeeded'))
+  expect(event?.type).toBe('dev.cdevents.service.upgraded.0.2.0')
+  expect(event?.subject).toBe('shop/shop-cart')
+})
+
 test('they travel as CloudEvents do', () => {
   const [event] = lifecycle.flatMap(cdEventsOf)
   if (event === undefined) throw new Error('There is none')
