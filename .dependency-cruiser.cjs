@@ -42,7 +42,7 @@ module.exports = {
         'the parts never import each other',
       ),
     ),
-    only('telemetry', ['api', 'kube'], 'telemetry listens to transitions'),
+    only('telemetry', ['api', 'identity', 'kube'], 'telemetry listens to transitions'),
     only(
       'cli',
       ['api', 'identity', 'kube', 'metrics/convert', 'gate/leaving'],

@@ -85,6 +85,50 @@ const cloudEvents = Type.Object(
   { description: 'How CloudEvents are sent to `cloudEventsEndpoint`.' },
 )
 
+const openTelemetry = Type.Object(
+  {
+    protocol: withDefault(
+      oneOf(['grpc', 'http'], {
+        description:
+          'What the collector speaks: OTLP over gRPC, or over HTTP with protobuf. Where the URL has no path, `http` means `/v1/traces`.',
+      }),
+      'grpc',
+    ),
+    tls: Type.Optional(
+      Type.Object(
+        {
+          caSecretRef: Type.Optional(
+            Type.Object(
+              {
+                name: Type.String({ description: 'Name of the Secret.' }),
+                key: Type.String({ description: 'Key in the Secret.' }),
+              },
+              {
+                description:
+                  'Certificates (PEM) of the authorities to trust, from a Secret in the namespace of Gatekept. Where it is missing, those that are commonly trusted are.',
+              },
+            ),
+          ),
+        },
+        {
+          description:
+            'Whether connections are encrypted: they are where this is set, even to `{}`, or where the URL begins with `https://`.',
+        },
+      ),
+    ),
+    headersSecretRef: Type.Optional(
+      Type.Object(
+        { name: Type.String({ description: 'Name of the Secret.' }) },
+        {
+          description:
+            'Headers to send with each request, from a Secret in the namespace of Gatekept: its keys are their names.',
+        },
+      ),
+    ),
+  },
+  { description: 'How spans are sent to `OTelCollectorUrl`.' },
+)
+
 /** Settings that can change while everything runs. */
 export const KeptnConfig = defineResource({
   group: 'options.keptn.sh',
@@ -98,9 +142,11 @@ export const KeptnConfig = defineResource({
     Type.Object({
       OTelCollectorUrl: Type.Optional(
         Type.String({
-          description: 'Where to send spans: host and port of an OpenTelemetry collector.',
+          description:
+            'Where to send spans: host and port of an OpenTelemetry collector, or its URL. Without it there are none.',
         }),
       ),
+      openTelemetry: Type.Optional(openTelemetry),
       keptnAppCreationRequestTimeoutSeconds: withDefault(
         Type.Integer({
           minimum: 0,

@@ -20,6 +20,7 @@ import { cloudEventListener } from './cloud-events.ts'
 import { tellAgain } from './listeners.ts'
 import { eventListener, lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
 import { reflectLifecycle } from './reflections.ts'
+import { spanTeller } from './traces.ts'
 
 /** Keptn's name, so that its operator and ours never act together. */
 const leaseName = '6b866dd9.keptn.sh'
@@ -64,6 +65,7 @@ export const startLifecycle = (process: Process): Started => {
     if (now !== undefined) process.log.info({ config: keyOf(now) }, 'reconciling Keptn Config')
   })
   const synced = Promise.all(reflectors.map((reflector) => reflector.synced))
+  const tellSpans = spanTeller(process, stores, { events, synced })
   // The one who led before may not have told all that it had stored.
   const tellStored = (signal: AbortSignal): void => {
     const { namespace } = settings
@@ -82,7 +84,7 @@ export const startLifecycle = (process: Process): Started => {
     void synced.then(() => {
       tellStored(now.signal)
     })
-    await runRows(rows, own)
+    await Promise.all([runRows(rows, own), tellSpans(now)])
   }
   return {
     isReady: () => reflectors.every((reflector) => reflector.isSynced()),
