@@ -21,25 +21,34 @@ export interface Progress {
 export const progressKey = (spanId: string, endSeconds: number): string =>
   `${spanId}@${String(endSeconds)}`
 
-/** At most so many keys are kept: 27 bytes each, of the mebibyte that a ConfigMap may have. */
-export const mostTold = 4_000
+/** At most so many keys are remembered. */
+const mostRemembered = 20_000
+/** At most so many are stored: 27 bytes each, of the mebibyte that a ConfigMap may have. */
+export const mostStored = 4_000
 /** An end may be stored a while after it came about. */
 const lateSeconds = 60
 
 /**
- * The progress once these were delivered, too. `waitingSince`: the earliest end of what still waits. Where there would be too
- * many keys the earliest are taken for delivered: a restart in such a moment may lose what waits, but doubles nothing.
+ * The progress with so many keys at most. Where there are more, all that ended as early as the surplus is taken for delivered: who
+ * goes on from there may miss what waits, but doubles nothing.
  */
+const bounded = ({ since, told }: Progress, most: number): Progress => {
+  const surplus = told.size - most
+  if (surplus <= 0) return { since, told }
+  const ends = [...told.values()].toSorted((one, other) => one - other)
+  const next = Math.max(since, (ends[surplus - 1] ?? since) + 1)
+  return { since: next, told: new Map([...told].filter(([, end]) => end >= next)) }
+}
+
+/** The progress once these were delivered, too. `waitingSince`: the earliest end of what still waits. */
 export const withTold = (
   { since, told }: Progress,
   delivered: ReadonlyMap<string, number>,
   { now, waitingSince }: { readonly now: number; readonly waitingSince: number },
 ): Progress => {
-  const all = [...told, ...delivered].toSorted(([, one], [, other]) => one - other)
-  const surplus = all.length - mostTold
-  const enforced = surplus > 0 ? (all[surplus - 1]?.[1] ?? 0) + 1 : 0
-  const next = Math.max(since, Math.min(now - lateSeconds, waitingSince), enforced)
-  return { since: next, told: new Map(all.filter(([, end]) => end >= next)) }
+  const next = Math.max(since, Math.min(now - lateSeconds, waitingSince))
+  const all = [...told, ...delivered].filter(([, end]) => end >= next)
+  return bounded({ since: next, told: new Map(all) }, mostRemembered)
 }
 
 /** Keeps the progress beyond the life of this process. */
@@ -59,7 +68,8 @@ interface Stored {
 }
 
 /** Writes progress as text. */
-export const writeProgress = ({ since, told }: Progress): string => {
+export const writeProgress = (progress: Progress): string => {
+  const { since, told } = bounded(progress, mostStored)
   const bySecond: Record<string, string[]> = {}
   for (const [key, end] of told) (bySecond[String(end)] ??= []).push(key.split('@')[0] ?? '')
   return JSON.stringify({ since, told: bySecond } satisfies Stored)

@@ -188,8 +188,7 @@ const retryAfter = (said: unknown): { readonly retryAfterMs?: number } => {
 
 /** Why there was no answer: the code alone, since a message may quote the URL. */
 const whyNot = (error: unknown): string => {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const name = error instanceof Error ? error.name : ''
+  const { code = '', name = '' } = error as { readonly code?: string; readonly name?: string }
   return name === 'TimeoutError'
     ? `it gives no answer within ${String(timeoutMs / 1_000)} seconds`
     : `it can't be reached (${code || name})`
