@@ -80,6 +80,12 @@ const replacements: readonly Replacement[] = [
     importedBy: 'node_modules/prom-client/',
     by: '',
   },
+  // Definitions of services as text, which gRPC reads for a service of its own that we do not offer.
+  {
+    module: /^@grpc\/proto-loader$/,
+    importedBy: 'node_modules/@grpc/grpc-js/',
+    by: `exports.loadSync = ${absent('read definitions of services')}`,
+  },
   // Of the certificates' library, X.509 alone: no TLS, SSH, PKCS#7 and #12.
   {
     module: /^node-forge$/,

@@ -120,6 +120,13 @@ describe('the bundle', () => {
     const [cloudEvents = ''] = texts.filter((text) => text.includes('ce-specversion'))
     expect(cloudEvents).not.toBe('')
     expect(cloudEvents.length + commands.length).toBeLessThan(400_000)
-    expect(program.length - commands.length - cloudEvents.length).toBeLessThan(2_160_000)
+    // And what spans are written and sent with.
+    const [encoding = ''] = texts.filter((text) => text.includes('partialSuccess'))
+    const [grpc = ''] = texts.filter((text) => text.includes('grpc-previous-rpc-attempts'))
+    expect(encoding).not.toBe('')
+    expect(grpc).not.toBe('')
+    expect(grpc.length + encoding.length).toBeLessThan(430_000)
+    const apart = [commands, cloudEvents, encoding, grpc].join('').length
+    expect(program.length - apart).toBeLessThan(2_190_000)
   })
 })

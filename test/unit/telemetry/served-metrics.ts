@@ -4,6 +4,7 @@ import { buildProcessMetrics } from '../../../telemetry/process-metrics.ts'
 import { certificateGauges } from '../../../certs/expiry.ts'
 import { serveAnswers } from '../../../telemetry/prometheus/answers.ts'
 import { serveLifecycleMetrics } from '../../../telemetry/prometheus/index.ts'
+import { createTeller } from '../../../telemetry/traces/index.ts'
 import { measuredFeeds, storesOf } from './objects.ts'
 
 /** A metric and the names of its labels. */
@@ -38,6 +39,15 @@ export const servedMetrics = (): readonly Served[] => {
     figures: registry,
     log: pino({ level: 'silent' }),
     signal: AbortSignal.abort(),
+  })
+  createTeller({
+    stores: storesOf(measuredFeeds()),
+    phases: { app: [], workload: [] },
+    settings: () => undefined,
+    resource: {},
+    notify: () => undefined,
+    figures: registry,
+    log: pino({ level: 'silent' }),
   })
   // What a metric is made of is no part of the library's types.
   const metrics = registry.getMetricsAsArray() as unknown as readonly {
