@@ -203,7 +203,9 @@ const overGrpc = async (
   { isSecure, authority }: Target,
   { ca, headers }: TraceSecrets,
 ): Promise<Connection> => {
-  const { Client, Metadata, credentials, status } = await import('@grpc/grpc-js')
+  // By its names, the bundle would not find what a CommonJS module exports.
+  const { default: grpc } = await import('@grpc/grpc-js')
+  const { Client, Metadata, credentials, status } = grpc
   const metadata = new Metadata()
   for (const [name, value] of Object.entries(headers)) metadata.set(name, value)
   const client = new Client(
