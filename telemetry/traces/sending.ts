@@ -130,9 +130,9 @@ export const createExporter = (resource: Readonly<Record<string, string>>): Expo
         const { encodeSpans } = await import('./encoding.ts')
         const body = encodeSpans(spans, resource)
         return await (await connected(target, secrets)).send(body, signal)
-      } catch {
+      } catch (error) {
         // What a library says of a header or a certificate that it can't use may quote it.
-        return { outcome: 'away', why: 'its headers or its certificate authority are of no use' }
+        return { outcome: 'away', why: `no request can be made (${(error as Error).name})` }
       }
     },
     close,
