@@ -139,6 +139,21 @@ export const createExporter = (resource: Readonly<Record<string, string>>): Expo
   }
 }
 
+/** What more an answer has to say is not listened to. */
+const longestAnswer = 64 * 1_024
+
+/** A whole body, or nothing of one that is too long. */
+const startOf = async (body: AsyncIterable<Buffer>): Promise<Uint8Array> => {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of body) {
+    length += chunk.length
+    if (length > longestAnswer) return Buffer.alloc(0)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
 const isRefusal = (status: number): boolean => [400, 413, 422].includes(status)
 
 const overHttp = (target: Target, { ca, headers }: TraceSecrets): Connection => {
@@ -160,9 +175,9 @@ const overHttp = (target: Target, { ca, headers }: TraceSecrets): Connection => 
         })
         const { statusCode } = answer
         if (statusCode >= 200 && statusCode < 300) {
-          return await taken(new Uint8Array(await answer.body.arrayBuffer()))
+          return await taken(await startOf(answer.body))
         }
-        await answer.body.dump({ limit: 64 * 1_024 })
+        await answer.body.dump({ limit: longestAnswer })
         const why = `it answers with HTTP status ${String(statusCode)}`
         if (isRefusal(statusCode)) return { outcome: 'refused', why }
         return { outcome: 'away', why, ...retryAfter(answer.headers['retry-after']) }
@@ -214,7 +229,11 @@ const overGrpc = async (
       ? credentials.createSsl(ca === undefined ? null : Buffer.from(ca))
       : credentials.createInsecure(),
     // Whether the collector is there we find out by sending.
-    { 'grpc.initial_reconnect_backoff_ms': 500, 'grpc.max_reconnect_backoff_ms': 2_000 },
+    {
+      'grpc.max_receive_message_length': longestAnswer,
+      'grpc.initial_reconnect_backoff_ms': 500,
+      'grpc.max_reconnect_backoff_ms': 2_000,
+    },
   )
   const refusals: readonly number[] = [
     status.INVALID_ARGUMENT,
