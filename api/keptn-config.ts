@@ -129,6 +129,74 @@ const openTelemetry = Type.Object(
   { description: 'How spans are sent to `OTelCollectorUrl`.' },
 )
 
+const secretKey = (description: string) =>
+  Type.Optional(
+    Type.Object(
+      {
+        name: Type.String({ description: 'Name of the Secret.' }),
+        key: Type.String({ description: 'Key in the Secret.' }),
+      },
+      { description: `${description} From a Secret in the namespace of Gatekept.` },
+    ),
+  )
+
+const named = (description: string) =>
+  Type.Optional(Type.Array(Type.String({ maxLength: 253 }), { maxItems: 100, description }))
+
+const notification = Type.Object(
+  {
+    name: Type.String({
+      pattern: '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$',
+      description: 'What the receiver is called where something is said about it.',
+    }),
+    type: oneOf(['slack', 'teams', 'webhook'], {
+      description:
+        'What it takes: `slack` and `teams` are incoming webhooks of Slack and of Microsoft Teams (Workflows), `webhook` is anything that takes JSON.',
+    }),
+    url: Type.Optional(
+      Type.String({ description: 'Where to post, for `webhook`, if everybody may know it.' }),
+    ),
+    urlSecretRef: secretKey('Where to post.'),
+    tokenSecretRef: secretKey('A token to send (`Authorization: Bearer`).'),
+    filter: Type.Optional(
+      Type.Object(
+        {
+          namespaces: named('Namespaces; `dev-*` is all that begin so.'),
+          apps: named('Names of apps; `shop-*` is all that begin so.'),
+          phases: named('Short names of phases, such as `AppPreDeployTasks` or `Completed`.'),
+          outcomes: Type.Optional(
+            Type.Array(oneOf(['Started', 'Succeeded', 'Failed', 'Warning', 'Note'], {}), {
+              description:
+                'What has come of a phase; `Warning` and `Note` are whatever else is told.',
+            }),
+          ),
+          kinds: named('Kinds of what it is about: `KeptnAppVersion` and `KeptnWorkloadVersion`.'),
+        },
+        {
+          description:
+            'What it is told. Without phases and outcomes: the good end of each app version, and what fails or waits for somebody.',
+        },
+      ),
+    ),
+    template: Type.Optional(
+      Type.String({
+        maxLength: 2_000,
+        description: 'The text, such as `{{mark}} {{appName}} {{appVersion}}: {{message}}`.',
+      }),
+    ),
+  },
+  {
+    description: 'Somebody who is notified.',
+    'x-kubernetes-validations': [
+      {
+        rule: "has(self.urlSecretRef) != has(self.url) && (self.type == 'webhook' || has(self.urlSecretRef))",
+        message:
+          'needs `urlSecretRef`, since who knows the URL may post there; a `webhook` may have `url` instead',
+      },
+    ],
+  },
+)
+
 /** Settings that can change while everything runs. */
 export const KeptnConfig = defineResource({
   group: 'options.keptn.sh',
@@ -166,6 +234,14 @@ export const KeptnConfig = defineResource({
         Type.String({ description: 'URL that CloudEvents are posted to.' }),
       ),
       cloudEvents: Type.Optional(cloudEvents),
+      notifications: Type.Optional(
+        Type.Array(notification, {
+          maxItems: 20,
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-list-map-keys': ['name'],
+          description: 'Who is notified of what, at most once.',
+        }),
+      ),
       eventNames: withDefault(
         oneOf(['seeds', 'keptn'], {
           description:

@@ -18,6 +18,7 @@ import {
 import { serveLifecycleMetrics } from '../telemetry/prometheus/index.ts'
 import { cloudEventListener } from './cloud-events.ts'
 import { tellAgain } from './listeners.ts'
+import { notifications } from './notifications.ts'
 import { eventListener, lead, runRows, runtimeOf, type Process, type Started } from './part.ts'
 import { reflectLifecycle } from './reflections.ts'
 import { spanTeller } from './traces.ts'
@@ -34,7 +35,8 @@ export const startLifecycle = (process: Process): Started => {
     eligibility: settings.eligibility,
   })
   const events = eventListener(process, 'lifecycle-operator')
-  const listeners = [events, cloudEventListener(process, stores.configs, events)]
+  const people = notifications(process, stores.configs, events)
+  const listeners = [events, cloudEventListener(process, stores.configs, events), people.listener]
   const runtime = runtimeOf(process, reflectors, listeners)
   const guard = watchPolicy(process)
   let term: (Term & { readonly since: Date }) | undefined
@@ -84,7 +86,7 @@ export const startLifecycle = (process: Process): Started => {
     void synced.then(() => {
       tellStored(now.signal)
     })
-    await Promise.all([runRows(rows, own), tellSpans(now)])
+    await Promise.all([runRows(rows, own), tellSpans(now), people.lead(now)])
   }
   return {
     isReady: () => reflectors.every((reflector) => reflector.isSynced()),

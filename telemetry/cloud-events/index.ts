@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 import { Counter, type Registry } from 'prom-client'
 import { Agent } from 'undici'
 import type { Transition } from '../../kube/decision.ts'
-import { createDelivery, type Fate } from './delivery.ts'
+import { createDelivery, type Fate } from '../delivery.ts'
 import { isTold, sendCloudEvent, shownEndpoint, type CloudEventSettings } from './sending.ts'
 
 export type { CloudEventSettings } from './sending.ts'

@@ -8,7 +8,7 @@ import type { CloudEventV1 } from 'cloudevents'
 import type { Agent } from 'undici'
 import type { Transition } from '../../kube/decision.ts'
 import { post, whyNoAnswer, type Answer, type Post } from '../posting.ts'
-import type { Sent } from './delivery.ts'
+import type { Sent } from '../delivery.ts'
 import { cdEventsOf, isCdEvent } from './cd-event.ts'
 import { cloudEventOf, type CloudEventNames } from './event.ts'
 

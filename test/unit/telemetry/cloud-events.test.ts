@@ -16,7 +16,7 @@ import {
   createDelivery,
   type DeliveryOptions,
   type Sent,
-} from '../../../telemetry/cloud-events/delivery.ts'
+} from '../../../telemetry/delivery.ts'
 import { eventually } from '../../eventually.ts'
 
 const at = new Date('2026-03-01T12:00:30.123Z')

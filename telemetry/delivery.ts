@@ -12,7 +12,7 @@
  *
  * @module
  */
-import type { Transition } from '../../kube/decision.ts'
+import type { Transition } from '../kube/decision.ts'
 
 /** What has become of sending one event. */
 export type Sent =
