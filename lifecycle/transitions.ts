@@ -144,6 +144,8 @@ export const factTransition = (
     readonly severity?: 'Warning'
     /** The phase that it is about, where its subject does not tell. */
     readonly phase?: string
+    /** What it is about besides. Each is short. */
+    readonly attributes?: Readonly<Record<string, string>>
   },
 ): Transition => ({
   id: idOf(telling, `${fact.reason}/${fact.what}`),
@@ -152,5 +154,5 @@ export const factTransition = (
   severity: fact.severity ?? 'Normal',
   message: message(telling, fact.message),
   at: telling.now,
-  attributes: attributes(telling, fact.phase ?? fact.reason),
+  attributes: { ...attributes(telling, fact.phase ?? fact.reason), ...fact.attributes },
 })

@@ -13,10 +13,16 @@ export const actionFact = (
   { id, type, outcome, message }: ActionRecord,
 ): Transition =>
   outcome === 'CarriedOut'
-    ? factTransition(telling, { reason: 'ActionCarriedOut', what: id, message })
+    ? factTransition(telling, {
+        reason: 'ActionCarriedOut',
+        what: id,
+        message,
+        attributes: { action: type },
+      })
     : factTransition(telling, {
         reason: 'ActionRefused',
         what: id,
         message: `Action "${id}" (${type}) was refused: ${message}`,
         severity: 'Warning',
+        attributes: { action: type },
       })

@@ -6,7 +6,7 @@
  * | What                                            | Is                                                         |
  * | ----------------------------------------------- | ---------------------------------------------------------- |
  * | an app version begins                           | `pipelinerun.started`                                      |
- * | it is completed, fails, or nobody wants it more | `pipelinerun.finished`: `success`, `failure`, `error`      |
+ * | it is completed, fails, or is given up          | `pipelinerun.finished`: `success`, `failure`, `error`      |
  * | a phase of checks begins                        | `taskrun.started`                                          |
  * | it is passed, or fails                          | `taskrun.finished`: `success`, `failure`                   |
  * | the first version of a workload is rolled out   | `service.deployed`                                         |
@@ -120,9 +120,13 @@ const deploymentOf = ({ subject, attributes = {} }: Transition): Fact => {
   }
 }
 
+/** Whether it ends though none of its phases has failed. */
+const isGivenUp = ({ reason, attributes = {} }: Transition): boolean =>
+  reason === 'Deprecated' || (reason === 'ActionCarriedOut' && attributes['action'] === 'abort')
+
 const factsOfApp = (transition: Transition): readonly Fact[] => {
-  const { phase, reason } = transition
-  if (phase === undefined) return reason === 'Deprecated' ? [runOf(transition, 'error')] : []
+  const { phase } = transition
+  if (phase === undefined) return isGivenUp(transition) ? [runOf(transition, 'error')] : []
   const { name, state } = phase
   if (name === 'Completed') return [runOf(transition, 'success')]
   const checks = name === 'AppDeploy' ? [] : [checksOf(transition, phase)]

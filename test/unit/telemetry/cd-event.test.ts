@@ -15,6 +15,7 @@ import {
   type PhaseFact,
   type Telling,
 } from '../../../lifecycle/transitions.ts'
+import { actionFact } from '../../../lifecycle/actions/telling.ts'
 import { cdEventsOf, isCdEvent } from '../../../telemetry/cloud-events/cd-event.ts'
 import { messageOf } from '../../../telemetry/cloud-events/message.ts'
 import { appVersion, task, workloadVersion } from '../lifecycle/objects.ts'
@@ -100,6 +101,15 @@ test('what fails says why', () => {
 })
 
 test('one that nobody wants any more has not come to its end', () => {
+  const record = {
+    ...({ id: '1', outcome: 'CarriedOut', by: 'alice' } as const),
+    ...{ message: 'Aborted', attempt: 1 },
+    time: '2026-03-01T12:00:00Z',
+  } as const
+  expect(said(actionFact(app, { ...record, type: 'abort' }))).toEqual([
+    ['pipelinerun.finished', ofApp, 'error'],
+  ])
+  expect(said(actionFact(app, { ...record, type: 'release' }))).toEqual([])
   const deprecated = { reason: 'Deprecated', what: 'Superseded', message: 'Another came' }
   expect(said(factTransition(app, deprecated))).toEqual([['pipelinerun.finished', ofApp, 'error']])
 })

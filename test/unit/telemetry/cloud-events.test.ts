@@ -12,11 +12,7 @@ import {
   type CloudEventSettings,
   type Notice,
 } from '../../../telemetry/cloud-events/index.ts'
-import {
-  createDelivery,
-  type DeliveryOptions,
-  type Sent,
-} from '../../../telemetry/delivery.ts'
+import { createDelivery, type DeliveryOptions, type Sent } from '../../../telemetry/delivery.ts'
 import { eventually } from '../../eventually.ts'
 
 const at = new Date('2026-03-01T12:00:30.123Z')
