@@ -7,11 +7,11 @@ import type { KeptnConfig } from '../api/index.ts'
 import type { Term } from '../kube/lease.ts'
 import type { Store } from '../kube/store.ts'
 import { createNotifier, type Receiver } from '../telemetry/notifications/index.ts'
-import { configMapRecord } from '../telemetry/traces/index.ts'
+import { configMapRecord } from '../telemetry/progress.ts'
 import type { Listener } from './listeners.ts'
 import { configNotices } from './notices.ts'
 import type { Process } from './part.ts'
-import { secretReader, type SecretReference } from './secrets.ts'
+import { secretReader, type SecretReader } from './secrets.ts'
 
 /** Where it is kept of what people were notified. */
 const recordName = 'gatekept-notifications'
@@ -20,11 +20,11 @@ type Notification = NonNullable<KeptnConfig['spec']['notifications']>[number]
 
 const receiverOf = (
   { name, type, url = '', urlSecretRef, tokenSecretRef, filter = {}, template = '' }: Notification,
-  readSecret: (reference: SecretReference) => Promise<string>,
+  secrets: SecretReader,
 ): Receiver => ({
   ...{ name, type, filter, template },
-  url: () => (urlSecretRef === undefined ? Promise.resolve(url) : readSecret(urlSecretRef)),
-  ...(tokenSecretRef === undefined ? {} : { token: () => readSecret(tokenSecretRef) }),
+  url: () => (urlSecretRef === undefined ? Promise.resolve(url) : secrets.one(urlSecretRef)),
+  ...(tokenSecretRef === undefined ? {} : { token: () => secrets.one(tokenSecretRef) }),
 })
 
 /** Who hears what people may want to be notified of, and who notifies them in each term. */
@@ -41,12 +41,11 @@ export const notifications = (
 ): Notifications => {
   const { client, log, figures, signal } = process
   const { namespace } = process.settings
-  const readSecret = secretReader(process)
+  const secrets = secretReader(process)
   const { config, notify } = configNotices(configs, namespace, events)
   const notifier = createNotifier({
     ...{ notify, log, signal },
-    receivers: () =>
-      (config()?.spec.notifications ?? []).map((each) => receiverOf(each, readSecret)),
+    receivers: () => (config()?.spec.notifications ?? []).map((each) => receiverOf(each, secrets)),
     ...(figures === undefined ? {} : { figures }),
   })
   configs.subscribe(() => {

@@ -1,5 +1,5 @@
 /**
- * Values in Secrets of our namespace, for whoever sends them along.
+ * What stands in Secrets of our namespace, for whoever sends it along.
  *
  * @module
  */
@@ -12,30 +12,52 @@ export interface SecretReference {
   readonly key: string
 }
 
-/** A value that was changed counts after so long at the latest. */
+/** Reads Secrets when they are needed, and keeps what is in them for a minute. */
+export interface SecretReader {
+  /** All values by their keys. Rejects with a sentence where there is no such Secret. */
+  readonly all: (name: string) => Promise<Readonly<Record<string, string>>>
+  /** One value. Rejects with a sentence where there is none. */
+  readonly one: (reference: SecretReference) => Promise<string>
+}
+
+/** What was changed counts after so long at the latest. */
 const keptMs = 60_000
-/** Nobody has so many at the same time. */
+/** Nobody names so many at the same time. */
 const mostKept = 100
 
-/** Reads values when they are needed, and keeps each for a minute. It rejects with a sentence where there is none. */
+/** Makes a reader that knows nothing yet. */
 export const secretReader = ({
   client,
   settings: { namespace },
-}: Pick<Process, 'client' | 'settings'>): ((reference: SecretReference) => Promise<string>) => {
-  const kept = new Map<string, { readonly at: number; readonly value: string }>()
-  return async ({ name, key }) => {
-    const from = JSON.stringify([name, key])
-    const known = kept.get(from)
-    if (known !== undefined && Date.now() - known.at < keptMs) return known.value
-    const encoded = (await client.get(Secret, { namespace, name }))?.data?.[key]
-    if (encoded === undefined) {
-      throw new Error(
-        `Secret "${name}" in namespace "${namespace}" has no key "${key}", which KeptnConfig names`,
-      )
-    }
-    const value = Buffer.from(encoded, 'base64').toString('utf8').trim()
+}: Pick<Process, 'client' | 'settings'>): SecretReader => {
+  const kept = new Map<
+    string,
+    { readonly at: number; readonly values: Readonly<Record<string, string>> }
+  >()
+  const at = (name: string): string => `Secret "${name}" in namespace "${namespace}"`
+  const all: SecretReader['all'] = async (name) => {
+    const known = kept.get(name)
+    if (known !== undefined && Date.now() - known.at < keptMs) return known.values
+    const secret = await client.get(Secret, { namespace, name })
+    if (secret === undefined) throw new Error(`${at(name)} is not there, which KeptnConfig names`)
+    const values = Object.fromEntries(
+      Object.entries(secret.data ?? {}).map(([key, value]) => [
+        key,
+        Buffer.from(value, 'base64').toString('utf8').trim(),
+      ]),
+    )
     if (kept.size >= mostKept) kept.clear()
-    kept.set(from, { at: Date.now(), value })
-    return value
+    kept.set(name, { at: Date.now(), values })
+    return values
+  }
+  return {
+    all,
+    one: async ({ name, key }) => {
+      const value = (await all(name))[key]
+      if (value === undefined) {
+        throw new Error(`${at(name)} has no key "${key}", which KeptnConfig names`)
+      }
+      return value
+    },
   }
 }

@@ -12,7 +12,7 @@ import type {
 } from '../../api/index.ts'
 import type { ObjectReference } from '../../kube/decision.ts'
 import type { Change, Store } from '../../kube/store.ts'
-import { progressKey, type Progress } from './progress.ts'
+import { progressKey, type Progress } from '../progress.ts'
 import {
   endsOf,
   linksOf,

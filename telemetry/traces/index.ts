@@ -14,8 +14,8 @@ import { controllerOf } from '../../api/object.ts'
 import { backOffMs } from '../../kube/back-off.ts'
 import type { Store } from '../../kube/store.ts'
 import { createBacklog, type Backlog, type TracedStores, type Waiting } from './backlog.ts'
-import { createBell, type Bell } from './bell.ts'
-import { progressKey, withTold, type Progress, type ProgressRecord } from './progress.ts'
+import { createBell, type Bell } from '../bell.ts'
+import { progressKey, withTold, type Progress, type ProgressRecord } from '../progress.ts'
 import {
   createExporter,
   shownCollector,
@@ -25,7 +25,6 @@ import {
 } from './sending.ts'
 import type { Span, Traced, TraceSources } from './spans.ts'
 
-export { configMapRecord } from './progress.ts'
 export type { TraceSecrets, TraceSettings } from './sending.ts'
 
 /** What there is to tell of the sending itself, to whoever looks after it. */

@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { HTTP, type CloudEventV1 } from 'cloudevents'
 import { KeptnConfig } from '../../api/index.ts'
@@ -12,6 +12,7 @@ import { Job, Pod } from '../../api/kubernetes.ts'
 import { appPhases, promotionPhase, workloadPhases } from '../../lifecycle/phases.ts'
 import type { CloudEventData } from '../../telemetry/cloud-events/event.ts'
 import { eventually } from '../eventually.ts'
+import { readRequest, type ReceivedSpan } from '../unit/telemetry/traces/receiver.ts'
 import { install, type Installation } from './installation.ts'
 import { deployment, gatesOf, lookAt, managedNamespace, task, yaml } from './world.ts'
 
@@ -24,6 +25,15 @@ let url: string
 /** What the receiver answers with. */
 let answer = 202
 const requests: { readonly headers: IncomingHttpHeaders; readonly body: string }[] = []
+const spans: ReceivedSpan[] = []
+const notified: { readonly namespace: string; readonly text: string }[] = []
+
+/** What is kept of what is posted, by where it is posted. */
+const takers: Readonly<Record<string, (headers: IncomingHttpHeaders, body: Buffer) => void>> = {
+  '/events': (headers, body) => requests.push({ headers, body: body.toString('utf8') }),
+  '/v1/traces': (_, body) => spans.push(...readRequest(body)),
+  '/hook': (_, body) => notified.push(JSON.parse(body.toString('utf8')) as (typeof notified)[0]),
+}
 
 const toldOf = (namespace: string): readonly CloudEventV1<CloudEventData>[] =>
   requests
@@ -50,8 +60,8 @@ beforeAll(async () => {
   installation = await install('telling')
   const { hostAddress } = installation.cluster
   receiver = createServer((message, response) => {
-    void text(message).then((body) => {
-      if (answer < 300) requests.push({ headers: message.headers, body })
+    void buffer(message).then((body) => {
+      if (answer < 300) takers[message.url ?? '']?.(message.headers, body)
       response.writeHead(answer).end()
     })
   })
@@ -61,7 +71,7 @@ beforeAll(async () => {
     yaml(
       {
         ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'receiver', namespace: system } },
-        stringData: { token: 'canary' },
+        stringData: { token: 'canary', hook: `${url}/hook` },
       },
       {
         apiVersion: 'options.keptn.sh/v1alpha1',
@@ -71,11 +81,21 @@ beforeAll(async () => {
           cloudEventsEndpoint: `${url}/events`,
           cloudEvents: { tokenSecretRef: { name: 'receiver', key: 'token' } },
           OTelCollectorUrl: url,
+          openTelemetry: { protocol: 'http' },
+          notifications: [
+            {
+              ...{ name: 'board', type: 'webhook' },
+              urlSecretRef: { name: 'receiver', key: 'hook' },
+              filter: { namespaces: ['taken', 'after'] },
+              template: '{{outcome}} {{name}}',
+            },
+          ],
         },
       },
       managedNamespace('taken'),
       managedNamespace('refused'),
       managedNamespace('unheard'),
+      managedNamespace('after'),
     ),
   )
   await eventually(async () => {
@@ -114,6 +134,40 @@ test('a receiver has each step of an app and its workload once, in order, with t
   expect(version.status?.phaseTraceIDs).toHaveProperty('AppPreDeployTasks.traceparent')
 })
 
+/** Spans by their names, each with that of its parent. */
+const treeOf = (namespace: string): readonly (readonly [name: string, parent: string])[] => {
+  const of = spans.filter(({ traceId }) =>
+    spans.some(
+      (root) =>
+        root.traceId === traceId && root.attributes['keptn.deployment.app.namespace'] === namespace,
+    ),
+  )
+  const names = new Map(of.map(({ spanId, name }) => [spanId, name]))
+  return of.map(({ name, parentSpanId }) => [name, names.get(parentSpanId) ?? ''] as const)
+}
+
+test('a collector has the tree of its spans, and people one notification', async () => {
+  const { client } = installation
+  const at = lookAt(client, 'taken')
+  const [app, workload] = [await at.appVersion(), await at.workloadVersion()]
+  const [checked] = await at.tasks()
+  const { workloadName } = workload.spec
+  const appNames = appPhases.filter(({ name }) => name !== promotionPhase.name)
+  const wantedTree = [
+    [app.metadata.name, ''],
+    ...appNames.map(({ name }) => [name, app.metadata.name]),
+    [workload.metadata.name, 'AppDeploy'],
+    ...workloadPhases.map(({ name }) => [`${workloadName}/${name}`, workload.metadata.name]),
+    [checked?.metadata.name, `${workloadName}/WorkloadPreDeployTasks`],
+  ]
+  await eventually(() => {
+    expect(treeOf('taken').toSorted()).toEqual(wantedTree.toSorted())
+  }, patient)
+  await eventually(() => {
+    expect(notified.map(({ text }) => text)).toEqual([`Succeeded ${app.metadata.name}`])
+  }, patient)
+})
+
 test('a task finds the span of its phase in its environment', async () => {
   const { client } = installation
   const version = await lookAt(client, 'taken').workloadVersion()
@@ -139,9 +193,37 @@ test.each([
   }
 })
 
-test('what was not heard is told once the receiver is back, and nothing of ours has ended meanwhile', async () => {
+test('another leader goes on where the one before was, and doubles nothing', async () => {
+  const { cluster, client } = installation
+  // Whatever was told to whom: nothing of ours has ended until now.
+  expect(await restarts()).toBe(0)
+  const before = { spans: spans.length, notified: notified.length }
+  const selector = ['--selector', 'app.kubernetes.io/name=lifecycle-operator']
+  const ours = ['--namespace', system, ...selector]
+  const { items: old } = await client.list(Pod, {
+    namespace: system,
+    labelSelector: 'app.kubernetes.io/name=lifecycle-operator',
+  })
+  await deploy('after')
+  await lookAt(client, 'after').appVersionIs('Succeeded')
+  await cluster.kubectl(['delete', 'pods', ...ours, '--grace-period=0', '--force', '--wait=false'])
+  for (const { metadata } of old) {
+    await cluster.kubectl(['wait', `pod/${metadata.name}`, '-n', system, '--for=delete'])
+  }
+  await eventually(() => {
+    expect(treeOf('after')).toHaveLength(treeOf('taken').length)
+    expect(notified).toHaveLength(2)
+  }, patient)
+  expect(spans.length).toBeGreaterThan(before.spans)
+  const ids = treeOf('after').map(([name]) => name)
+  expect(new Set(ids).size).toBe(ids.length)
+  expect(notified[1]?.namespace).toBe('after')
+})
+
+test('what was not heard is told once the receiver is back', async () => {
   await eventually(() => {
     expect(toldOf('unheard').map(({ type }) => type)).toContain('sh.keptn.Completed')
+    expect(treeOf('unheard')).toHaveLength(treeOf('taken').length)
   }, patient)
   const ids = toldOf('unheard').map(({ id }) => id)
   expect(new Set(ids).size).toBe(ids.length)

@@ -10,7 +10,7 @@ import {
   readProgress,
   writeProgress,
   type ProgressRecord,
-} from '../../telemetry/traces/progress.ts'
+} from '../../telemetry/progress.ts'
 import { eventually } from '../eventually.ts'
 import { measuredFeeds, storesOf } from '../unit/telemetry/objects.ts'
 import * as example from '../unit/telemetry/traces/example.ts'

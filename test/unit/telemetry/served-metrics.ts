@@ -4,6 +4,7 @@ import { buildProcessMetrics } from '../../../telemetry/process-metrics.ts'
 import { certificateGauges } from '../../../certs/expiry.ts'
 import { serveAnswers } from '../../../telemetry/prometheus/answers.ts'
 import { serveLifecycleMetrics } from '../../../telemetry/prometheus/index.ts'
+import { createNotifier } from '../../../telemetry/notifications/index.ts'
 import { createTeller } from '../../../telemetry/traces/index.ts'
 import { measuredFeeds, storesOf } from './objects.ts'
 
@@ -35,6 +36,13 @@ export const servedMetrics = (): readonly Served[] => {
   serveAnswers(registry)
   createCloudEventSender({
     settings: () => undefined,
+    notify: () => undefined,
+    figures: registry,
+    log: pino({ level: 'silent' }),
+    signal: AbortSignal.abort(),
+  })
+  createNotifier({
+    receivers: () => [],
     notify: () => undefined,
     figures: registry,
     log: pino({ level: 'silent' }),

@@ -13,7 +13,7 @@ import {
   type Notifier,
   type Receiver,
 } from '../../../../telemetry/notifications/index.ts'
-import type { Progress, ProgressRecord } from '../../../../telemetry/traces/progress.ts'
+import type { Progress, ProgressRecord } from '../../../../telemetry/progress.ts'
 import { eventually } from '../../../eventually.ts'
 import { transition } from './objects.ts'
 
@@ -107,9 +107,11 @@ test('what was heard is claimed, and sent once', async () => {
   one.hear([failing('a'), failing('b')])
   await untilHeard('a', 'b')
   expect(stored?.told.size).toBe(2)
-  expect(await figures.get(one)?.metrics()).toContain(
-    'gatekept_notifications_total{receiver="team",outcome="delivered"} 2',
-  )
+  await eventually(async () => {
+    expect(await figures.get(one)?.metrics()).toContain(
+      'gatekept_notifications_total{receiver="team",outcome="delivered"} 2',
+    )
+  })
   await stop()
 })
 

@@ -86,7 +86,8 @@ export interface ReceivedSpan {
   readonly status: { readonly code: number; readonly message: string }
 }
 
-const readRequest = (body: Buffer): readonly ReceivedSpan[] =>
+/** Reads the body of a request over HTTP. */
+export const readRequest = (body: Buffer): readonly ReceivedSpan[] =>
   messages(fieldsOf(body), 1).flatMap((ofResource) => {
     const resource = attributes(fieldsOf(one(ofResource, 1)), 1)
     return messages(ofResource, 2).flatMap((ofScope) => {

@@ -9,11 +9,7 @@ import {
   type Notice,
   type TraceSettings,
 } from '../../../../telemetry/traces/index.ts'
-import {
-  readProgress,
-  writeProgress,
-  type ProgressRecord,
-} from '../../../../telemetry/traces/progress.ts'
+import { readProgress, writeProgress, type ProgressRecord } from '../../../../telemetry/progress.ts'
 import { eventually } from '../../../eventually.ts'
 import { anAppVersion, aTask, measuredFeeds, storesOf } from '../objects.ts'
 import { phases } from './example.ts'

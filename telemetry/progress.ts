@@ -1,14 +1,15 @@
 /**
- * Up to where spans were delivered, kept in a ConfigMap of ours, so that who leads next goes on from there.
+ * Up to where something was told, such as spans or notifications, kept in a ConfigMap of ours, so that who leads next goes on
+ * from there.
  *
  * @module
  */
-import { ConfigMap } from '../../api/kubernetes.ts'
-import type { Client } from '../../kube/client.ts'
-import { isAlreadyExists, isConflict, isNotFound } from '../../kube/errors.ts'
+import { ConfigMap } from '../api/kubernetes.ts'
+import type { Client } from '../kube/client.ts'
+import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
 
 /**
- * What was delivered: all that ended before `since`, and of what ended then or later that which is in `told`. All times are
+ * What was told: all that ended, or came about, before `since`, and of what did then or later that which is in `told`. All times are
  * seconds since 1970, as exact as statuses are.
  */
 export interface Progress {

@@ -6,7 +6,7 @@ import {
   withTold,
   writeProgress,
   type Progress,
-} from '../../../../telemetry/traces/progress.ts'
+} from '../../../telemetry/progress.ts'
 
 const told = (...ends: readonly number[]): ReadonlyMap<string, number> =>
   new Map(ends.map((end, index) => [progressKey(index.toString(16).padStart(16, '0'), end), end]))
