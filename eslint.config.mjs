@@ -29,4 +29,6 @@ export default tseslint.config(
       ],
     },
   },
+  // They are in no bundle.
+  { files: ['test/**'], rules: { 'no-restricted-syntax': 'off' } },
 )

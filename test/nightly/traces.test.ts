@@ -6,11 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { pino } from 'pino'
 import { spanIdOf, traceIdOf } from '../../identity/trace.ts'
 import { createTeller, type TraceSettings } from '../../telemetry/traces/index.ts'
-import {
-  readProgress,
-  writeProgress,
-  type ProgressRecord,
-} from '../../telemetry/progress.ts'
+import { readProgress, writeProgress, type ProgressRecord } from '../../telemetry/progress.ts'
 import { eventually } from '../eventually.ts'
 import { measuredFeeds, storesOf } from '../unit/telemetry/objects.ts'
 import * as example from '../unit/telemetry/traces/example.ts'
