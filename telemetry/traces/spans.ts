@@ -22,7 +22,18 @@ import type {
   State,
 } from '../../api/index.ts'
 import { childName } from '../../identity/names.ts'
-import { readTraceparent, spanIdOf, traceIdOf, type SpanContext } from '../../identity/trace.ts'
+import {
+  isSampled,
+  phaseSpan,
+  readTraceparent,
+  spanIdOf,
+  traceIdOf,
+  traceOfAppVersion,
+  traceOfWorkloadVersion,
+  versionSpan,
+  type SpanContext,
+  type VersionTrace,
+} from '../../identity/trace.ts'
 
 export type Version = KeptnAppVersion | KeptnWorkloadVersion
 export type Check = KeptnTask | KeptnEvaluation
@@ -118,21 +129,13 @@ export const endsOf = (object: Traced): readonly Ended[] => {
 export const spanIdOfEnded = ({ metadata }: Traced, { attempt, part }: Ended): string =>
   spanIdOf(metadata.uid, attempt, part)
 
-/** What somebody else has put on an object as the context of its trace. */
-const carrierOf = (version: Version): SpanContext | undefined => {
-  // Of an app version, this is its own phase.
-  const begunIn = isAppVersion(version) ? undefined : version.status?.phaseTraceIDs?.['AppDeploy']
-  return (
-    readTraceparent(begunIn?.['traceparent']) ??
-    readTraceparent(version.spec.traceId?.['traceparent'])
-  )
-}
+const traceOf = (version: Version, attempt = attemptOf(version)): VersionTrace =>
+  isAppVersion(version)
+    ? traceOfAppVersion(version, attempt)
+    : traceOfWorkloadVersion(version, version.status?.phaseTraceIDs, attempt)
 
 /** Whether whoever caused it wants it recorded; who says nothing does. */
-const isWanted = (version: Version): boolean => carrierOf(version)?.isSampled ?? true
-
-const traceOf = (version: Version): string =>
-  carrierOf(version)?.traceId ?? traceIdOf(version.metadata.uid)
+const isWanted = (version: Version): boolean => isSampled(traceOf(version))
 
 /** The words that a version lends to all spans of it. */
 const metadataOf = (version: Version): Readonly<Record<string, string>> =>
@@ -218,23 +221,26 @@ const timesOf = (startTime: string, endTime: string): Pick<Span, 'startMs' | 'en
 export const linksOf = ({
   spec,
 }: KeptnAppVersion): { readonly links: readonly SpanContext[]; readonly unread: number } => {
-  const named = (spec.spanLinks ?? []).filter((text) => text.trim() !== '')
-  const links = named.flatMap((text) => readTraceparent(text.trim()) ?? [])
-  return { links: links.slice(0, mostLinks), unread: named.length - links.length }
+  const texts = (spec.spanLinks ?? []).filter((text) => text.trim() !== '')
+  const links = texts.flatMap((text) => readTraceparent(text.trim()) ?? [])
+  return { links: links.slice(0, mostLinks), unread: texts.length - links.length }
 }
 
-const versionSpan = (version: Version, ended: Ended): Span => {
+/** A span as another one names it. */
+const named = ({ traceId, spanId }: SpanContext): NonNullable<Span['parent']> => ({
+  traceId,
+  spanId,
+})
+
+const spanOfVersion = (version: Version, ended: Ended): Span => {
   const { status, metadata } = version
-  const carrier = carrierOf(version)
+  const trace = traceOf(version, ended.attempt)
   const outcome = outcomeOf(status?.status)
   const times = timesOf(status?.startTime ?? metadata.creationTimestamp, ended.endTime)
   const level = isAppVersion(version) ? 'App Version' : 'WorkloadVersion'
   return {
-    traceId: traceOf(version),
-    spanId: spanIdOfEnded(version, ended),
-    ...(carrier === undefined
-      ? {}
-      : { parent: { traceId: carrier.traceId, spanId: carrier.spanId } }),
+    ...named(versionSpan(trace)),
+    ...(trace.parent === undefined ? {} : { parent: named(trace.parent) }),
     scope: scopeOf(version),
     name: metadata.name,
     ...times,
@@ -251,7 +257,7 @@ const versionSpan = (version: Version, ended: Ended): Span => {
 const phasesOf = (version: Version, { phases }: TraceSources): readonly TracedPhase[] =>
   isAppVersion(version) ? phases.app : phases.workload
 
-const phaseSpan = (version: Version, ended: Ended, from: TraceSources): Span | undefined => {
+const spanOfPhase = (version: Version, ended: Ended, from: TraceSources): Span | undefined => {
   const { part, attempt, endTime } = ended
   const phase = phasesOf(version, from).find(({ name }) => name === part)
   const startTime = version.status?.phaseTimes?.[part]?.startTime
@@ -259,11 +265,10 @@ const phaseSpan = (version: Version, ended: Ended, from: TraceSources): Span | u
   const states = version.status as unknown as Readonly<Record<string, State | undefined>>
   const outcome = outcomeOf(states[phase.state])
   const times = timesOf(startTime, endTime)
-  const traceId = traceOf(version)
+  const trace = traceOf(version, attempt)
   return {
-    traceId,
-    spanId: spanIdOfEnded(version, ended),
-    parent: { traceId, spanId: spanIdOf(version.metadata.uid, attempt, 'version') },
+    ...named(phaseSpan(trace, part)),
+    parent: named(versionSpan(trace)),
     scope: scopeOf(version),
     name: isAppVersion(version) ? part : `${version.spec.workloadName}/${part}`,
     ...times,
@@ -303,11 +308,16 @@ const placeOf = (
   if (owner === undefined || phase === undefined) {
     return { traceId: traceIdOf(check.metadata.uid), scope: scopeOf(check) }
   }
-  const traceId = traceOf(owner)
-  const attempt = attemptOfCheck(check, owner, phase)
-  const spanId = spanIdOf(owner.metadata.uid, attempt, phase.name)
-  return { traceId, parent: { traceId, spanId }, scope: scopeOf(owner) }
+  const parent = named(
+    toldParentOf(check) ??
+      phaseSpan(traceOf(owner, attemptOfCheck(check, owner, phase)), phase.name),
+  )
+  return { traceId: parent.traceId, parent, scope: scopeOf(owner) }
 }
+
+/** The span that a task was told it runs in: its owner may have begun anew since, below another app version. */
+const toldParentOf = (check: Check): SpanContext | undefined =>
+  isTask(check) ? readTraceparent(check.spec.context?.metadata?.['traceparent']) : undefined
 
 /** What of it has failed, in Keptn's words. */
 const failuresOf = (check: Check): readonly string[] => {
@@ -335,7 +345,7 @@ const lentTo = (check: Check, owner: Version | undefined): Readonly<Record<strin
 const checkOutcome = (check: Check): SpanOutcome =>
   outcomeOf(isTask(check) ? check.status?.status : check.status?.overallStatus)
 
-const checkSpan = (check: Check, ended: Ended, from: TraceSources): Span | undefined => {
+const spanOfCheck = (check: Check, ended: Ended, from: TraceSources): Span | undefined => {
   const owner = from.ownerOf(check)
   if (owner !== undefined && !isWanted(owner)) return undefined
   const { name, creationTimestamp } = check.metadata
@@ -357,7 +367,7 @@ const checkSpan = (check: Check, ended: Ended, from: TraceSources): Span | undef
 
 /** The span of something of an object that has ended; `undefined`: none is wanted. */
 export const spanOf = (object: Traced, ended: Ended, from: TraceSources): Span | undefined => {
-  if (!isVersion(object)) return checkSpan(object, ended, from)
+  if (!isVersion(object)) return spanOfCheck(object, ended, from)
   if (!isWanted(object)) return undefined
-  return ended.part === 'version' ? versionSpan(object, ended) : phaseSpan(object, ended, from)
+  return ended.part === 'version' ? spanOfVersion(object, ended) : spanOfPhase(object, ended, from)
 }

@@ -2,6 +2,7 @@
  * An app `shop` of two workloads on its way, as its objects are stored: a task before the deployment, an evaluation of a workload that
  * fails, a second attempt of that workload that passes, and the promotion.
  */
+import { carrierOf, traceOfAppVersion } from '../../../../identity/trace.ts'
 import type { KeptnEvaluation, KeptnTask } from '../../../../api/index.ts'
 import { childName } from '../../../../identity/names.ts'
 import { appPhases, onFailurePhase, workloadPhases } from '../../../../lifecycle/phases.ts'
@@ -103,7 +104,10 @@ export const task: KeptnTask = {
     {
       context: {
         ...{ appName: 'shop', appVersion: '1.0', taskType: 'pre' },
-        metadata: { team: 'checkout', traceparent: linked },
+        metadata: {
+          team: 'checkout',
+          ...carrierOf(traceOfAppVersion(app, 1), 'AppPreDeployTasks'),
+        },
       },
     },
   ),

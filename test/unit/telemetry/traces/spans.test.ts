@@ -248,3 +248,10 @@ describe('a span', () => {
     expect(one.attributes['keptn.deployment.app.name']).toBe('shop')
   })
 })
+
+test('a task stays where it was told that it runs, though its workload has begun anew below another app version', () => {
+  const was = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) }
+  const metadata = { traceparent: `00-${was.traceId}-${was.spanId}-01` }
+  const spec = { ...example.task.spec, context: { metadata } }
+  expect(only({ ...example.task, spec })).toMatchObject({ traceId: was.traceId, parent: was })
+})
