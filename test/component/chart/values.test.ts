@@ -1,5 +1,8 @@
 /** Which values the chart takes: those of Keptn's, its own, and nothing that would change nothing without a word. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { beforeAll, expect, test } from '@jest/globals'
+import { parse } from 'yaml'
 import { renderChart, type Values } from '../../../deploy/chart.ts'
 import { withPermit } from '../../chart.ts'
 import { buildPrograms } from '../../cluster/cluster.ts'
@@ -49,6 +52,41 @@ test.each<readonly [path: string, value: unknown, shows: string]>([
 ])("%s is honoured, as in Keptn's chart", async (path, value, shows) => {
   expect(JSON.stringify(await renderChart())).not.toContain(shows)
   expect(JSON.stringify(await renderChart(at(path, value)))).toContain(shows)
+})
+
+const manifests = join(import.meta.dirname, '../../../manifests')
+const readManifest = (path: string): Promise<string> => readFile(join(manifests, path), 'utf8')
+
+test('alerts and dashboards come along on demand, as they lie in their folders', async () => {
+  const usual = await renderChart()
+  expect(usual.filter(({ kind }) => kind === 'PrometheusRule')).toEqual([])
+  const objects = await renderChart({
+    ...at('alerts', { enabled: true, labels: { release: 'prom' } }),
+    ...at('dashboards', { enabled: true, annotations: { grafana_folder: 'Gatekept' } }),
+  })
+  const [rule, ...others] = objects.filter(({ kind }) => kind === 'PrometheusRule')
+  expect(others).toEqual([])
+  expect(rule).toMatchObject({
+    metadata: { name: 'gatekept', labels: { release: 'prom' } },
+    spec: parse(await readManifest('alerts/gatekept.yaml')) as object,
+  })
+  const dashboards = objects.filter(
+    ({ kind, metadata }) => kind === 'ConfigMap' && metadata.labels?.['grafana_dashboard'] === '1',
+  )
+  expect(dashboards.map(({ metadata }) => metadata.name).toSorted()).toEqual([
+    'gatekept-dashboard-applications',
+    'gatekept-dashboard-operator',
+    'gatekept-dashboard-overview',
+    'gatekept-dashboard-workloads',
+  ])
+  expect(dashboards[0]).toMatchObject({
+    metadata: { annotations: { grafana_folder: 'Gatekept' } },
+  })
+  for (const { data } of dashboards as readonly { readonly data?: Record<string, string> }[]) {
+    for (const [name, text] of Object.entries(data ?? {})) {
+      expect(JSON.parse(text)).toEqual(JSON.parse(await readManifest(`grafana/${name}`)))
+    }
+  }
 })
 
 test('Prometheus Operator is told of each process, by a port that it has', async () => {
