@@ -315,6 +315,19 @@ const refusedAtCreation: readonly (readonly [
     { keptnAppCreationRequestTimeoutSeconds: -1 },
     'greater than or equal to 0',
   ],
+  ...[
+    { type: 'slack', url: 'https://example.com' },
+    { type: 'webhook' },
+    { type: 'webhook', url: 'https://example.com', urlSecretRef: { name: 'a', key: 'b' } },
+  ].map(
+    (receiver) =>
+      [
+        `somebody who is notified at ${JSON.stringify(receiver)}`,
+        KeptnConfig,
+        { notifications: [{ name: 'team', ...receiver }] },
+        'needs `urlSecretRef`, since who knows the URL may post there; a `webhook` may have `url` instead',
+      ] as const,
+  ),
   [
     'a release that names a check',
     KeptnWorkloadVersion,

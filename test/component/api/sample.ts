@@ -1,5 +1,10 @@
 import { structural, type StructuralSchema } from '../../../api/crd.ts'
-import { Analysis, AnalysisDefinition, KeptnTaskDefinition } from '../../../api/index.ts'
+import {
+  Analysis,
+  AnalysisDefinition,
+  KeptnConfig,
+  KeptnTaskDefinition,
+} from '../../../api/index.ts'
 import type { AnyResource } from '../../../api/resource.ts'
 
 export type Json = Readonly<Record<string, unknown>>
@@ -73,6 +78,13 @@ const variantsOf: Readonly<Record<string, (spec: Json) => Readonly<Record<string
       span: { ...spec, timeframe: span },
       recent: { ...spec, timeframe: { recent } },
       windows: { ...spec, windows },
+    }
+  },
+  [KeptnConfig.kind]: ({ notifications, ...spec }) => {
+    const [{ url, urlSecretRef, ...rest } = {}] = notifications as readonly Json[]
+    return {
+      full: { ...spec, notifications: [{ ...rest, urlSecretRef }] },
+      open: { ...spec, notifications: [{ ...rest, url }] },
     }
   },
   [AnalysisDefinition.kind]: (spec) => {
