@@ -26,9 +26,9 @@ annotations:
 {{- end }}
 {{- end -}}
 
-{{/* The same of an object in our namespace. */}}
+{{/* The same of an object in our namespace; `namespace`: where it is in another. */}}
 {{- define "gatekept.ownMetadata" -}}
-namespace: {{ .root.Release.Namespace }}
+namespace: {{ .namespace | default .root.Release.Namespace }}
 {{ include "gatekept.metadata" . }}
 {{- end -}}
 

@@ -89,6 +89,20 @@ test('alerts and dashboards come along on demand, as they lie in their folders',
   }
 })
 
+test('both may lie in the namespace of those who look for them', async () => {
+  const objects = await renderChart({
+    ...at('alerts', { enabled: true, namespace: 'prom' }),
+    ...at('dashboards', { enabled: true, namespace: 'graf' }),
+  })
+  const elsewhere = objects.flatMap(({ kind, metadata: { namespace = '' } }) =>
+    namespace === 'prom' || namespace === 'graf' ? [`${kind} in ${namespace}`] : [],
+  )
+  expect(elsewhere.toSorted()).toEqual([
+    ...Array.from({ length: 4 }, () => 'ConfigMap in graf'),
+    'PrometheusRule in prom',
+  ])
+})
+
 test('Prometheus Operator is told of each process, by a port that it has', async () => {
   const objects = await renderChart(
     at('serviceMonitor', { enabled: true, labels: { release: 'prom' } }),
@@ -153,6 +167,7 @@ test.each<readonly [path: string, value: unknown, says: string]>([
   ['webhook.enabled', false, "'enabled' not allowed"],
   ['admision', 'policy', "'admision' not allowed"],
   ['webhook.holding', 'permit', 'set permit.enabled: true as well'],
+  ['dashboards.labels', { grafana_dashboard: 1 }, 'got number, want string'],
   ['permit.enabled', true, 'say the version of the cluster'],
   ['permit.scheduler.image.tag', 'latest', "'latest' does not match"],
 ])('%s is refused, in words that help', async (path, value, says) => {

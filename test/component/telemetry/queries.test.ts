@@ -136,7 +136,7 @@ describe('dashboards', () => {
 describe('alerts', () => {
   test('each names metrics and labels that are served', async () => {
     const expressions = await rules()
-    expect(expressions).toHaveLength(9)
+    expect(expressions).toHaveLength(10)
     expect(expressions.flatMap(strangers)).toEqual([])
   })
 
