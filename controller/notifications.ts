@@ -7,7 +7,7 @@ import type { KeptnConfig } from '../api/index.ts'
 import type { Term } from '../kube/lease.ts'
 import type { Store } from '../kube/store.ts'
 import { createNotifier, type Receiver } from '../telemetry/notifications/index.ts'
-import { configMapRecord } from '../telemetry/progress.ts'
+import { configMapClaims } from '../telemetry/progress.ts'
 import type { Listener } from './listeners.ts'
 import { configNotices } from './notices.ts'
 import type { Process } from './part.ts'
@@ -57,7 +57,7 @@ export const notifications = (
     lead: ({ signal: ending, stillLeading }) =>
       notifier.lead({
         ...{ signal: ending, stillLeading },
-        record: configMapRecord(client, { namespace, name: recordName }),
+        record: configMapClaims(client, { namespace, name: recordName }),
       }),
   }
 }

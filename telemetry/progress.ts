@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { randomUUID } from 'node:crypto'
 import { ConfigMap } from '../api/kubernetes.ts'
 import type { Client } from '../kube/client.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts'
@@ -52,6 +53,13 @@ export const withTold = (
   return bounded({ since: next, told: new Map(all) }, mostRemembered)
 }
 
+/** What was told according to either of two. */
+export const mergedProgress = (one: Progress, other: Progress): Progress => {
+  const since = Math.max(one.since, other.since)
+  const told = [...one.told, ...other.told].filter(([, end]) => end >= since)
+  return bounded({ since, told: new Map(told) }, mostRemembered)
+}
+
 /** Keeps the progress beyond the life of this process. */
 export interface ProgressRecord {
   /** `undefined`: there is none, or none that can be read. */
@@ -90,53 +98,99 @@ export const readProgress = (text: string): Progress | undefined => {
   }
 }
 
-/**
- * Keeps it in a ConfigMap. Each write names the version that it is based on. Who finds another one reads it and writes once more:
- * only who leads may call this.
- */
-export const configMapRecord = (
+/** Keeps what is about to be told, so that no two tell the same, even if both believe that they lead. */
+export interface ClaimRecord {
+  /** What was claimed; `undefined`: there is nothing, or nothing that can be read. */
+  readonly load: () => Promise<Progress | undefined>
+  /** `moved`: somebody else has changed it since it was loaded, and nothing was written. It has to be loaded first. */
+  readonly claim: (progress: Progress) => Promise<'claimed' | 'moved'>
+}
+
+type Data = Readonly<Record<string, string | null>>
+
+/** A ConfigMap of which each write names the version that it is based on. */
+const versioned = (
   client: Pick<Client, 'get' | 'create' | 'patch'>,
   { namespace, name }: { readonly namespace: string; readonly name: string },
-): ProgressRecord => {
+) => {
   let version: string | undefined
-  const load = async (): Promise<Progress | undefined> => {
-    const found = await client.get(ConfigMap, { namespace, name })
-    version = found?.metadata.resourceVersion
-    return readProgress(found?.data?.[dataKey] ?? '')
+  return {
+    load: async (): Promise<ConfigMap['data']> => {
+      const found = await client.get(ConfigMap, { namespace, name })
+      version = found?.metadata.resourceVersion
+      return found?.data
+    },
+    isThere: () => version !== undefined,
+    create: async (data: Readonly<Record<string, string>>): Promise<void> => {
+      const metadata = { namespace, name }
+      const made = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data } as const
+      version = (await client.create(ConfigMap, made)).metadata.resourceVersion
+    },
+    change: async (data: Data): Promise<void> => {
+      const patched = await client.patch(ConfigMap, {
+        ...{ namespace, name, patchType: 'merge' },
+        patch: { metadata: { resourceVersion: version }, data },
+      })
+      version = patched.metadata.resourceVersion
+    },
   }
-  const create = async (data: Readonly<Record<string, string>>): Promise<void> => {
-    const made = await client.create(ConfigMap, {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { namespace, name },
-      data,
-    })
-    version = made.metadata.resourceVersion
-  }
+}
+
+const hasMoved = (error: unknown): boolean =>
+  isNotFound(error) || isConflict(error) || isAlreadyExists(error)
+
+/** Keeps it in a ConfigMap. Who finds another version reads it and writes once more: only who leads may call this. */
+export const configMapRecord = (
+  client: Pick<Client, 'get' | 'create' | 'patch'>,
+  at: { readonly namespace: string; readonly name: string },
+): ProgressRecord => {
+  const stored = versioned(client, at)
   const write = async (text: string | undefined): Promise<void> => {
-    if (version === undefined) {
-      if (text !== undefined) await create({ [dataKey]: text })
-      return
-    }
-    const patched = await client.patch(ConfigMap, {
-      ...{ namespace, name, patchType: 'merge' },
-      patch: { metadata: { resourceVersion: version }, data: { [dataKey]: text ?? null } },
-    })
-    version = patched.metadata.resourceVersion
+    if (stored.isThere()) await stored.change({ [dataKey]: text ?? null })
+    else if (text !== undefined) await stored.create({ [dataKey]: text })
   }
   return {
-    load,
+    load: async () => readProgress((await stored.load())?.[dataKey] ?? ''),
     async save(progress) {
       const text = progress === undefined ? undefined : writeProgress(progress)
       try {
         await write(text)
       } catch (error) {
-        const hasMoved = isNotFound(error) || isConflict(error) || isAlreadyExists(error)
-        if (!hasMoved) throw error
+        if (!hasMoved(error)) throw error
         // A person has changed or deleted it, or an answer of ours was lost.
-        await load()
+        await stored.load()
         await write(text)
       }
+    },
+  }
+}
+
+const writerKey = 'writer'
+
+/**
+ * Keeps claims in a ConfigMap. Who leads no more may not know it yet: a write that finds another version is carried out only
+ * where that is its own, whose answer was lost.
+ */
+export const configMapClaims = (
+  client: Pick<Client, 'get' | 'create' | 'patch'>,
+  at: { readonly namespace: string; readonly name: string },
+): ClaimRecord => {
+  const stored = versioned(client, at)
+  const writer = randomUUID()
+  const write = async (data: Readonly<Record<string, string>>): Promise<void> =>
+    stored.isThere() ? stored.change(data) : stored.create(data)
+  return {
+    load: async () => readProgress((await stored.load())?.[dataKey] ?? ''),
+    async claim(progress) {
+      const data = { [dataKey]: writeProgress(progress), [writerKey]: writer }
+      try {
+        await write(data)
+      } catch (error) {
+        if (!hasMoved(error)) throw error
+        if ((await stored.load())?.[writerKey] !== writer) return 'moved'
+        await write(data)
+      }
+      return 'claimed'
     },
   }
 }

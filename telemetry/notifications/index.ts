@@ -3,7 +3,8 @@
  *
  * A chat can't be told that it has heard something before, and a new leader is told again what was stored lately. So what is
  * about to be sent is claimed first, in a record that outlives this process: what was claimed is never sent by anybody
- * else. Who dies between the two has claimed what nobody is told.
+ * else, not even by one that was halted and still believes that it leads. Who dies between the two has claimed what nobody is
+ * told.
  *
  * @module
  */
@@ -14,7 +15,13 @@ import { backOffMs, pause } from '../../kube/back-off.ts'
 import type { Transition } from '../../kube/decision.ts'
 import { createDelivery, type Delivery, type Fate } from '../delivery.ts'
 import { createBell } from '../bell.ts'
-import { progressKey, withTold, type Progress, type ProgressRecord } from '../progress.ts'
+import {
+  mergedProgress,
+  progressKey,
+  withTold,
+  type ClaimRecord,
+  type Progress,
+} from '../progress.ts'
 import { isWanted, type Filter } from './filter.ts'
 import { bodyOf, idOf, templateOf, type ReceiverType } from './message.ts'
 import { sendNotification, type Notification } from './sending.ts'
@@ -52,7 +59,7 @@ export interface NotifierOptions {
 
 /** A time in which this process leads. */
 export interface Leading {
-  readonly record: ProgressRecord
+  readonly record: ClaimRecord
   readonly signal: AbortSignal
   readonly stillLeading: () => boolean
 }
@@ -73,6 +80,8 @@ const mostInBatch = 200
 /** One write of the record in so long. */
 const restMs = 1_000
 const pauses = { minMs: 1_000, maxMs: 60_000 }
+/** Claims are remembered for longer than anything is told again by who begins to lead. */
+const rememberedSeconds = 15 * 60
 
 const secondsOf = ({ at }: Transition): number => Math.floor(at.getTime() / 1_000)
 
@@ -199,27 +208,41 @@ export const createNotifier = (options: NotifierOptions): Notifier => {
     bell.ring()
   }
 
+  /** The progress with these claimed, too. What still waits is not taken for claimed, however old it is. */
+  const withClaims = (progress: Progress, claims: ReadonlyMap<string, Transition>): Progress => {
+    const now = seconds()
+    const claimed = new Map([...claims].map(([key, transition]) => [key, secondsOf(transition)]))
+    const waitingSince = Math.min(now - rememberedSeconds, ...pending.map(secondsOf))
+    return withTold(progress, claimed, { now, waitingSince })
+  }
+
   const claimNext = async ({ record }: Leading, progress: Progress): Promise<Progress> => {
     const batch = pending.slice(0, mostInBatch)
     const news = batch.filter((transition) => !isClaimed(progress, transition))
+    // What is told again may have been told a moment ago.
+    const claims = new Map(news.map((transition) => [keyOf(transition), transition]))
     let next = progress
-    if (news.length > 0) {
-      const claims = new Map(news.map((transition) => [keyOf(transition), secondsOf(transition)]))
-      next = withTold(progress, claims, { now: seconds(), waitingSince: Infinity })
-      await record.save(next)
+    if (claims.size > 0) {
+      next = withClaims(progress, claims)
+      if ((await record.claim(next)) === 'moved') {
+        return mergedProgress(progress, (await record.load()) ?? progress)
+      }
     }
     pending = pending.slice(batch.length)
-    deliveries.deliver(news)
+    deliveries.deliver([...claims.values()])
     return next
   }
 
-  /** What was claimed before. Where nobody was to be notified until now, all that was before counts as claimed. */
-  const begin = async ({ record }: Leading, wished: Wished): Promise<Progress> => {
+  /**
+   * What was claimed before. Where nobody was to be notified until now, all that was before counts as claimed. `undefined`:
+   * somebody else has begun at the same time.
+   */
+  const begin = async ({ record }: Leading, wished: Wished): Promise<Progress | undefined> => {
     const stored = await record.load()
     if (stored !== undefined && !wished.isNew) return stored
-    const begun: Progress = { since: wished.since, told: stored?.told ?? new Map() }
-    await record.save(begun)
-    return begun
+    const now: Progress = { since: wished.since, told: new Map() }
+    const begun = mergedProgress(now, stored ?? now)
+    return (await record.claim(begun)) === 'claimed' ? begun : undefined
   }
 
   const lead = async (leading: Leading): Promise<void> => {

@@ -13,8 +13,9 @@ import {
   type Notifier,
   type Receiver,
 } from '../../../../telemetry/notifications/index.ts'
-import type { Progress, ProgressRecord } from '../../../../telemetry/progress.ts'
+import { configMapClaims, type ClaimRecord, type Progress } from '../../../../telemetry/progress.ts'
 import { eventually } from '../../../eventually.ts'
+import { configMaps, type ConfigMaps } from '../config-maps.ts'
 import { transition } from './objects.ts'
 
 let server: Server
@@ -24,7 +25,10 @@ let received: string[]
 let notices: Notice[]
 let stored: Progress | undefined
 let stopping: AbortController
+let at: Date
 beforeEach(async () => {
+  // After the second in which the first one begins to lead; what is told again came about when it did.
+  at = new Date(Date.now() + 2_000)
   ;[answer, received, notices, stored] = [() => 200, [], [], undefined]
   stopping = new AbortController()
   server = createServer((request, response) => {
@@ -48,11 +52,11 @@ afterEach(() => {
   server.close()
 })
 
-const record: ProgressRecord = {
+const record: ClaimRecord = {
   load: () => Promise.resolve(stored),
-  save: (progress) => {
+  claim: (progress) => {
     stored = progress
-    return Promise.resolve()
+    return Promise.resolve('claimed')
   },
 }
 
@@ -81,7 +85,7 @@ const notifier = (receivers: () => readonly Receiver[] = () => [receiver()]): No
 /** Leads until it is stopped. */
 const lead = (
   one: Notifier,
-  more: { readonly record?: ProgressRecord; readonly stillLeading?: () => boolean } = {},
+  more: { readonly record?: ClaimRecord; readonly stillLeading?: () => boolean } = {},
 ): (() => Promise<void>) => {
   const term = new AbortController()
   const ended = one.lead({ record, stillLeading: () => true, signal: term.signal, ...more })
@@ -92,7 +96,7 @@ const lead = (
 }
 
 const failing = (name: string, more: Partial<Transition> = {}): Transition =>
-  transition({ id: `uid-1/${name}`, severity: 'Warning', message: name, ...more })
+  transition({ id: `uid-1/${name}`, severity: 'Warning', message: name, at, ...more })
 
 const untilHeard = (...texts: readonly string[]): Promise<void> =>
   eventually(() => {
@@ -135,10 +139,11 @@ test('what was claimed by one that died is sent by nobody', async () => {
   const stop = lead(dying, {
     record: {
       ...record,
-      save: async (progress) => {
-        await record.save(progress)
+      claim: async (progress) => {
+        await record.claim(progress)
         // Dead: it writes, and never goes on.
-        if (progress?.told.size === 1) await pause(3_600_000, undefined, { ref: false })
+        if (progress.told.size === 1) await pause(3_600_000, undefined, { ref: false })
+        return 'claimed'
       },
     },
   })
@@ -162,7 +167,7 @@ test('nothing is sent before it could be claimed, nor by who does not lead', asy
     stillLeading: () => isLeading,
     record: {
       load: record.load,
-      save: (progress) => (isAway ? Promise.reject(new Error('away')) : record.save(progress)),
+      claim: (progress) => (isAway ? Promise.reject(new Error('away')) : record.claim(progress)),
     },
   })
   one.hear([failing('a')])
@@ -258,4 +263,88 @@ test('as much waits as may, and what does not is counted', async () => {
   const many = Array.from({ length: 2_100 }, (_, index) => failing(String(index)))
   one.hear(many)
   expect(await figures.get(one)?.metrics()).toContain('outcome="dropped"} 100')
+})
+
+const claimsIn = ({ client }: ConfigMaps): ClaimRecord =>
+  configMapClaims(client, { namespace: 'keptn-system', name: 'record' })
+
+test('one that was halted while another took over sends nothing that the other has claimed', async () => {
+  const maps = configMaps()
+  const halted = notifier()
+  const stopHalted = lead(halted, { record: claimsIn(maps) })
+  halted.hear([failing('a')])
+  await untilHeard('a')
+  const other = notifier()
+  const stopOther = lead(other, { record: claimsIn(maps) })
+  other.hear([failing('a'), failing('b')])
+  await untilHeard('a', 'b')
+  // It still believes that it leads.
+  halted.hear([failing('b'), failing('c')])
+  await untilHeard('a', 'b', 'c')
+  other.hear([failing('c'), failing('d')])
+  await untilHeard('a', 'b', 'c', 'd')
+  await stopHalted()
+  await stopOther()
+})
+
+test('what waited for minutes until it could be claimed is sent, however much it is', async () => {
+  const one = notifier()
+  const stop = lead(one)
+  await eventually(() => {
+    expect(stored).toBeDefined()
+  })
+  stored = { since: 0, told: new Map() }
+  await stop()
+  const stopNext = lead(one)
+  const old = new Date(Date.now() - 300_000)
+  const many = Array.from({ length: 250 }, (_, index) => failing(String(index), { at: old }))
+  one.hear(many)
+  await eventually(() => {
+    expect(received).toHaveLength(250)
+  })
+  one.hear([failing('as late', { at: old })])
+  await eventually(() => {
+    expect(received).toHaveLength(251)
+  })
+  await stopNext()
+})
+
+test('what is told again while it waits to be claimed is sent once', async () => {
+  const one = notifier()
+  one.hear([failing('a'), failing('a')])
+  const stop = lead(one)
+  await untilHeard('a')
+  one.hear([failing('b')])
+  await untilHeard('a', 'b')
+  await stop()
+})
+
+test('a claim whose answer was lost is made again, and what it claims is sent once', async () => {
+  const maps = configMaps()
+  const one = notifier()
+  const stop = lead(one, { record: claimsIn(maps) })
+  one.hear([failing('a')])
+  await untilHeard('a')
+  maps.loseAnswers = 2
+  one.hear([failing('b')])
+  await untilHeard('a', 'b')
+  expect(maps.loseAnswers).toBe(0)
+  await stop()
+})
+
+test('a record that a person deletes is made again with what it had', async () => {
+  const maps = configMaps()
+  const first = notifier()
+  const stop = lead(first, { record: claimsIn(maps) })
+  first.hear([failing('a')])
+  await untilHeard('a')
+  maps.remove()
+  first.hear([failing('b')])
+  await untilHeard('a', 'b')
+  await stop()
+  const next = notifier()
+  const stopNext = lead(next, { record: claimsIn(maps) })
+  next.hear([failing('a'), failing('b'), failing('c')])
+  await untilHeard('a', 'b', 'c')
+  await stopNext()
 })
