@@ -25,6 +25,7 @@ import { lifecycleScale } from './lifecycle-scale.ts'
 import { loadAverage, machineFacts } from './machine.ts'
 import { memory } from './memory.ts'
 import { metricsFanout } from './metrics-fanout.ts'
+import { metricsScrape } from './metrics-scrape.ts'
 import { detailsTable, figuresTable, isMet, type Result } from './result.ts'
 import { defaultSizes, parseCount, parseCounts, type Sizes } from './sizes.ts'
 import { tasksBurst } from './tasks-burst.ts'
@@ -38,6 +39,7 @@ type Benchmarks<Given extends readonly unknown[]> = Readonly<
 const alone: Benchmarks<[Sizes]> = {
   'decide-app': decideApp,
   'hostile-replies': hostileReplies,
+  'metrics-scrape': metricsScrape,
   'analysis-parallel': analysisParallel,
   'metrics-fanout': metricsFanout,
 }
