@@ -29,6 +29,7 @@ import { metricsScrape } from './metrics-scrape.ts'
 import { detailsTable, figuresTable, isMet, type Result } from './result.ts'
 import { defaultSizes, parseCount, parseCounts, type Sizes } from './sizes.ts'
 import { tasksBurst } from './tasks-burst.ts'
+import { telemetry } from './telemetry.ts'
 import { startWorld, type World } from './world.ts'
 
 type Benchmarks<Given extends readonly unknown[]> = Readonly<
@@ -57,6 +58,7 @@ const onCluster: Benchmarks<[World, Sizes]> = {
   'admit-core': admitCore,
   'admit-creation': admitCreation,
   'lifecycle-one': lifecycleOne,
+  telemetry,
   'tasks-burst': tasksBurst,
   discovery,
   'lifecycle-scale': lifecycleScale,
