@@ -95,8 +95,13 @@ const setWay = async ({ client, cluster }: World, way: Way, port: number): Promi
   const at = `${hostAddress}:${way === 'on' ? port : nowhere}`
   const spec =
     way === 'off'
-      ? { cloudEventsEndpoint: null, OTelCollectorUrl: null }
-      : { cloudEventsEndpoint: `http://${at}/events`, OTelCollectorUrl: `http://${at}` }
+      ? { cloudEventsEndpoint: null, OTelCollectorUrl: null, notifications: null }
+      : {
+          cloudEventsEndpoint: `http://${at}/events`,
+          OTelCollectorUrl: `http://${at}`,
+          openTelemetry: { protocol: 'http' },
+          notifications: [{ name: 'bench', type: 'webhook', url: `http://${at}/notifications` }],
+        }
   await client.patch(KeptnConfig, {
     ...{ namespace: systemNamespace, name: configName, patchType: 'merge', patch: { spec } },
   })
@@ -197,7 +202,7 @@ const plan = (): readonly { readonly way: Way; readonly round: number }[] =>
   }).flat()
 
 /**
- * What it costs to tell others what happens: CloudEvents and spans, to someone who takes them and to nobody, against neither.
+ * What it costs to tell others what happens: CloudEvents, spans and notifications, to someone who takes them and to nobody, against neither.
  * Kubernetes Events and figures for Prometheus are there always.
  *
  * Deployments of one pod with a task before its rollout and one after it, six at a time. Processor time is that of all replicas
@@ -234,7 +239,9 @@ export const telemetry = (world: World): Promise<Result> =>
       }
       check()
       const requests = await posted()
-      if ((requests['/events'] ?? 0) === 0) throw new Error('Nobody was told anything')
+      for (const path of ['/events', '/v1/traces', '/notifications']) {
+        if (requests[path] === undefined) throw new Error(`Nothing was posted to ${path}`)
+      }
       return {
         name: 'telemetry',
         figures: figuresOf(turns, await queueMegabytes(cluster.hostAddress)),
